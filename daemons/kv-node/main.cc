@@ -1,0 +1,52 @@
+// kv-node: stores a member's share of the data.
+#include "daemons/daemon.h"
+#include "libkv/service/data_directory.h"
+#include "libkv/service/node_service.h"
+
+namespace {
+
+/// How long a clean stop may take before it is given up; the log replays the rest.
+constexpr kv::Duration kStopTimeout = std::chrono::seconds(20);
+
+class NodeDaemon final : public kv::Daemon {
+ public:
+  static kv::Result<std::unique_ptr<kv::Daemon>> open(const kv::DaemonWorld& world) {
+    auto daemon = std::make_unique<NodeDaemon>();
+    const std::string path = world.directory + "/node";
+    KV_ASSIGN(daemon->directory_, kv::DataDirectory::open(world.environment, path,
+                                                          kv::DaemonKind::node, world.self.number));
+    KV_ASSIGN(daemon->engine_, kv::open_lsm_engine(world.environment, daemon->directory_->meta(),
+                                                   path, kv::EngineOptions{}));
+    KV_ASSIGN(daemon->service_,
+              kv::NodeService::open(world.environment, world.transport, *daemon->directory_,
+                                    *daemon->engine_, world.self, {}));
+    daemon->clock_ = &world.environment.clock;
+    return daemon;
+  }
+
+  kv::LoopHandler& handler() override { return *service_; }
+
+  kv::Status stop(kv::EventLoop& loop) override {
+    std::optional<kv::Status> stopped;
+    service_->stop([&](const kv::Status& status) { stopped = status; });
+    const kv::Instant deadline = clock_->now() + kStopTimeout;
+    while (!stopped && clock_->now() < deadline)
+      loop.turn(*service_, std::chrono::milliseconds(50));
+    if (!stopped) return kv::fail(kv::ErrorKind::io, "the log was not synced in time");
+    KV_TRY(*stopped);
+    return engine_->close();
+  }
+
+ private:
+  std::unique_ptr<kv::DataDirectory> directory_;
+  std::unique_ptr<kv::Engine> engine_;
+  std::unique_ptr<kv::NodeService> service_;
+  kv::Clock* clock_ = nullptr;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return kv::run_daemon(argc, argv, {kv::DaemonKind::node, "Store a member's share of the data"},
+                        NodeDaemon::open);
+}

@@ -1,0 +1,38 @@
+// Reads records of one format, streaming, in memory bounded by the limits. A malformed or oversized
+// record is reported with its number and reason and costs only itself. Not thread-safe; does not
+// own the source.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "libkv/base/result.h"
+#include "libkv/cli/byte_source.h"
+#include "libkv/cli/record.h"
+
+namespace kv {
+
+struct ReaderOptions {
+  RecordFormat format = RecordFormat::nul;
+  bool keys_only = false;
+  RecordLimits limits = {};
+};
+
+class RecordReader {
+ public:
+  virtual ~RecordReader() = default;
+  /// The next record, good or bad; nothing at the end of the input. An error means that reading
+  /// itself failed: then there is no going on.
+  virtual Result<std::optional<ReadRecord>> next() = 0;
+  /// Records returned so far, good and bad: what `--resume` counts by.
+  virtual uint64_t count() const = 0;
+};
+
+/// REQUIRES: format `lines` only with keys_only.
+std::unique_ptr<RecordReader> make_record_reader(ByteSource& source, const ReaderOptions& options);
+
+/// A bad record as one line of a rejects file: a JSON object with record, reason and raw or
+/// raw_b64, and "cut": true if raw is only the start.
+std::string rejects_line(const BadRecord& bad);
+
+}  // namespace kv

@@ -1,0 +1,14 @@
+// What a coordinator answered, as the errors and exit codes that users know. Pure.
+#pragma once
+
+#include <string>
+
+#include "libkv/base/result.h"
+#include "libkv/protocol/answer.h"
+
+namespace kv {
+
+/// REQUIRES: answer is not ok. `detail` is the coordinator's own phrase, if it sent one.
+Error error_of(Answer answer, const std::string& detail);
+
+}  // namespace kv

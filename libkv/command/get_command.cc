@@ -1,0 +1,168 @@
+#include "libkv/command/get_command.h"
+
+#include <algorithm>
+
+#include "libkv/cli/output.h"
+#include "libkv/cli/record_reader.h"
+#include "libkv/command/answers.h"
+#include "libkv/command/context_file.h"
+#include "libkv/command/session.h"
+#include "libkv/command/shown_record.h"
+#include "libkv/command/window.h"
+
+namespace kv {
+
+namespace {
+
+constexpr uint64_t kValueBytesLeast = 4096;
+
+class Get {
+ public:
+  Get(const GetOptions& options, Session& session, const Messages& messages)
+      : options_(options), session_(session), messages_(messages) {}
+
+  ExitCode run() {
+    const bool json = options_.json_lines || options_.siblings || options_.meta;
+    const bool from_stdin = options_.keys.size() == 1 && options_.keys[0] == "-";
+    if (options_.keys.size() == 1 && !from_stdin && !json && !options_.null && !options_.tsv) {
+      one(options_.keys[0]);
+    } else {
+      many(json, from_stdin);
+    }
+    if (const Status finished = output_.finish(); !finished) note("", finished.error());
+    return code_;
+  }
+
+ private:
+  void note(BytesView key, const Error& error) {
+    if (key.empty()) {
+      messages_.say(error.what);
+    } else if (error.kind == ErrorKind::not_found) {
+      messages_.say(key, "no such key");
+    } else {
+      messages_.say(key, error);
+    }
+    code_ = combine(code_, exit_code_of(error.kind));
+  }
+
+  msg::ClientGet request_for(BytesView key) {
+    msg::ClientGet request = session_.request<msg::ClientGet>();
+    request.key = SharedBytes::copy_of(key);
+    request.r = static_cast<uint8_t>(options_.r.value_or(0));
+    request.strict = options_.strict;
+    return request;
+  }
+
+  /// Whether there is something to show; says why not.
+  bool is_answered(BytesView key, const msg::GetDone& done) {
+    if (done.answer == Answer::not_found && done.detail.empty() && options_.context_to)
+      save_context(done.record.context);
+    if (done.answer == Answer::ok) return true;
+    if (done.answer == Answer::not_found && !done.detail.empty()) {
+      note(key, {ErrorKind::invalid, done.detail});
+    } else {
+      note(key, error_of(done.answer, done.detail));
+    }
+    return false;
+  }
+
+  void save_context(const CausalContext& context) {
+    if (const Status saved = write_context(*options_.context_to, context); !saved)
+      note("", saved.error());
+  }
+
+  void one(const std::string& key) {
+    const msg::GetDone done = session_.client().get(request_for(key));
+    if (!is_answered(key, done)) return;
+    if (options_.context_to) save_context(done.record.context);
+    if (done.record.siblings.size() > 1) {
+      note(key, {ErrorKind::conflict, std::to_string(done.record.siblings.size()) +
+                                          " siblings; --siblings shows them, and a put with "
+                                          "their --context resolves them"});
+      return;
+    }
+    Status written = output_.write(done.record.siblings[0].value.view());
+    if (written) written = output_.close_line();
+    if (!written) note("", written.error());
+  }
+
+  void many(bool json, bool from_stdin) {
+    if (options_.context_to && options_.keys.size() != 1)
+      return note("", {ErrorKind::invalid, "--context-to takes one key"});
+    if (!json && !options_.null && !options_.tsv)
+      return note("", {ErrorKind::invalid,
+                       "several keys need -0, --tsv or --jsonl, to tell their values apart"});
+    const RecordFormat format = json           ? RecordFormat::json_lines
+                                : options_.tsv ? RecordFormat::tsv
+                                               : RecordFormat::nul;
+    RecordWriter writer(output_, format);
+    const ShowOptions show_options{options_.siblings, options_.meta, json};
+    Window<std::string> window(
+        session_.client(), {}, [&](const std::string& key, const ClientReply& reply) {
+          const auto& done = std::get<msg::GetDone>(reply);
+          // The next values are expected to be as large as the largest so far.
+          expected_bytes_ = std::max(seen_any_ ? expected_bytes_ : kValueBytesLeast,
+                                     done.record.value_bytes() + kValueBytesLeast);
+          seen_any_ = true;
+          if (!is_answered(key, done)) return;
+          if (options_.context_to) save_context(done.record.context);
+          if (const Status shown = show(key, done.record, show_options, writer); !shown)
+            note(key, shown.error());
+        });
+    const auto ask = [&](BytesView key) {
+      window.add(std::string(key), request_for(key), key.size() + expected_bytes_);
+    };
+    if (from_stdin) {
+      read_keys(ask);
+    } else {
+      for (const std::string& key : options_.keys) ask(key);
+    }
+    window.finish();
+  }
+
+  template <typename Ask>
+  void read_keys(Ask&& ask) {
+    DescriptorSource source(0, "stdin");
+    const RecordFormat format = options_.null         ? RecordFormat::nul
+                                : options_.json_lines ? RecordFormat::json_lines
+                                                      : RecordFormat::lines;
+    const auto reader = make_record_reader(source, {.format = format, .keys_only = true});
+    while (true) {
+      Result<std::optional<ReadRecord>> read = reader->next();
+      if (!read) return note("", read.error());
+      if (!*read) return;
+      if (const auto* bad = std::get_if<BadRecord>(&**read)) {
+        note("",
+             {ErrorKind::invalid, "record " + std::to_string(bad->number) + ": " + bad->reason});
+      } else {
+        ask(std::get<KeyValue>(**read).key);
+      }
+    }
+  }
+
+  const GetOptions& options_;
+  Session& session_;
+  const Messages& messages_;
+  Output output_;
+  ExitCode code_ = ExitCode::done;
+  /// What a get that is under way is counted as, so that values not seen yet are bounded in bytes.
+  uint64_t expected_bytes_ = 64u << 10;
+  bool seen_any_ = false;
+};
+
+}  // namespace
+
+ExitCode run_get(const GetOptions& options, const ClientFlags& flags, const Messages& messages) {
+  if (options.r && (*options.r < 1 || *options.r > 255)) {
+    messages.say("--r: from 1 to 255");
+    return ExitCode::usage;
+  }
+  Result<Session> session = Session::open(flags);
+  if (!session) {
+    messages.say(session.error().what);
+    return exit_code_of(session.error().kind);
+  }
+  return Get(options, *session, messages).run();
+}
+
+}  // namespace kv

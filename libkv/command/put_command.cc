@@ -1,0 +1,171 @@
+#include "libkv/command/put_command.h"
+
+#include <unistd.h>
+
+#include "libkv/cli/byte_source.h"
+#include "libkv/command/answers.h"
+#include "libkv/command/bulk_put.h"
+#include "libkv/command/context_file.h"
+
+namespace kv {
+
+namespace {
+
+ExitCode failed(const Messages& messages, const Error& error) {
+  messages.say(error.what);
+  return exit_code_of(error.kind);
+}
+
+Error usage(std::string what) {
+  return {ErrorKind::invalid, std::move(what)};
+}
+
+Result<std::string> read_value(const PutOptions& options) {
+  if (options.file) return read_file(*options.file, limits::value_bytes_max_ceiling);
+  if (options.value && *options.value != "-") return *options.value;
+  if (!options.value && ::isatty(0) != 0)
+    return fail(
+        usage("no value: give it as an argument, by --file, or on stdin (- reads a "
+              "terminal, too)"));
+  DescriptorSource source(0, "stdin");
+  return read_all(source, limits::value_bytes_max_ceiling);
+}
+
+ExitCode put_one(Session& session, const PutOptions& options, const Messages& messages) {
+  if (options.rejects || options.resume)
+    return failed(messages, usage("--rejects and --resume are for a stream: -0, --jsonl, --tsv"));
+  if (!options.key) return failed(messages, usage("no key"));
+  if (options.value && options.file)
+    return failed(messages, usage("the value is given twice: as an argument and by --file"));
+  Result<std::string> value = read_value(options);
+  if (!value) return failed(messages, value.error());
+  msg::ClientPut put = session.request<msg::ClientPut>();
+  put.put = session.client().next_put_id();
+  put.key = SharedBytes::copy_of(*options.key);
+  put.value = SharedBytes(std::move(*value));
+  put.ttl = options.ttl.value_or(Duration::zero());
+  put.w = static_cast<uint8_t>(options.w.value_or(0));
+  put.strict = options.strict;
+  if (options.sibling) put.mode = PutMode::sibling;
+  if (options.context) {
+    Result<CausalContext> context = read_context(*options.context);
+    if (!context) return failed(messages, context.error());
+    put.mode = PutMode::over_context;
+    put.context = std::move(*context);
+  }
+  const msg::PutDone done = session.client().put(std::move(put));
+  if (done.answer != Answer::ok) {
+    const Error error = error_of(done.answer, done.detail);
+    const bool no_keyspace = error.kind == ErrorKind::not_found;
+    const Error shown = no_keyspace ? usage(error.what) : error;
+    messages.say(*options.key, shown);
+    return exit_code_of(shown.kind);
+  }
+  if (options.context_to)
+    if (const Status saved = write_context(*options.context_to, done.context); !saved)
+      return failed(messages, saved.error());
+  return ExitCode::done;
+}
+
+ExitCode put_many(Session& session, RecordFormat format, bool keys_only,
+                  const BulkPutOptions& options, const Messages& messages) {
+  DescriptorSource source(0, "stdin");
+  const RecordLimits record_limits{limits::key_bytes_max, limits::value_bytes_max_default,
+                                   64u << 10};
+  const auto reader = make_record_reader(
+      source, {.format = format, .keys_only = keys_only, .limits = record_limits});
+  const Instant began = session.clock().now();
+  const Result<BulkPutFigures> figures = bulk_put(session, *reader, options, messages);
+  if (!figures) return failed(messages, figures.error());
+  messages.say(summary(*figures, session.clock().now() - began));
+  return figures->code;
+}
+
+ExitCode put_stream(Session& session, const PutOptions& options, const Messages& messages) {
+  if (options.key)
+    return failed(messages, usage("a stream brings its own keys: none on the "
+                                  "command line"));
+  if (options.file || options.context_to)
+    return failed(messages, usage("--file and --context-to are for one key"));
+  const RecordFormat format = options.json_lines ? RecordFormat::json_lines
+                              : options.tsv      ? RecordFormat::tsv
+                                                 : RecordFormat::nul;
+  BulkPutOptions bulk;
+  bulk.ttl = options.ttl.value_or(Duration::zero());
+  bulk.w = static_cast<uint8_t>(options.w.value_or(0));
+  bulk.strict = options.strict;
+  bulk.rejects = options.rejects;
+  bulk.resume = options.resume;
+  if (options.sibling) bulk.mode = PutMode::sibling;
+  if (options.context) {
+    Result<CausalContext> context = read_context(*options.context);
+    if (!context) return failed(messages, context.error());
+    bulk.context = std::move(*context);
+  }
+  return put_many(session, format, false, bulk, messages);
+}
+
+}  // namespace
+
+ExitCode run_put(const PutOptions& options, const ClientFlags& flags, const Messages& messages) {
+  if (options.w && (*options.w < 1 || *options.w > 255))
+    return failed(messages, usage("--w: from 1 to 255"));
+  if (options.ttl && *options.ttl <= Duration::zero())
+    return failed(messages, usage("--ttl: longer than nothing"));
+  if (options.sibling && options.context)
+    return failed(messages, usage("--sibling and --context contradict each other"));
+  const int formats = options.null + options.json_lines + options.tsv;
+  if (formats > 1) return failed(messages, usage("-0, --jsonl and --tsv exclude each other"));
+  Result<Session> session = Session::open(flags);
+  if (!session) return failed(messages, session.error());
+  return formats == 1 ? put_stream(*session, options, messages)
+                      : put_one(*session, options, messages);
+}
+
+ExitCode run_delete(const DeleteOptions& options, const ClientFlags& flags,
+                    const Messages& messages) {
+  if (options.w && (*options.w < 1 || *options.w > 255))
+    return failed(messages, usage("--w: from 1 to 255"));
+  if (options.null != options.keys.empty())
+    return failed(messages, usage(options.null ? "-0 reads the keys from stdin: none on the "
+                                                 "command line"
+                                               : "no key"));
+  Result<Session> session = Session::open(flags);
+  if (!session) return failed(messages, session.error());
+  BulkPutOptions bulk;
+  bulk.tombstones = true;
+  bulk.w = static_cast<uint8_t>(options.w.value_or(0));
+  bulk.strict = options.strict;
+  if (options.context) {
+    Result<CausalContext> context = read_context(*options.context);
+    if (!context) return failed(messages, context.error());
+    bulk.context = std::move(*context);
+  }
+  if (options.null) {
+    bulk.rejects = options.rejects;
+    bulk.resume = options.resume;
+    return put_many(*session, RecordFormat::nul, true, bulk, messages);
+  }
+  ExitCode code = ExitCode::done;
+  for (const std::string& key : options.keys) {
+    msg::ClientPut put = session->request<msg::ClientPut>();
+    put.put = session->client().next_put_id();
+    put.key = SharedBytes::copy_of(key);
+    put.tombstone = true;
+    put.w = bulk.w;
+    put.strict = bulk.strict;
+    if (bulk.context) {
+      put.mode = PutMode::over_context;
+      put.context = *bulk.context;
+    }
+    const msg::PutDone done = session->client().put(std::move(put));
+    if (done.answer == Answer::ok) continue;
+    Error error = error_of(done.answer, done.detail);
+    if (error.kind == ErrorKind::not_found) error.kind = ErrorKind::invalid;
+    messages.say(key, error);
+    code = combine(code, exit_code_of(error.kind));
+  }
+  return code;
+}
+
+}  // namespace kv

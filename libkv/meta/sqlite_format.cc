@@ -1,0 +1,175 @@
+#include "libkv/meta/sqlite_format.h"
+
+#include <optional>
+#include <vector>
+
+#include "libkv/meta/meta_row.h"
+
+namespace kv {
+
+namespace {
+
+constexpr uint64_t kApplicationId = 0x6b766d74;
+
+// A key as it can stand in a message: its printable bytes, others in hexadecimal, cut when long.
+std::string shown(BytesView key) {
+  constexpr size_t kShownBytesMax = 48;
+  static const char* const digits = "0123456789abcdef";
+  std::string out = "`";
+  for (const char c : key.substr(0, kShownBytesMax)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= ' ' && byte < 0x7f) {
+      out += c;
+    } else {
+      out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+    }
+  }
+  return out + (key.size() > kShownBytesMax ? "…`" : "`");
+}
+
+tl::unexpected<Error> corrupt(const SqliteConnection& connection, const std::string& what) {
+  return fail(ErrorKind::corrupt, connection.path() + ": " + what);
+}
+
+Status set_mode(SqliteConnection& connection) {
+  // PERSIST is the rollback journal that is overwritten in place: a commit makes no directory
+  // operation, and one that does not grow the journal no file metadata. The cache holds all that
+  // was verified at open, so that later reads do not meet what has rotted since.
+  return connection.execute(
+      "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY;"
+      "PRAGMA mmap_size=0; PRAGMA cache_size=-65536; PRAGMA journal_mode=PERSIST;"
+      "PRAGMA journal_size_limit=4194304; PRAGMA synchronous=FULL");
+}
+
+Status create_contents(SqliteConnection& connection) {
+  return connection.execute(
+      "BEGIN IMMEDIATE;"
+      "CREATE TABLE kv_totals(id INTEGER PRIMARY KEY, sum INTEGER NOT NULL,"
+      " row_count INTEGER NOT NULL);"
+      "INSERT INTO kv_totals VALUES (0, 0, 0);"
+      "PRAGMA application_id=" +
+      std::to_string(kApplicationId) +
+      ";PRAGMA user_version=" + std::to_string(kMetaFormatVersion) + ";COMMIT");
+}
+
+Status check_identity(SqliteConnection& connection) {
+  KV_ASSIGN(const uint64_t application, connection.number("PRAGMA application_id"));
+  if (application != kApplicationId) return corrupt(connection, "not a metadata file of kv");
+  KV_ASSIGN(const uint64_t version, connection.number("PRAGMA user_version"));
+  if (static_cast<int64_t>(version) > static_cast<int64_t>(kMetaFormatVersion))
+    return fail(ErrorKind::format, connection.path() + ": format version " +
+                                       std::to_string(version) + "; this program knows up to " +
+                                       std::to_string(kMetaFormatVersion));
+  if (version != kMetaFormatVersion)
+    return corrupt(connection, "format version " + std::to_string(static_cast<int64_t>(version)) +
+                                   " was never written");
+  return {};
+}
+
+// What SQLite itself can find: pages, free lists, cells.
+Status check_structure(SqliteConnection& connection) {
+  KV_ASSIGN(SqliteStatement check, connection.prepare("PRAGMA quick_check(1)"));
+  KV_ASSIGN(const bool row, check.step());
+  if (!row) return corrupt(connection, "quick_check gives no result");
+  const std::string result(check.blob(0));
+  if (result != "ok") return corrupt(connection, result);
+  return {};
+}
+
+Result<std::vector<std::string>> list_tables(SqliteConnection& connection) {
+  KV_ASSIGN(SqliteStatement list,
+            connection.prepare("SELECT name FROM sqlite_schema WHERE name <> 'kv_totals'"
+                               " ORDER BY name"));
+  std::vector<std::string> tables;
+  for (;;) {
+    KV_ASSIGN(const bool row, list.step());
+    if (!row) return tables;
+    tables.emplace_back(list.blob(0));
+    // The name goes into statements: bytes from the disk are hostile.
+    if (!check_table_name(tables.back()))
+      return corrupt(connection, "a table named " + shown(tables.back()));
+  }
+}
+
+// Adds a table's rows to `totals`. Keys must rise: SQLite finds rows by that order, so a key whose
+// type or place has changed would hide others though each row's checksum holds.
+Status verify_table(SqliteConnection& connection, const std::string& table, MetaTotals& totals) {
+  KV_ASSIGN(SqliteStatement scan,
+            connection.prepare("SELECT key, value, checksum FROM \"" + table + "\""));
+  std::optional<std::string> previous;
+  for (;;) {
+    KV_ASSIGN(const bool row, scan.step());
+    if (!row) return {};
+    const std::string key(scan.blob(0));
+    const std::string place = "table " + table + ": key " + shown(key);
+    if (!scan.is_blob(0)) return corrupt(connection, place + ": not of the type written");
+    if (previous && key <= *previous) return corrupt(connection, place + ": out of order");
+    KV_ASSIGN(const std::string value, checked_value(connection, table, key, scan, 1));
+    totals.sum += row_checksum(table, key, value);
+    ++totals.row_count;
+    previous = key;
+  }
+}
+
+Result<MetaTotals> verify_contents(SqliteConnection& connection) {
+  KV_TRY(check_identity(connection));
+  KV_TRY(check_structure(connection));
+  KV_ASSIGN(const std::vector<std::string> tables, list_tables(connection));
+  MetaTotals found;
+  for (const std::string& table : tables) KV_TRY(verify_table(connection, table, found));
+  KV_ASSIGN(const MetaTotals written, read_totals(connection));
+  if (written == found) return found;
+  return corrupt(connection, "table kv_totals: " + std::to_string(written.row_count) +
+                                 " rows and their sum were written, " +
+                                 std::to_string(found.row_count) +
+                                 " rows with another sum are there");
+}
+
+}  // namespace
+
+Result<MetaTotals> open_contents(SqliteConnection& connection) {
+  KV_TRY(set_mode(connection));
+  KV_ASSIGN(const uint64_t pages, connection.number("PRAGMA page_count"));
+  if (pages == 0) KV_TRY(create_contents(connection));
+  // One transaction, so that another program's writes cannot come between the reads.
+  KV_TRY(connection.execute("BEGIN"));
+  KV_ASSIGN(const MetaTotals totals, verify_contents(connection));
+  KV_TRY(connection.execute("COMMIT"));
+  return totals;
+}
+
+Result<MetaTotals> read_totals(SqliteConnection& connection) {
+  KV_ASSIGN(SqliteStatement read,
+            connection.prepare("SELECT sum, row_count FROM kv_totals WHERE id = 0"));
+  KV_ASSIGN(const bool row, read.step());
+  if (!row) return corrupt(connection, "table kv_totals: its row is missing");
+  return MetaTotals{read.number(0), read.number(1)};
+}
+
+Status write_totals(SqliteConnection& connection, const MetaTotals& totals) {
+  KV_ASSIGN(SqliteStatement write,
+            connection.prepare("UPDATE kv_totals SET sum = ?1, row_count = ?2 WHERE id = 0"));
+  return write.bind(1, totals.sum).bind(2, totals.row_count).run();
+}
+
+Result<bool> has_table(SqliteConnection& connection, const std::string& table) {
+  KV_ASSIGN(SqliteStatement look,
+            connection.prepare("SELECT 1 FROM sqlite_schema WHERE name = CAST(?1 AS TEXT)"));
+  return look.bind(1, table).step();
+}
+
+Status create_table(SqliteConnection& connection, const std::string& table) {
+  return connection.execute("CREATE TABLE \"" + table +
+                            "\"(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL,"
+                            " checksum INTEGER NOT NULL) WITHOUT ROWID");
+}
+
+Result<std::string> checked_value(const SqliteConnection& connection, const std::string& table,
+                                  BytesView key, const SqliteStatement& row, int value_column) {
+  std::string value(row.blob(value_column));
+  if (row.is_blob(value_column) && row.number(value_column + 1) == row_checksum(table, key, value))
+    return value;
+  return corrupt(connection, "table " + table + ": key " + shown(key) + ": its checksum fails");
+}
+
+}  // namespace kv

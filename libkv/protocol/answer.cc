@@ -1,0 +1,49 @@
+#include "libkv/protocol/answer.h"
+
+namespace kv {
+
+const char* to_string(Answer answer) {
+  switch (answer) {
+    case Answer::ok:
+      return "ok";
+    case Answer::not_found:
+      return "not_found";
+    case Answer::invalid:
+      return "invalid";
+    case Answer::unavailable:
+      return "unavailable";
+    case Answer::unknown:
+      return "unknown";
+    case Answer::conflict:
+      return "conflict";
+    case Answer::corrupt:
+      return "corrupt";
+    case Answer::denied:
+      return "denied";
+    case Answer::io:
+      return "io";
+    case Answer::no_space:
+      return "no_space";
+    case Answer::busy:
+      return "busy";
+    case Answer::stale_epoch:
+      return "stale_epoch";
+    case Answer::refilling:
+      return "refilling";
+    case Answer::not_replica:
+      return "not_replica";
+    case Answer::too_many_siblings:
+      return "too_many_siblings";
+    case Answer::late:
+      return "late";
+    case Answer::wrong_cluster:
+      return "wrong_cluster";
+    case Answer::no_map:
+      return "no_map";
+    case Answer::stale_round:
+      return "stale_round";
+  }
+  return "?";
+}
+
+}  // namespace kv

@@ -1,0 +1,410 @@
+#include "libkv/protocol/put_machine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "libkv/base/assert.h"
+#include "libkv/base/planted.h"
+
+namespace kv {
+
+namespace {
+
+// A refusal that every replica would repeat: the request itself is at fault.
+bool is_final(Answer answer) {
+  return answer == Answer::invalid || answer == Answer::denied ||
+         answer == Answer::too_many_siblings || answer == Answer::conflict;
+}
+
+}  // namespace
+
+PutMachine::PutMachine(const PutSettings& settings, msg::ClientPut request, Plan plan,
+                       msg::RequestId base)
+    : settings_(settings),
+      request_(std::move(request)),
+      plan_(std::make_unique<const Plan>(std::move(plan))),
+      ids_(base),
+      context_(request_.context) {
+  KV_ASSERT(plan_->keyspace->kind == KeyspaceKind::ap);
+  KV_ASSERT(settings_.attempts_max <= msg::kAttemptsPerTry);
+}
+
+void PutMachine::start(const Moment& at, CoordinatorActions* actions) {
+  const Step step{at, ids_, *actions};
+  deadline_ = deadline_of(request_.time_left, at.now);
+  give_up_ = deadline_ + settings_.grace;
+  hints_count_ = !request_.strict && !plan_->keyspace->strict;
+  begin_plan(step);
+  settle(step);
+}
+
+void PutMachine::begin_plan(const Step& step) {
+  const auto needed =
+      replicas_needed({request_.w, plan_->keyspace->w, plan_->list.slots.size(), 'W'});
+  if (!needed) return fail(Answer::invalid, needed.error().what, step);
+  needed_ = *needed;
+  sites_ = mint_sites(*plan_, hints_count_);
+  next_site_ = 0;
+  preferred_site_.reset();
+  refused_by_.clear();
+  // Nobody is left to settle with; the client has its answer.
+  if (replied_ && sites_.empty()) {
+    finished_ = true;
+    return;
+  }
+  const size_t reachable =
+      sites_.empty() ? 0 : PutLayout(*plan_, {needed_, hints_count_}, sites_[0]).reachable();
+  if (reachable < needed_ && !replied_) {
+    return fail(Answer::unavailable,
+                to_string(QuorumFacts{reachable, needed_, "can be reached", 'W', plan_->epoch()}),
+                step);
+  }
+  const auto stands = standing();
+  if (stands && attempts_[*stands].state == AttemptState::made) {
+    adopt(*stands, step);
+  } else if (!replied_) {
+    mint_next(step);
+  }
+}
+
+// The highest attempt that may have been made. All below it are covered by it.
+std::optional<size_t> PutMachine::standing() const {
+  for (size_t i = attempts_.size(); i > 0; --i) {
+    if (attempts_[i - 1].state != AttemptState::refused) return i - 1;
+  }
+  return std::nullopt;
+}
+
+std::optional<MintSite> PutMachine::choose_site() {
+  if (preferred_site_) return std::exchange(preferred_site_, std::nullopt);
+  // Each once, then again those that have not refused.
+  for (size_t tries = 0; tries < sites_.size(); ++tries) {
+    const MintSite site = sites_[next_site_++ % sites_.size()];
+    if (refused_by_.count(site.member) == 0) return site;
+  }
+  return std::nullopt;
+}
+
+void PutMachine::mint_next(const Step& step) {
+  if (replied_ || replan_wanted_) return;
+  const bool any_left = attempts_.size() < settings_.attempts_max;
+  const auto site = any_left ? choose_site() : std::nullopt;
+  if (site) return send_mint(*site, step);
+  const auto stands = standing();
+  const bool awaited = stands && attempts_[*stands].state != AttemptState::made;
+  // What was asked and not answered may still be; else there is nothing to wait for.
+  if (!awaited) fail(Answer::unavailable, facts(), step);
+}
+
+void PutMachine::send_mint(const MintSite& site, const Step& step) {
+  MintAttempt attempt;
+  attempt.id = step.ids.draw();
+  attempt.number =
+      request_.try_number * msg::kAttemptsPerTry + 1 + static_cast<Attempt>(attempts_.size());
+  attempt.site = site;
+  attempt.plan_number = plan_number_;
+  attempt.second_put = second_put_;
+  attempt.sent = step.now();
+  const Duration left = std::max(Duration::zero(), deadline_ - step.now());
+  const Duration patience = plan_->candidate(site.member).patience;
+  attempt.due = step.now() + std::min(patience, std::max<Duration>(left / 3, 1ms));
+
+  msg::Mint mint;
+  mint.id = attempt.id;
+  mint.epoch = plan_->epoch();
+  mint.time_left = left;
+  mint.keyspace = plan_->keyspace->id;
+  mint.key = request_.key;
+  mint.mode = request_.mode;
+  mint.context = context_;
+  mint.put = request_.put;
+  mint.attempt = attempt.number;
+  mint.tombstone = request_.tombstone;
+  mint.value = request_.value;
+  if (!request_.tombstone) {
+    mint.ttl = request_.ttl != Duration::zero() ? request_.ttl : plan_->keyspace->ttl;
+  }
+  if (site.hint) mint.hint_for = members_of(plan_->list.slots[site.slot]);
+  mint.owed = PutLayout(*plan_, {needed_, hints_count_}, site).owed();
+  attempts_.push_back(std::move(attempt));
+  if (KV_PLANTED(mint_at_two_slots) && sites_.size() > 1) {
+    step.send(sites_[next_site_ % sites_.size()].member, mint);
+  }
+  step.send(site.member, std::move(mint));
+}
+
+PutMachine::MintAttempt* PutMachine::attempt_of(msg::RequestId id) {
+  for (MintAttempt& attempt : attempts_) {
+    if (attempt.id == id) return &attempt;
+  }
+  return nullptr;
+}
+
+void PutMachine::on_answer(const msg::MintMade& answer, const Moment& at,
+                           CoordinatorActions* actions) {
+  const Step step{at, ids_, *actions};
+  MintAttempt* attempt = attempt_of(answer.id);
+  if (attempt == nullptr || attempt->state == AttemptState::made) return settle(step);
+  step.note_answered(attempt->site.member, attempt->sent, false);
+  if (answer.answer == Answer::ok) {
+    made(*attempt, answer, step);
+  } else if (is_refusal(answer.answer)) {
+    refused(*attempt, answer.answer, answer.epoch, step);
+  } else {
+    // It may have been made, and no more will be heard of it.
+    attempt_is_late(*attempt, step);
+  }
+  settle(step);
+}
+
+void PutMachine::made(MintAttempt& attempt, const msg::MintMade& answer, const Step& step) {
+  attempt.state = AttemptState::made;
+  attempt.due.reset();
+  attempt.record = answer.record;
+  attempt.round = answer.round;
+  const auto index = static_cast<size_t>(&attempt - attempts_.data());
+  if (standing() == index) {
+    adopt(index, step);
+  } else if (attempt.plan_number == plan_number_) {
+    // Overtaken by a later attempt, which covers it; but this replica answers.
+    preferred_site_ = attempt.site;
+  }
+}
+
+void PutMachine::refused(MintAttempt& attempt, Answer answer, Epoch epoch, const Step& step) {
+  const auto index = static_cast<size_t>(&attempt - attempts_.data());
+  const bool was_standing = standing() == index;
+  attempt.state = AttemptState::refused;
+  attempt.due.reset();
+  last_refusal_ = "member " + std::to_string(attempt.site.member) + ": " + to_string(answer);
+  if (attempt.plan_number == plan_number_) refused_by_.insert(attempt.site.member);
+  if (is_final(answer)) return fail(answer, last_refusal_, step);
+  const bool newer_map =
+      epoch > plan_->epoch() && (answer == Answer::stale_epoch || answer == Answer::not_replica);
+  if (newer_map) want_replan(epoch, step);
+  if (!was_standing) return;
+  const auto stands = standing();
+  const bool earlier_was_made = stands && attempts_[*stands].state == AttemptState::made;
+  if (earlier_was_made && adopted_ != stands) {
+    adopt(*stands, step);
+  } else {
+    mint_next(step);
+  }
+}
+
+void PutMachine::attempt_is_late(MintAttempt& attempt, const Step& step) {
+  attempt.due.reset();
+  if (attempt.state == AttemptState::waiting) attempt.state = AttemptState::silent;
+  const auto index = static_cast<size_t>(&attempt - attempts_.data());
+  if (standing() == index) mint_next(step);
+}
+
+void PutMachine::adopt(size_t index, const Step& step) {
+  const MintAttempt& attempt = attempts_[index];
+  PutSpread::Terms terms;
+  terms.plan = plan_.get();
+  terms.key = request_.key;
+  terms.record = attempt.record;
+  terms.round = attempt.round;
+  // Earlier attempts that were made elsewhere are covered, but what they had seen is worth sending.
+  for (size_t i = 0; i < index; ++i) {
+    if (attempts_[i].state != AttemptState::made) continue;
+    terms.record = merge(terms.record, attempts_[i].record);
+    terms.round = std::min(terms.round, attempts_[i].round);
+  }
+  terms.needed = needed_;
+  terms.hints_count = hints_count_;
+  terms.deadline = deadline_;
+  terms.give_up = give_up_;
+  terms.sends_max = settings_.sends_max;
+  // A mint under an older plan was acknowledged by nobody under this one.
+  const bool same_plan = attempt.plan_number == plan_number_;
+  KV_ASSERT(same_plan || !sites_.empty());
+  const MintSite site = same_plan ? attempt.site : sites_[0];
+  adopted_ = index;
+  spread_.emplace(std::move(terms), PutLayout(*plan_, {needed_, hints_count_}, site));
+  spread_->start(same_plan ? std::optional(site) : std::nullopt, step);
+  if (same_plan && attempt.durable) spread_->mint_durable(true, step);
+  if (replied_) spread_->after_reply(step);
+}
+
+void PutMachine::on_answer(const msg::MintDurable& durable, const Moment& at,
+                           CoordinatorActions* actions) {
+  const Step step{at, ids_, *actions};
+  MintAttempt* attempt = attempt_of(durable.id);
+  if (attempt == nullptr || attempt->durable) return settle(step);
+  attempt->durable = durable.answer == Answer::ok;
+  const auto index = static_cast<size_t>(attempt - attempts_.data());
+  if (spread_ && adopted_ == index && attempt->plan_number == plan_number_) {
+    spread_->mint_durable(attempt->durable, step);
+  }
+  settle(step);
+}
+
+void PutMachine::on_answer(const msg::Merged& merged, const Moment& at,
+                           CoordinatorActions* actions) {
+  const Step step{at, ids_, *actions};
+  if (spread_) spread_->on_merged(merged, step);
+  settle(step);
+}
+
+void PutMachine::on_answer(const msg::Done& done, const Moment& at, CoordinatorActions* actions) {
+  const Step step{at, ids_, *actions};
+  if (spread_) spread_->on_done(done, step);
+  settle(step);
+}
+
+void PutMachine::on_not_sent(msg::RequestId id, const Moment& at, CoordinatorActions* actions) {
+  const Step step{at, ids_, *actions};
+  MintAttempt* attempt = attempt_of(id);
+  if (attempt != nullptr && attempt->state == AttemptState::waiting) {
+    step.note_timed_out(attempt->site.member);
+    refused(*attempt, Answer::unavailable, 0, step);
+  } else if (spread_) {
+    spread_->on_not_sent(id, step);
+  }
+  settle(step);
+}
+
+void PutMachine::on_tick(const Moment& at, CoordinatorActions* actions) {
+  const Step step{at, ids_, *actions};
+  if (at.now >= deadline_) fail(Answer::unavailable, facts(), step);
+  // A new attempt is due later: only those that were there are looked at.
+  const size_t count = attempts_.size();
+  for (size_t i = 0; i < count; ++i) {
+    if (!attempts_[i].due || *attempts_[i].due > at.now) continue;
+    step.note_timed_out(attempts_[i].site.member);
+    attempt_is_late(attempts_[i], step);
+  }
+  if (spread_) spread_->on_tick(step);
+  settle(step);
+}
+
+void PutMachine::want_replan(Epoch epoch, const Step& step) {
+  if (plan_number_ >= settings_.replans_max || finished_) return;
+  if (replan_wanted_ && *replan_wanted_ >= epoch) return;
+  replan_wanted_ = epoch;
+  step.out.replan = epoch;
+}
+
+void PutMachine::replan(Plan plan, const Moment& at, CoordinatorActions* actions) {
+  KV_ASSERT(plan.list.epoch >= plan_->list.epoch);
+  const Step step{at, ids_, *actions};
+  if (!replan_wanted_ || finished_) return settle(step);
+  replan_wanted_.reset();
+  ++plan_number_;
+  spread_.reset();
+  adopted_.reset();
+  plan_ = std::make_unique<const Plan>(std::move(plan));
+  begin_plan(step);
+  settle(step);
+}
+
+void PutMachine::abandon(Answer answer, const std::string& why, const Moment& at,
+                         CoordinatorActions* actions) {
+  const Step step{at, ids_, *actions};
+  fail(answer, why, step);
+  finished_ = true;
+  settle(step);
+}
+
+// After every event: is there something to reply, is it over, when to wake.
+void PutMachine::settle(const Step& step) {
+  if (spread_) look_at_spread(step);
+  if (!replied_ && step.now() >= deadline_) fail(Answer::unavailable, facts(), step);
+  if (replied_ && !replan_wanted_) {
+    const bool settled = spread_ ? spread_->is_settled() : !may_be_stored();
+    if (settled) finished_ = true;
+  }
+  if (replied_ && step.now() >= give_up_) finished_ = true;
+  step.out.finished = finished_;
+  step.out.wake_at = finished_ ? std::nullopt : next_wake();
+}
+
+void PutMachine::look_at_spread(const Step& step) {
+  if (spread_->newer_epoch()) want_replan(*spread_->newer_epoch(), step);
+  if (replied_ || standing() != adopted_) return;
+  if (spread_->quorum().met()) {
+    if (!needs_second_put()) return reply(Answer::ok, "", step);
+    if (replan_wanted_) return;
+    // What the mint did not cover must not stay beside a plain overwrite.
+    second_put_ = true;
+    context_.join(spread_->joined_context());
+    preferred_site_ = attempts_[*adopted_].site;
+    if (attempts_[*adopted_].plan_number != plan_number_) preferred_site_ = sites_[0];
+    return mint_next(step);
+  }
+  const auto later = spread_->later_round();
+  if (later && reader_of(plan_->list.slots[later->slot]) == later->member &&
+      attempts_.size() < settings_.attempts_max) {
+    preferred_site_ = later;
+    return mint_next(step);
+  }
+  if (!spread_->can_be_met() && !replan_wanted_) fail(Answer::unavailable, facts(), step);
+}
+
+bool PutMachine::needs_second_put() const {
+  return request_.mode == PutMode::over_what_is_there && !attempts_[*adopted_].second_put &&
+         spread_->siblings_remain() && !KV_PLANTED(skip_second_put);
+}
+
+bool PutMachine::may_be_stored() const {
+  return standing().has_value();
+}
+
+std::string PutMachine::facts() const {
+  const size_t reached = spread_ ? spread_->quorum().acknowledged() : 0;
+  std::string facts = to_string(QuorumFacts{reached, needed_, "acknowledged", 'W', plan_->epoch()});
+  if (second_put_ && reached >= needed_) {
+    facts += "; what it was to replace could not be covered in time";
+  }
+  if (!last_refusal_.empty()) facts += "; " + last_refusal_;
+  return facts;
+}
+
+void PutMachine::fail(Answer if_nothing_stored, const std::string& why, const Step& step) {
+  if (replied_) return;
+  reply(may_be_stored() ? Answer::unknown : if_nothing_stored, why, step);
+}
+
+void PutMachine::reply(Answer answer, std::string detail, const Step& step) {
+  msg::PutDone done;
+  done.id = request_.id;
+  done.answer = answer;
+  done.detail = std::move(detail);
+  done.epoch = plan_->epoch();
+  done.needed = static_cast<uint8_t>(needed_);
+  if (spread_) {
+    done.slots = static_cast<uint8_t>(spread_->quorum().slots());
+    done.hints = static_cast<uint8_t>(spread_->quorum().hints());
+  }
+  if (answer == Answer::ok) done.context = context_to_show();
+  replied_ = true;
+  step.out.reply = std::move(done);
+  if (spread_) spread_->after_reply(step);
+}
+
+// The writer may send this context with its next put. It must not cover siblings that the writer
+// has not been shown: where some survive beside this put, what the writer sent is joined with its
+// own put id only (a dot would cover all earlier ones of its actor).
+CausalContext PutMachine::context_to_show() const {
+  const MintAttempt& attempt = attempts_[*adopted_];
+  const bool alone =
+      std::all_of(attempt.record.siblings.begin(), attempt.record.siblings.end(),
+                  [this](const Sibling& sibling) { return sibling.put == request_.put; });
+  if (alone) return attempt.record.context;
+  CausalContext context = request_.context;
+  context.see(request_.put, attempt.number);
+  return context;
+}
+
+std::optional<Instant> PutMachine::next_wake() const {
+  std::optional<Instant> wake = replied_ ? give_up_ : deadline_;
+  if (!replied_) {
+    for (const MintAttempt& attempt : attempts_) wake = earlier(wake, attempt.due);
+  }
+  if (spread_) wake = earlier(wake, spread_->wake_at());
+  return wake;
+}
+
+}  // namespace kv

@@ -1,0 +1,42 @@
+// How many hints there are and how many bytes they take, by partition: for the budget, and to know
+// where a read or a new owner must look for hints at all.
+//
+// Counted at the start by a walk beside the writes, which add their changes: the sum is exact, as
+// with leaves.h. Until the walk is over a partition *may* hold hints and the budget counts what is
+// known so far. Lives on the loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <vector>
+
+#include "libkv/model/ids.h"
+#include "libkv/storage/engine.h"
+#include "libkv/storage/lane_tasks.h"
+
+namespace kv {
+
+class HintTally {
+ public:
+  /// REQUIRES: called before the first write. `counted` is called once, with the walk's status.
+  void begin(Engine& engine, LaneTasks& tasks, std::function<void(const Status&)> counted);
+
+  /// A hint's stored size was `before` bytes and is `after` bytes now; 0: it is not there.
+  void changed(const PartitionKey& partition, size_t before, size_t after);
+
+  bool is_counted() const { return counted_; }
+  bool may_hold(const PartitionKey& partition) const;
+  uint64_t count() const { return static_cast<uint64_t>(count_ < 0 ? 0 : count_); }
+  uint64_t bytes() const { return static_cast<uint64_t>(bytes_ < 0 ? 0 : bytes_); }
+  /// Those that hold any. REQUIRES: is_counted().
+  std::vector<PartitionKey> partitions() const;
+
+ private:
+  bool counted_ = false;
+  int64_t count_ = 0;  // Below zero while only removals have been seen.
+  int64_t bytes_ = 0;
+  std::map<PartitionKey, int64_t> by_partition_;
+};
+
+}  // namespace kv

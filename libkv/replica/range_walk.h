@@ -1,0 +1,35 @@
+// Walking over a range of the engine without holding up the loop: slices of bounded length on
+// Lane::read, and back to the loop between them.
+//
+//   loop   iterate (the range as of now) ─┐           ┌─ paused? ─┐           ┌─ paused(end)
+//   read                                  └─ visit… ──┘           └─ visit… ──┘
+//
+// The walk sees the range as it was when it began; what is written meanwhile does not show. Who
+// needs both adds the changes of the meantime itself.
+#pragma once
+
+#include <functional>
+
+#include "libkv/base/bytes.h"
+#include "libkv/base/result.h"
+#include "libkv/storage/engine.h"
+#include "libkv/storage/lane_tasks.h"
+
+namespace kv {
+
+struct RangeWalk {
+  KeyRange range;
+  bool reverse = false;
+  size_t slice_keys = 1;
+  /// Off the loop, for each key in order. False ends the walk. An error ends it with this error.
+  /// Must not touch what the loop uses, but for what it shares with `paused` alone.
+  std::function<Result<bool>(BytesView key, BytesView value)> visit;
+  /// On the loop, after each slice. `ended`: the walk is over (by the range's end, by visit, or by
+  /// an error); else false ends it there. Null: go on.
+  std::function<bool(bool ended, const Status& status)> paused;
+};
+
+/// Begins the walk. REQUIRES: `tasks` outlives it, or abandons it, before the engine ends.
+void begin_walk(Engine& engine, LaneTasks& tasks, RangeWalk walk);
+
+}  // namespace kv

@@ -1,0 +1,82 @@
+#include "libkv/replica/scans.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "libkv/replica/refusals.h"
+
+namespace kv {
+
+void Scans::add(const msg::ScanPage& request, Space space, const PartitionKey& partition,
+                ScanMerge* merge) {
+  KeyRange range = keyspace_range(space, partition, request.keyspace);
+  range.from += request.from;
+  if (!request.to.empty()) range.to = record_key(space, partition, request.keyspace, request.to);
+  if (!range.to.empty() && range.from >= range.to) return;
+  merge->add(space, core_.rounds.of(partition), core_.engine.iterate(range, request.reverse));
+}
+
+Answer Scans::plan(const msg::ScanPage& request, std::shared_ptr<ScanMerge>* merge,
+                   std::vector<PartitionId>* refilling) {
+  const Keyspace* keyspace = core_.map->keyspace(request.keyspace);
+  if (keyspace == nullptr) return Answer::not_found;
+  const Placement* placement = core_.map->placement(keyspace->placement);
+  if (placement == nullptr) return Answer::not_found;
+  *merge = std::make_shared<ScanMerge>(request.reverse);
+  for (PartitionId id = 0; id < placement->table.size(); ++id) {
+    const PartitionKey partition{placement->id, id};
+    const PartitionRow& row = placement->table[id];
+    const Standing standing = standing_of(row, core_.member);
+    if (!standing.any()) continue;
+    if (request.epoch < row.changed) return Answer::stale_epoch;
+    if (standing.holds_own()) add(request, Space::own, partition, merge->get());
+    if (core_.hint_tally.may_hold(partition)) add(request, Space::hint, partition, merge->get());
+    if (standing.filling || (standing.slot && core_.refilling.contains(partition))) {
+      refilling->push_back(id);
+    }
+  }
+  return Answer::ok;
+}
+
+void Scans::page(Asker asker, const msg::ScanPage& request, Instant deadline) {
+  const auto refuse = [&](Answer why) {
+    ++core_.counters.refused;
+    core_.answers.answer(asker, refusal(request, why, core_.epoch()));
+  };
+  if (core_.now() >= deadline) return refuse(Answer::late);
+  if (core_.walks >= limits::range_walks_max) return refuse(Answer::busy);
+  std::shared_ptr<ScanMerge> merge;
+  std::vector<PartitionId> refilling;
+  const Answer planned = plan(request, &merge, &refilling);
+  if (planned != Answer::ok) return refuse(planned);
+  ++core_.counters.scan_pages;
+  ++core_.walks;
+  size_t records_max = limits::scan_page_records_max;
+  if (request.records_max > 0) records_max = std::min<size_t>(records_max, request.records_max);
+  auto page = std::make_shared<Result<ScanMerge::Page>>();
+  core_.tasks.run(
+      Lane::read,
+      [merge, page, records_max] { *page = merge->take(records_max, limits::scan_page_bytes_max); },
+      // The merge is held here too, so that its iterators end on the loop.
+      [this, asker, request, merge, page, refilling = std::move(refilling), deadline] {
+        --core_.walks;
+        finish(asker, request, page.get(), refilling, deadline);
+      });
+}
+
+void Scans::finish(Asker asker, const msg::ScanPage& request, Result<ScanMerge::Page>* page,
+                   const std::vector<PartitionId>& refilling, Instant deadline) {
+  msg::ScanPageDone done = refusal(request, Answer::ok, core_.epoch());
+  if (!*page) {
+    done.answer = answer_of(page->error());
+  } else if (core_.now() >= deadline) {
+    done.answer = Answer::late;
+  } else {
+    done.records = std::move((*page)->records);
+    done.exhausted = (*page)->exhausted;
+    done.refilling = refilling;
+  }
+  core_.answers.answer(asker, done);
+}
+
+}  // namespace kv

@@ -1,0 +1,31 @@
+// A hint as it lies in the engine: a record kept for others, apart from the member's own data.
+//
+// On disk: never change.
+//   format (1 byte, 1) | owners (2 bytes, big-endian) | owner (2 bytes each, big-endian, sorted) |
+//   stored record (codec/record_codec.h)
+// Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "libkv/base/bytes.h"
+#include "libkv/base/result.h"
+#include "libkv/model/mint.h"
+
+namespace kv {
+
+struct StoredHint {
+  std::vector<MemberNumber> owners;  ///< Who has not yet acknowledged it; sorted.
+  StoredRecord stored;
+
+  /// Adds owners; true if any was new.
+  bool join_owners(const std::vector<MemberNumber>& more);
+  friend bool operator==(const StoredHint&, const StoredHint&) = default;
+};
+
+std::string encode_stored_hint(const StoredHint& hint);
+/// Errors: corrupt, format.
+Result<StoredHint> decode_stored_hint(const SharedBytes& bytes);
+
+}  // namespace kv

@@ -1,0 +1,336 @@
+#include "libkv/service/coordinator_service.h"
+
+#include <algorithm>
+#include <type_traits>
+#include <vector>
+
+namespace kv {
+
+CoordinatorService::CoordinatorService(Environment& environment, Transport& transport,
+                                       const MemberInfo& self, const CoordinatorSettings& settings)
+    : environment_(environment),
+      self_(self),
+      settings_(settings),
+      outbox_(transport),
+      watch_(DaemonKind::coordinator, self.number, self.endpoint(DaemonKind::gossip), nullptr,
+             transport, outbox_, environment.clock.now()),
+      routing_(self.number, settings.routing),
+      admin_(environment, transport, self, watch_, outbox_),
+      // A number of an earlier run of this coordinator must not meet one of this run.
+      next_operation_(1 + (environment.entropy() & 0xffff'ffff) * 256) {}
+
+/// Takes the messages of one frame.
+struct CoordinatorService::Receiver {
+  CoordinatorService& service;
+  PeerId from;
+  Instant now;
+
+  void on(msg::ClientPut&& request) { service.begin_put(from, std::move(request), now); }
+  void on(msg::ClientGet&& request) { service.begin_get(from, std::move(request), now); }
+  void on(msg::ClientScan&& request) { service.begin_scan(from, std::move(request), now); }
+  void on(msg::MintMade&& answer) { service.route(answer, now); }
+  void on(msg::MintDurable&& answer) { service.route(answer, now); }
+  void on(msg::Merged&& answer) { service.route(answer, now); }
+  void on(msg::ReadDone&& answer) { service.route(answer, now); }
+  void on(msg::ScanPageDone&& answer) { service.route(answer, now); }
+  void on(msg::Done&& answer) { service.route(answer, now); }
+  void on(msg::ViewTold&& told) {
+    if (service.watch_.on_view_told(told, now)) service.on_view(now);
+  }
+  void on(msg::Hello&& hello) {
+    service.outbox_.add(from, msg::HelloDone{hello.id, 0, "kv-coordinator " KV_VERSION,
+                                             service.self_.number, service.watch_.view().epoch()});
+  }
+  void on(msg::Ask&& ask) {
+    if (ask.verb == "coordinator") {
+      service.outbox_.add(from, msg::Told{ask.id, Answer::ok, "", service.status()});
+    } else {
+      service.admin_.on_ask(from, ask, service.status(), now);
+    }
+  }
+  void on(msg::Told&& told) { service.admin_.on_told(std::move(told), now); }
+  void on(msg::Proposed&& proposed) { service.admin_.on_proposed(proposed, now); }
+};
+
+void CoordinatorService::on_frame(PeerId from, Frame frame, Instant now) {
+  const Epoch epoch =
+      dispatch(frame, watch_.cluster(), environment_.log, &frames_, Receiver{*this, from, now});
+  watch_.want(epoch);
+}
+
+template <typename Reply>
+void CoordinatorService::refuse(PeerId client, msg::RequestId id, Answer answer,
+                                std::string detail) {
+  ++counters_.answers_refused;
+  Reply reply;
+  reply.id = id;
+  reply.answer = answer;
+  reply.detail = std::move(detail);
+  reply.epoch = watch_.view().epoch();
+  outbox_.add(client, reply);
+}
+
+template <typename Request>
+bool CoordinatorService::admit(const Request& request, PeerId client, const Keyspace** keyspace) {
+  using Refusal = std::conditional_t<
+      std::is_same_v<Request, msg::ClientPut>, msg::PutDone,
+      std::conditional_t<std::is_same_v<Request, msg::ClientGet>, msg::GetDone, msg::ScanDone>>;
+  const auto no = [&](Answer answer, std::string detail) {
+    refuse<Refusal>(client, request.id, answer, std::move(detail));
+    return false;
+  };
+  if (!watch_.map()) return no(Answer::no_map, "this coordinator has no cluster map yet");
+  if (operations_.size() >= settings_.operations_max) {
+    ++counters_.busy;
+    return no(Answer::busy, std::to_string(operations_.size()) + " operations are in flight");
+  }
+  *keyspace = watch_.map()->keyspace(request.keyspace);
+  if (*keyspace == nullptr) return no(Answer::not_found, "no keyspace " + request.keyspace);
+  if ((*keyspace)->kind != KeyspaceKind::ap)
+    return no(Answer::invalid, "keyspace " + request.keyspace + " is not served by this version");
+  return true;
+}
+
+void CoordinatorService::begin_put(PeerId client, msg::ClientPut request, Instant now) {
+  ++counters_.puts;
+  const Keyspace* keyspace = nullptr;
+  if (!admit(request, client, &keyspace)) return;
+  const auto no = [&](std::string detail) {
+    refuse<msg::PutDone>(client, request.id, Answer::invalid, std::move(detail));
+  };
+  if (request.key.empty()) return no("a key must not be empty");
+  if (request.key.size() > limits::key_bytes_max)
+    return no("a key of " + std::to_string(request.key.size()) + " bytes is over the limit of " +
+              std::to_string(limits::key_bytes_max));
+  if (request.value.size() > settings_.value_bytes_max)
+    return no("a value of " + std::to_string(request.value.size()) +
+              " bytes is over the limit of " + std::to_string(settings_.value_bytes_max));
+  const uint64_t number = next_operation_++;
+  Plan plan = plan_for(watch_.map(), *keyspace, request.key.view(), routing_, now);
+  std::string key(request.key.view());
+  std::string name = request.keyspace;
+  auto machine = std::make_unique<PutMachine>(settings_.put, std::move(request), std::move(plan),
+                                              number << kRequestIdBits);
+  begin(number, client, std::move(name), std::move(key), std::move(machine), now);
+}
+
+void CoordinatorService::begin_get(PeerId client, msg::ClientGet request, Instant now) {
+  ++counters_.gets;
+  const Keyspace* keyspace = nullptr;
+  if (!admit(request, client, &keyspace)) return;
+  if (request.key.empty() || request.key.size() > limits::key_bytes_max)
+    return refuse<msg::GetDone>(client, request.id, Answer::invalid,
+                                "a key has 1 to " + std::to_string(limits::key_bytes_max) +
+                                    " bytes, not " + std::to_string(request.key.size()));
+  const uint64_t number = next_operation_++;
+  Plan plan = plan_for(watch_.map(), *keyspace, request.key.view(), routing_, now);
+  std::string key(request.key.view());
+  std::string name = request.keyspace;
+  auto machine = std::make_unique<GetMachine>(settings_.get, std::move(request), std::move(plan),
+                                              number << kRequestIdBits);
+  begin(number, client, std::move(name), std::move(key), std::move(machine), now);
+}
+
+void CoordinatorService::begin_scan(PeerId client, msg::ClientScan request, Instant now) {
+  ++counters_.scans;
+  const Keyspace* keyspace = nullptr;
+  if (!admit(request, client, &keyspace)) return;
+  const uint64_t number = next_operation_++;
+  ScanPlan plan = scan_plan_for(watch_.map(), *keyspace, routing_, now);
+  std::string name = request.keyspace;
+  auto machine = std::make_unique<ScanMachine>(settings_.scan, std::move(request), std::move(plan),
+                                               number << kRequestIdBits);
+  begin(number, client, std::move(name), "", std::move(machine), now);
+}
+
+template <typename M>
+void CoordinatorService::begin(uint64_t number, PeerId client, std::string keyspace,
+                               std::string key, std::unique_ptr<M> machine, Instant now) {
+  M& started = *machine;
+  operations_.emplace(
+      number, Operation{client, std::move(keyspace), std::move(key), std::move(machine), 0});
+  CoordinatorActions actions;
+  started.start(moment(now), &actions);
+  perform(number, std::move(actions), now);
+}
+
+template <typename Answered>
+void CoordinatorService::route(const Answered& answered, Instant now) {
+  const uint64_t number = answered.id >> kRequestIdBits;
+  const auto found = operations_.find(number);
+  if (found == operations_.end()) {
+    ++counters_.late_answers;
+    return;
+  }
+  CoordinatorActions actions;
+  std::visit(
+      [&](auto& machine) {
+        if constexpr (requires { machine->on_answer(answered, moment(now), &actions); })
+          machine->on_answer(answered, moment(now), &actions);
+      },
+      found->second.machine);
+  perform(number, std::move(actions), now);
+}
+
+void CoordinatorService::perform(uint64_t number, CoordinatorActions actions, Instant now) {
+  std::vector<msg::RequestId> not_sent;
+  for (const ToNode& request : actions.to_nodes) {
+    const PeerId peer = watch_.node(request.to);
+    std::visit(
+        [&](const auto& message) {
+          if (peer == PeerId::none) {
+            not_sent.push_back(message.id);
+          } else {
+            outbox_.add(peer, message);
+          }
+        },
+        request.message);
+  }
+  for (const MemberNote& note : actions.notes) routing_.note(note, now);
+  Operation& operation = operations_.at(number);
+  if (actions.reply) reply(operation, actions);
+  if (actions.finished) {
+    wakes_.clear(number);
+    operations_.erase(number);
+    return;
+  }
+  if (actions.wake_at) {
+    wakes_.set(number, *actions.wake_at);
+  } else {
+    wakes_.clear(number);
+  }
+  for (const msg::RequestId id : not_sent) {
+    ++counters_.not_sent;
+    const auto still = operations_.find(number);
+    if (still == operations_.end()) return;
+    CoordinatorActions more;
+    std::visit([&](auto& machine) { machine->on_not_sent(id, moment(now), &more); },
+               still->second.machine);
+    perform(number, std::move(more), now);
+  }
+  if (actions.replan) {
+    const auto still = operations_.find(number);
+    if (still == operations_.end()) return;
+    still->second.replan = *actions.replan;
+    replanning_.insert(number);
+    watch_.want(*actions.replan);
+    if (watch_.view().epoch() >= *actions.replan) replan(number, now);
+  }
+}
+
+void CoordinatorService::reply(const Operation& operation, const CoordinatorActions& actions) {
+  std::visit(
+      [&](const auto& done) {
+        switch (done.answer) {
+          case Answer::ok:
+          case Answer::not_found:
+            ++counters_.answers_ok;
+            break;
+          case Answer::unavailable:
+            ++counters_.answers_unavailable;
+            break;
+          case Answer::unknown:
+            ++counters_.answers_unknown;
+            break;
+          default:
+            ++counters_.answers_refused;
+        }
+        outbox_.add(operation.client, done);
+      },
+      *actions.reply);
+}
+
+void CoordinatorService::replan(uint64_t number, Instant now) {
+  const auto found = operations_.find(number);
+  replanning_.erase(number);
+  if (found == operations_.end()) return;
+  ++counters_.replans;
+  Operation& operation = found->second;
+  operation.replan = 0;
+  const Keyspace* keyspace = watch_.map()->keyspace(operation.keyspace);
+  CoordinatorActions actions;
+  std::visit(
+      [&](auto& machine) {
+        if (keyspace == nullptr) {
+          machine->abandon(Answer::not_found, "the keyspace is gone", moment(now), &actions);
+        } else if constexpr (std::is_same_v<std::decay_t<decltype(*machine)>, ScanMachine>) {
+          machine->replan(scan_plan_for(watch_.map(), *keyspace, routing_, now), moment(now),
+                          &actions);
+        } else {
+          machine->replan(plan_for(watch_.map(), *keyspace, operation.key, routing_, now),
+                          moment(now), &actions);
+        }
+      },
+      operation.machine);
+  perform(number, std::move(actions), now);
+}
+
+void CoordinatorService::on_view(Instant now) {
+  routing_.on_view(watch_.view());
+  admin_.on_view(now);
+  const std::set<uint64_t> waiting = replanning_;
+  for (const uint64_t number : waiting) {
+    const auto found = operations_.find(number);
+    if (found == operations_.end()) {
+      replanning_.erase(number);
+    } else if (watch_.view().epoch() >= found->second.replan) {
+      replan(number, now);
+    }
+  }
+}
+
+Instant CoordinatorService::next_wake() const {
+  return std::min({watch_.next_wake(), wakes_.next(), admin_.next_wake()});
+}
+
+void CoordinatorService::on_tick(Instant now) {
+  watch_.on_tick(now);
+  admin_.on_tick(now);
+  while (const uint64_t number = wakes_.take_due(now)) {
+    const auto found = operations_.find(number);
+    if (found == operations_.end()) continue;
+    CoordinatorActions actions;
+    std::visit([&](auto& machine) { machine->on_tick(moment(now), &actions); },
+               found->second.machine);
+    perform(number, std::move(actions), now);
+  }
+}
+
+void CoordinatorService::end_of_turn(Instant) {
+  outbox_.flush();
+}
+
+void CoordinatorService::abandon_all() {
+  const Instant now = environment_.clock.now();
+  std::vector<uint64_t> numbers;
+  for (const auto& [number, operation] : operations_) numbers.push_back(number);
+  std::sort(numbers.begin(), numbers.end());
+  for (const uint64_t number : numbers) {
+    const auto found = operations_.find(number);
+    if (found == operations_.end()) continue;
+    CoordinatorActions actions;
+    std::visit(
+        [&](auto& machine) {
+          machine->abandon(Answer::unavailable, "the coordinator is stopping", moment(now),
+                           &actions);
+        },
+        found->second.machine);
+    perform(number, std::move(actions), now);
+  }
+  outbox_.flush();
+}
+
+Report CoordinatorService::status() const {
+  Report report = Report::object();
+  report.set("member", self_.number).set("epoch", watch_.view().epoch());
+  report.set("operations", operations_.size());
+  report.set("puts", counters_.puts).set("gets", counters_.gets).set("scans", counters_.scans);
+  report.set("ok", counters_.answers_ok).set("unavailable", counters_.answers_unavailable);
+  report.set("unknown", counters_.answers_unknown).set("refused", counters_.answers_refused);
+  report.set("busy", counters_.busy).set("late_answers", counters_.late_answers);
+  report.set("replans", counters_.replans).set("not_sent", counters_.not_sent);
+  report.set("frames", frames_.frames).set("frames_refused", frames_.refused);
+  return report;
+}
+
+}  // namespace kv

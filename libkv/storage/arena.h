@@ -1,0 +1,35 @@
+// Memory handed out in order and freed all at once: what a memtable's entries live in. One thread
+// allocates; any thread may read what was published to it and ask for reserved_bytes().
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+namespace kv {
+
+class Arena {
+ public:
+  Arena() = default;
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  /// `bytes` of memory aligned for pointers, valid as long as the arena.
+  char* allocate(size_t bytes);
+  /// Memory taken from the system, including what is not handed out yet.
+  size_t reserved_bytes() const { return reserved_bytes_.load(std::memory_order_relaxed); }
+  /// Memory handed out.
+  size_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
+
+ private:
+  char* new_block(size_t bytes);
+
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  char* free_begin_ = nullptr;
+  size_t free_bytes_ = 0;
+  std::atomic<size_t> reserved_bytes_{0};
+  std::atomic<size_t> used_bytes_{0};
+};
+
+}  // namespace kv

@@ -1,0 +1,29 @@
+#include "libkv/storage/batch_limits.h"
+
+#include "libkv/base/limits.h"
+
+namespace kv {
+
+namespace {
+Status too_large(const char* what, size_t bytes, size_t limit) {
+  return fail(ErrorKind::invalid, std::string(what) + " of " + std::to_string(bytes) +
+                                      " bytes is over the limit of " + std::to_string(limit));
+}
+}  // namespace
+
+Status check_limits(const WriteBatch& batch) {
+  if (batch.payload_bytes() > limits::engine_batch_bytes_max)
+    return too_large("a batch", batch.payload_bytes(), limits::engine_batch_bytes_max);
+  Status status;
+  const bool parses =
+      WriteBatch::for_each(batch.encoded(), [&](const WriteBatch::Operation& operation) {
+        if (operation.key.size() > limits::engine_key_bytes_max)
+          status = too_large("a key", operation.key.size(), limits::engine_key_bytes_max);
+        if (operation.value.size() > limits::engine_value_bytes_max)
+          status = too_large("a value", operation.value.size(), limits::engine_value_bytes_max);
+      });
+  if (!parses) return fail(ErrorKind::invalid, "the batch does not parse");
+  return status;
+}
+
+}  // namespace kv

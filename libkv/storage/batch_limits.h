@@ -1,0 +1,11 @@
+// What an engine accepts; above it a batch is refused whole, with nothing stored. Pure.
+#pragma once
+
+#include "libkv/storage/engine.h"
+
+namespace kv {
+
+/// `invalid`, naming the size and the limit (base/limits.h).
+Status check_limits(const WriteBatch& batch);
+
+}  // namespace kv

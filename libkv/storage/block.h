@@ -1,0 +1,61 @@
+// A block in memory, and a walk over it. The bytes passed their checksum, yet nothing here trusts
+// them: a block that does not parse ends the walk with `corrupt`. Layout: block_builder.h.
+// A Block is immutable and may be shared by threads; an iterator is one thread's.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "libkv/storage/entry.h"
+
+namespace kv {
+
+class Block {
+ public:
+  explicit Block(std::string bytes);
+  BytesView bytes() const { return bytes_; }
+  size_t memory_bytes() const { return bytes_.capacity() + sizeof(*this); }
+
+ private:
+  friend class BlockIterator;
+  uint32_t restart(uint32_t index) const;
+
+  const std::string bytes_;
+  uint32_t entries_end_ = 0;
+  uint32_t restarts_ = 0;  // 0: empty or malformed.
+  bool malformed_ = false;
+};
+
+class BlockIterator final : public EntryIterator {
+ public:
+  explicit BlockIterator(std::shared_ptr<const Block> block) : block_(std::move(block)) {}
+
+  bool valid() const override { return valid_; }
+  const Entry& entry() const override { return entry_; }
+  void seek(BytesView key, Sequence sequence) override;
+  void seek_to_first() override;
+  void seek_before(BytesView key) override;
+  void seek_to_last() override;
+  void next() override;
+  void prev() override;
+  Status status() const override;
+
+  const std::shared_ptr<const Block>& block() const { return block_; }
+
+ private:
+  void go_to_restart(uint32_t index);
+  bool decode_at(uint32_t offset);
+  uint32_t last_restart_before(BytesView key, Sequence sequence);
+  void walk_to_last_below(uint32_t end_offset);
+  void refuse();
+
+  std::shared_ptr<const Block> block_;
+  std::string key_;
+  Entry entry_;
+  uint32_t offset_ = 0;  // Of the current entry.
+  uint32_t next_ = 0;
+  bool valid_ = false;
+  bool corrupt_ = false;
+};
+
+}  // namespace kv

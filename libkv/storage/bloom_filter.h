@@ -1,0 +1,34 @@
+// A Bloom filter whose probes of one key all fall into one cache line (Putze, Sanders, Singler,
+// "Cache-, Hash- and Space-Efficient Bloom Filters", 2007). No false negatives.
+//
+//   bytes := kind (u8 = 1) | probes (u8) | 0 (u16) | lines (u32) | lines × 64 bytes
+// On disk: never change; another layout gets another kind, and readers take an unknown kind for
+// "may contain". Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "libkv/base/bytes.h"
+
+namespace kv {
+
+/// Collects keys and builds the filter's bytes.
+class BloomFilterBuilder {
+ public:
+  explicit BloomFilterBuilder(uint32_t bits_per_key) : bits_per_key_(bits_per_key) {}
+  void add(BytesView key);
+  std::string finish() const;
+
+ private:
+  const uint32_t bits_per_key_;
+  std::vector<uint64_t> hashes_;
+};
+
+/// The hash by which both sides know a key.
+uint64_t bloom_hash(BytesView key);
+/// False only if the key was never added. Hostile `filter` bytes give true.
+bool bloom_may_contain(BytesView filter, uint64_t key_hash);
+
+}  // namespace kv

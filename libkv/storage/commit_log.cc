@@ -1,0 +1,158 @@
+#include "libkv/storage/commit_log.h"
+
+#include "libkv/base/assert.h"
+#include "libkv/base/limits.h"
+#include "libkv/storage/entry.h"
+
+namespace kv {
+
+CommitLog::CommitLog(Environment& environment, Options options)
+    : environment_(environment),
+      segment_bytes_(options.segment_bytes),
+      sync_interval_(options.sync_interval),
+      pool_(std::make_shared<LogSegmentPool>(environment.files, options.directory,
+                                             options.segment_bytes)),
+      writer_(std::make_shared<LogWriter>(pool_, options.secret, options.next_number,
+                                          std::move(options.before_first_write))),
+      last_sequence_(options.last_sequence),
+      durable_sequence_(options.last_sequence),
+      segments_(std::move(options.old_segments)),
+      tasks_(environment.executor) {}
+
+Status CommitLog::prepare() {
+  return pool_->empty() ? pool_->prepare_spare() : Status{};
+}
+
+Status CommitLog::ready() {
+  if (!failure_) return failure_;
+  if (!spare_status_) {
+    if (environment_.clock.now() - spare_tried_ >= limits::disk_full_retry_interval)
+      prepare_spare_if_needed();
+    return spare_status_;
+  }
+  if (forming_.size() >= limits::log_forming_bytes_max)
+    return fail(ErrorKind::busy, "the commit log is behind");
+  return {};
+}
+
+Sequence CommitLog::append(const WriteBatch& batch, Durability durability) {
+  KV_ASSERT(failure_ && !batch.empty());
+  append_unsealed_record(forming_, LogRecordKind::batch, last_sequence_ + 1,
+                         static_cast<uint32_t>(batch.count()), batch.encoded());
+  last_sequence_ += batch.count();
+  if (durability == Durability::always) sync_wanted_ = true;
+  if (durability == Durability::interval) {
+    const Instant now = environment_.clock.now();
+    if (!interval_running_) interval_began_ = now;
+    interval_running_ = true;
+    if (now - interval_began_ >= sync_interval_) sync_wanted_ = true;
+  }
+  hand_over_if_due();
+  return last_sequence_;
+}
+
+void CommitLog::sync() {
+  if (!failure_ || durable_sequence_ == last_sequence_) return;
+  sync_wanted_ = true;
+  hand_over_if_due();
+}
+
+void CommitLog::hand_over_if_due() {
+  if (group_running_ || !failure_) return;
+  if (!sync_wanted_ && forming_.size() <= limits::log_unsynced_bytes_max) return;
+  auto group = std::make_shared<LogGroup>();
+  group->records.swap(forming_);
+  group->durable = durable_sequence_;
+  group->sync = sync_wanted_;
+  if (group->sync) interval_running_ = false;
+  sync_wanted_ = false;
+  group_running_ = true;
+  ++groups_;
+  auto result = std::make_shared<LogGroupResult>();
+  tasks_.run(
+      Lane::log_sync, [writer = writer_, group, result] { *result = writer->write(*group); },
+      [this, group, result, last = last_sequence_] {
+        group_over(*group, last, std::move(*result));
+      });
+}
+
+void CommitLog::group_over(const LogGroup& group, Sequence last, LogGroupResult result) {
+  group_running_ = false;
+  written_bytes_ += result.written_bytes;
+  syncs_ += result.syncs;
+  note_segments(result);
+  if (!result.status) return fail_with(result.status.error());
+  // Writing has ended meanwhile for another reason: the error was the listener's last word.
+  if (!failure_) return;
+  const bool risen = group.sync && last > durable_sequence_;
+  if (risen) durable_sequence_ = last;
+  // The next group leaves before the listener runs, so that the disk does not wait for it.
+  hand_over_if_due();
+  prepare_spare_if_needed();
+  if (risen && listener_) listener_(durable_sequence_);
+}
+
+void CommitLog::fail_with(const Error& error) {
+  if (!failure_) return;
+  failure_ = fail(error);
+  forming_.clear();
+  environment_.log.error("log_failed", {{"what", error.what}});
+  if (listener_) listener_(fail(error));
+}
+
+void CommitLog::note_segments(const LogGroupResult& result) {
+  for (const auto& begun : result.begun) {
+    if (!segments_.empty() && segments_.back().last == kNewest)
+      segments_.back().last = begun.first - 1;
+    segments_.push_back(
+        {pool_->directory() + "/" + log_file_name(begun.number), kNewest, begun.bytes});
+  }
+}
+
+void CommitLog::prepare_spare_if_needed() {
+  if (!spare_running_ && pool_->empty() && failure_) start_spare();
+}
+
+void CommitLog::start_spare() {
+  spare_running_ = true;
+  spare_tried_ = environment_.clock.now();
+  auto status = std::make_shared<Status>();
+  tasks_.run(
+      Lane::background, [pool = pool_, status] { *status = pool->prepare_spare(); },
+      [this, status] {
+        spare_running_ = false;
+        // Only a lack of room is worth waiting for. Any other failure ends writing when the log's
+        // lane meets it too.
+        const bool full = !*status && status->error().kind == ErrorKind::no_space;
+        spare_status_ = full ? *status : Status{};
+        if (!*status)
+          environment_.log.warning("log_spare_failed", {{"what", status->error().what}});
+      });
+}
+
+void CommitLog::release(Sequence flushed) {
+  while (!segments_.empty() && segments_.front().last <= flushed) {
+    const OldSegment old = segments_.front();
+    segments_.erase(segments_.begin());
+    const Status released = old.bytes == segment_bytes_ ? pool_->add(old.path, true)
+                                                        : environment_.files.remove(old.path);
+    if (!released)
+      environment_.log.warning("log_release_failed", {{"what", released.error().what}});
+    if (!pool_->empty()) spare_status_ = {};
+  }
+}
+
+Status CommitLog::drain() {
+  sync();
+  tasks_.finish_all();
+  KV_ASSERT(!failure_ || durable_sequence_ == last_sequence_);
+  return failure_;
+}
+
+uint64_t CommitLog::log_bytes() const {
+  uint64_t bytes = 0;
+  for (const OldSegment& segment : segments_) bytes += segment.bytes;
+  return bytes;
+}
+
+}  // namespace kv

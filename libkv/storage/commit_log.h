@@ -1,0 +1,113 @@
+// The commit log as the loop sees it. append() numbers a batch and puts it into the group that is
+// forming; if no group is on its way the forming one is handed to Lane::log_sync, else the next
+// forms meanwhile. When a group is synced the durable sequence rises and the listener is called:
+//
+//     loop      append append | append append append | append …
+//                    group 1 -> (write, sync)  group 2 -> (write, sync)
+//
+// Lives on the loop's thread; the lane's half is LogWriter. A failed write or sync is final: the
+// listener gets the error, failure() keeps it, and no later append is allowed.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "libkv/base/environment.h"
+#include "libkv/storage/engine.h"
+#include "libkv/storage/lane_tasks.h"
+#include "libkv/storage/log_segment_pool.h"
+#include "libkv/storage/log_writer.h"
+
+namespace kv {
+
+class CommitLog {
+ public:
+  /// A segment that recovery found; `last` is its last sequence.
+  struct OldSegment {
+    std::string path;
+    Sequence last;
+    uint64_t bytes;
+  };
+  struct Options {
+    std::string directory;
+    uint64_t segment_bytes = 0;
+    Duration sync_interval{};
+    uint64_t secret = 0;
+    uint64_t next_number = 1;
+    Sequence last_sequence = 0;  ///< All up to it is durable.
+    std::vector<OldSegment> old_segments;
+    std::function<Status()> before_first_write;
+  };
+
+  /// `environment` must outlive it.
+  CommitLog(Environment& environment, Options options);
+
+  /// Writes a first spare segment, so that the first append need not wait for one.
+  Status prepare();
+
+  /// Ok if append() may be called. Else the failure that ended writing; `busy` while the forming
+  /// group is at its bound; `no_space` while no next segment can be made ready, so that a full
+  /// disk refuses writes before one of them fails (it is tried again once a second).
+  Status ready();
+  /// Returns the sequence of the batch's last operation.
+  /// REQUIRES: ready() is ok, and the batch is not empty.
+  Sequence append(const WriteBatch& batch, Durability durability);
+  /// Asks for a sync of everything appended so far.
+  void sync();
+
+  Sequence last_sequence() const { return last_sequence_; }
+  Sequence durable_sequence() const { return durable_sequence_; }
+  void on_durable(std::function<void(Result<Sequence>)> listener) {
+    listener_ = std::move(listener);
+  }
+  /// The error that ended writing, if one did.
+  const Status& failure() const { return failure_; }
+  /// Ends writing for another reason than the log's own.
+  void fail_with(const Error& error);
+
+  /// Nothing up to `flushed` is needed for recovery any more: segments may be recycled.
+  void release(Sequence flushed);
+
+  /// Returns when everything appended is synced, or with the failure.
+  Status drain();
+
+  uint64_t log_bytes() const;
+  size_t segment_count() const { return segments_.size(); }
+  uint64_t written_bytes() const { return written_bytes_; }
+  uint64_t syncs() const { return syncs_; }
+  uint64_t groups() const { return groups_; }
+
+ private:
+  void hand_over_if_due();
+  void group_over(const LogGroup& group, Sequence last, LogGroupResult result);
+  void note_segments(const LogGroupResult& result);
+  void prepare_spare_if_needed();
+  void start_spare();
+
+  Environment& environment_;
+  const uint64_t segment_bytes_;
+  const Duration sync_interval_;
+  std::shared_ptr<LogSegmentPool> pool_;
+  std::shared_ptr<LogWriter> writer_;
+  std::function<void(Result<Sequence>)> listener_;
+
+  std::string forming_;
+  bool sync_wanted_ = false;
+  bool interval_running_ = false;
+  Instant interval_began_{};
+  bool group_running_ = false;
+  bool spare_running_ = false;
+  Status spare_status_;
+  Instant spare_tried_{};
+  Sequence last_sequence_;
+  Sequence durable_sequence_;
+  Status failure_;
+  std::vector<OldSegment> segments_;  // Oldest first; the last may still be written.
+
+  uint64_t written_bytes_ = 0, syncs_ = 0, groups_ = 0;
+  LaneTasks tasks_;
+};
+
+}  // namespace kv

@@ -1,0 +1,89 @@
+// Compaction: merges tables of one level with those they overlap in the next, so that reads have
+// few tables to look into and what is shadowed or removed leaves the disk (leveled compaction:
+// O'Neil et al., "The Log-Structured Merge-Tree", 1996; LevelDB).
+//
+// Only the newest version of a key is kept: whoever reads an older state holds the old tables
+// themselves. A removal is dropped where nothing below could hold the key.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libkv/storage/manifest.h"
+#include "libkv/storage/table_cache.h"
+#include "libkv/storage/table_output.h"
+#include "libkv/storage/version.h"
+
+namespace kv {
+
+struct CompactionOptions {
+  size_t level0_tables = 4;  ///< From so many on level 0 is merged down.
+  uint64_t level1_bytes = 256u << 20;
+  uint64_t level_ratio = 10;
+  uint64_t file_bytes_max = 16u << 20;
+};
+
+struct CompactionPlan {
+  size_t level = 0;
+  std::vector<TablePtr> upper;  ///< Of `level`.
+  std::vector<TablePtr> lower;  ///< Of `level` + 1: what they overlap.
+};
+
+/// Chooses what to compact next: the level that is most over its size, and there one table after
+/// the other round the key space. Pure but for its memory of where it was.
+class CompactionPicker {
+ public:
+  explicit CompactionPicker(const CompactionOptions& options) : options_(options) {}
+  std::optional<CompactionPlan> pick(const Version& version);
+
+ private:
+  double score(const Version& version, size_t level) const;
+  CompactionPlan plan(const Version& version, size_t level);
+
+  const CompactionOptions options_;
+  std::array<std::string, kLevels> last_key_done_;
+};
+
+/// One compaction. step() blocks and belongs to Lane::background: it writes about one table and
+/// returns, so that a flush can go between. The rest belongs to the loop, between steps.
+class Compaction {
+ public:
+  Compaction(CompactionPlan plan, std::shared_ptr<const Version> version,
+             std::shared_ptr<TableCache> cache, std::shared_ptr<TableFactory> factory,
+             Manifest manifest, const CompactionOptions& options, uint64_t salt_seed);
+
+  void step();
+  /// All is written and in the manifest, or it failed.
+  bool over() const { return over_; }
+  /// Errors: corrupt (an input), io, no_space.
+  const Status& status() const { return status_; }
+  bool manifest_failed() const { return manifest_failed_; }
+  const CompactionPlan& plan() const { return plan_; }
+  /// The table kept its file and only changes its level.
+  bool is_move() const;
+  const std::vector<TableInfo>& added() const { return added_; }
+  uint64_t written_bytes() const { return output_.written_bytes(); }
+
+ private:
+  Status advance();
+  Status start();
+  Status commit(std::vector<TableInfo> added);
+
+  const CompactionPlan plan_;
+  const std::shared_ptr<const Version> version_;
+  const std::shared_ptr<TableCache> cache_;
+  Manifest manifest_;
+  TableOutput output_;
+  std::unique_ptr<EntryIterator> inputs_;
+  std::string last_key_;
+  bool any_key_ = false;
+  std::vector<TableInfo> added_;
+  bool over_ = false;
+  bool manifest_failed_ = false;
+  Status status_;
+};
+
+}  // namespace kv

@@ -1,0 +1,171 @@
+// The storage engine's interface: ordered keys and opaque values, atomic batches in one sequence.
+//
+// Threading: every call is made on the loop's thread and none waits for anything but a file
+// operation; what takes longer runs on the environment's executor and completes on the loop.
+// A batch is visible to reads as soon as apply() returns, and durable when the listener says so:
+// callers acknowledge only then.
+//
+// Two implementations: `open_lsm_engine` (commit log, memtables, SSTables) and
+// `open_memory_engine` (commit log and a map: for tests and mass simulation).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libkv/base/bytes.h"
+#include "libkv/base/environment.h"
+#include "libkv/base/result.h"
+#include "libkv/meta/meta_store.h"
+
+namespace kv {
+
+/// Counts operations from 1, without gaps, for the life of a data directory. 0: none.
+using Sequence = uint64_t;
+
+enum class Durability {
+  always,    ///< Synced as soon as the log is free (groups form meanwhile).
+  interval,  ///< Synced by the first apply() after `EngineOptions::sync_interval`, or by sync(),
+             ///< which the caller's timer calls so that a silence does not leave it open.
+  none,      ///< Whenever something else syncs. Ingest and benchmarks.
+};
+
+/// Puts and removals that become visible and durable together.
+class WriteBatch {
+ public:
+  void put(BytesView key, BytesView value);
+  void remove(BytesView key);
+  size_t count() const { return count_; }
+  /// Bytes of keys and values.
+  size_t payload_bytes() const { return bytes_.size(); }
+  bool empty() const { return count_ == 0; }
+  void clear();
+
+  /// One operation as the batch holds it; views live as long as the batch is unchanged.
+  struct Operation {
+    bool is_put;
+    BytesView key;
+    BytesView value;
+  };
+  /// Calls `visit` for each operation in order. False if `encoded` does not parse (hostile bytes).
+  static bool for_each(BytesView encoded, const std::function<void(const Operation&)>& visit);
+  /// The operations as bytes, as the commit log stores them (format: storage/commit_log.h).
+  BytesView encoded() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+  size_t count_ = 0;
+};
+
+struct EngineOptions {
+  uint64_t memtable_bytes = 64u << 20;
+  uint64_t log_segment_bytes = 16u << 20;
+  uint64_t block_cache_bytes = 64u << 20;
+  uint32_t block_bytes = 8u << 10;
+  uint32_t bloom_bits_per_key = 10;
+  Duration sync_interval = 10ms;
+};
+
+/// Where a read found its answer, for explain and counters.
+enum class FoundIn { nowhere, memtable, cache, disk };
+
+struct Lookup {
+  std::optional<SharedBytes> value;  ///< Absent: no such key.
+  FoundIn found_in = FoundIn::nowhere;
+  int level = -1;  ///< Of the SSTable, where one answered.
+};
+
+/// A key's value as of one instant, in key order over a range. Not thread-safe. Blocks are read by
+/// next() itself: use it off the loop (Lane::read) or where waiting does no harm.
+class EngineIterator {
+ public:
+  virtual ~EngineIterator() = default;
+  virtual bool valid() const = 0;
+  virtual void next() = 0;
+  virtual BytesView key() const = 0;    ///< REQUIRES: valid(). Until next().
+  virtual BytesView value() const = 0;  ///< REQUIRES: valid(). Until next().
+  /// Ok unless reading failed (corrupt, io): then valid() is false and the range is not known.
+  virtual Status status() const = 0;
+};
+
+/// Half-open range of keys; an empty `to` means no end.
+struct KeyRange {
+  std::string from;
+  std::string to;
+};
+
+/// A range whose data failed a checksum: reads in it fail until it is refetched and dropped.
+struct CorruptRange {
+  std::string file;
+  uint64_t offset;
+  std::string what;
+  KeyRange keys;
+};
+
+struct EngineStats {
+  uint64_t keys_estimated = 0, disk_bytes = 0, memtable_bytes = 0, log_bytes = 0;
+  uint64_t sstables = 0, levels = 0;
+  uint64_t gets = 0, memtable_hits = 0, cache_hits = 0, cache_misses = 0;
+  uint64_t bloom_checks = 0, bloom_negatives = 0, bloom_false_positives = 0;
+  uint64_t bytes_written_user = 0, bytes_written_log = 0, bytes_written_flush = 0,
+           bytes_written_compaction = 0;
+  uint64_t syncs = 0, groups = 0, flushes = 0, compactions = 0;
+  uint64_t stall_nanoseconds = 0, stall_nanoseconds_max = 0;
+};
+
+/// What recovery met, once, for the caller to act on (a new incarnation, refilling).
+struct RecoveryReport {
+  bool created = false;    ///< The directory was empty.
+  bool clean = false;      ///< The last stop was close(); nothing can be missing.
+  bool torn_tail = false;  ///< Bytes after the last whole record were cut. Never acknowledged.
+  Sequence last_sequence = 0;
+  std::vector<CorruptRange>
+      corruption;  ///< Durable data was damaged: what lay there must be refetched.
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  /// Applies the batch; returns the sequence of its last operation. Visible at once.
+  /// Errors: `busy` (stalled: flushes are behind; try again after a completion), `no_space`, `io`
+  /// (after a failed sync every later call fails until restart), `invalid` (limits).
+  virtual Result<Sequence> apply(const WriteBatch& batch, Durability durability) = 0;
+
+  /// Every sequence up to this one is durable.
+  virtual Sequence durable_sequence() const = 0;
+  /// Called on the loop when the durable sequence has risen, or with the error that ended writing.
+  virtual void on_durable(std::function<void(Result<Sequence>)> listener) = 0;
+  /// Asks for a sync of everything applied so far, whatever its durability.
+  virtual void sync() = 0;
+
+  /// The answer if no disk is needed, else nothing: use get().
+  virtual std::optional<Result<Lookup>> get_if_cached(BytesView key) = 0;
+  /// Completes on the loop, never before returning. corrupt: a block of this key's fails.
+  virtual void get(BytesView key, std::function<void(Result<Lookup>)> done) = 0;
+
+  /// The range as of now, forward or backward. Later writes do not show. The engine must outlive
+  /// it.
+  virtual std::unique_ptr<EngineIterator> iterate(const KeyRange& range, bool reverse = false) = 0;
+
+  virtual EngineStats stats() const = 0;
+  virtual const RecoveryReport& recovery() const = 0;
+
+  /// Syncs, leaves the clean flag, and refuses everything afterwards. Waits for running work.
+  virtual Status close() = 0;
+};
+
+/// Opens or creates the data directory and recovers what the log holds.
+/// REQUIRES: the caller holds the directory's lock; `environment` and `meta` outlive the engine.
+/// Errors: corrupt, format, io, no_space.
+Result<std::unique_ptr<Engine>> open_lsm_engine(Environment& environment, MetaStore& meta,
+                                                const std::string& directory,
+                                                const EngineOptions& options);
+Result<std::unique_ptr<Engine>> open_memory_engine(Environment& environment, MetaStore& meta,
+                                                   const std::string& directory,
+                                                   const EngineOptions& options);
+
+}  // namespace kv

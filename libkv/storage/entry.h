@@ -1,0 +1,54 @@
+// One stored version of a key, and the interface by which memtables, blocks, tables and their
+// merge are walked. Order everywhere: by key, and of one key the newest (highest sequence) first.
+#pragma once
+
+#include <cstdint>
+
+#include "libkv/base/bytes.h"
+#include "libkv/base/result.h"
+#include "libkv/storage/engine.h"
+
+namespace kv {
+
+/// On disk: never change.
+enum class EntryKind : uint8_t { removal = 0, value = 1 };
+
+struct Entry {
+  BytesView key;
+  Sequence sequence = 0;
+  EntryKind kind = EntryKind::value;
+  BytesView value;
+};
+
+/// Sorts before every version of a key.
+inline constexpr Sequence kNewest = ~Sequence{0};
+/// Sequences fit in 62 bits, so that an entry's kind rides in the same varint.
+inline constexpr Sequence kSequenceMax = ~Sequence{0} >> 2;
+
+/// Negative, zero or positive as (key, sequence) `a` stands before, at or after `b`.
+inline int compare_entries(BytesView key_a, Sequence sequence_a, BytesView key_b,
+                           Sequence sequence_b) {
+  const int by_key = key_a.compare(key_b);
+  if (by_key != 0) return by_key;
+  return sequence_a > sequence_b ? -1 : (sequence_a < sequence_b ? 1 : 0);
+}
+
+/// Walks entries in order. Not thread-safe. Views of entry() live until the next move. A failed
+/// read makes it invalid with status() telling why; it then stays so.
+class EntryIterator {
+ public:
+  virtual ~EntryIterator() = default;
+  virtual bool valid() const = 0;
+  virtual const Entry& entry() const = 0;  ///< REQUIRES: valid().
+  /// To the first entry at or after (key, sequence).
+  virtual void seek(BytesView key, Sequence sequence) = 0;
+  virtual void seek_to_first() = 0;
+  /// To the last entry whose key is below `key`.
+  virtual void seek_before(BytesView key) = 0;
+  virtual void seek_to_last() = 0;
+  virtual void next() = 0;  ///< REQUIRES: valid().
+  virtual void prev() = 0;  ///< REQUIRES: valid().
+  virtual Status status() const = 0;
+};
+
+}  // namespace kv

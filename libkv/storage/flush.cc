@@ -1,0 +1,28 @@
+#include "libkv/storage/flush.h"
+
+namespace kv {
+
+Status Flush::write() {
+  const auto entries = memtable_->iterator();
+  // Only the newest version of a key: readers of older ones hold the memtable itself.
+  BytesView last_key;
+  bool first = true;
+  for (entries->seek_to_first(); entries->valid(); entries->next()) {
+    const Entry& entry = entries->entry();
+    if (!first && entry.key == last_key) continue;
+    KV_TRY(output_.add(entry));
+    last_key = entry.key;
+    first = false;
+  }
+  KV_TRY(output_.finish());
+  ManifestChange change;
+  change.flushed = flushed();
+  change.added = output_.tables();
+  // Whether a refused commit reached the disk is not known: the files must stay.
+  output_.keep();
+  const Status committed = manifest_.commit(change);
+  manifest_failed_ = !committed;
+  return committed;
+}
+
+}  // namespace kv

@@ -1,0 +1,40 @@
+// Turns a memtable that takes no more writes into a table of level 0 and tells the manifest, in
+// that order of durability. run() blocks and belongs to Lane::background; the rest to the loop
+// afterwards.
+#pragma once
+
+#include <memory>
+
+#include "libkv/storage/manifest.h"
+#include "libkv/storage/memtable.h"
+#include "libkv/storage/table_output.h"
+
+namespace kv {
+
+class Flush {
+ public:
+  Flush(std::shared_ptr<const Memtable> memtable, std::shared_ptr<TableFactory> factory,
+        Manifest manifest, uint64_t salt_seed)
+      : memtable_(std::move(memtable)),
+        manifest_(manifest),
+        output_(std::move(factory), 0, ~uint64_t{0}, salt_seed) {}
+
+  void run() { status_ = write(); }
+
+  /// Errors: io, no_space. `manifest_failed` tells whether the manifest refused, which is final.
+  const Status& status() const { return status_; }
+  bool manifest_failed() const { return manifest_failed_; }
+  const TableInfo& table() const { return output_.tables().front(); }
+  Sequence flushed() const { return memtable_->last_sequence(); }
+
+ private:
+  Status write();
+
+  std::shared_ptr<const Memtable> memtable_;
+  Manifest manifest_;
+  TableOutput output_;
+  Status status_;
+  bool manifest_failed_ = false;
+};
+
+}  // namespace kv

@@ -1,0 +1,55 @@
+// Files ready to become log segments: recycled ones and fresh ones, all of the full size and
+// written once, so that a sync after overwriting a part need not write file metadata too.
+// Thread-safe: the loop gives released segments back, the background lane prepares spares and the
+// log's lane takes them; one lock guards the list of names.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "libkv/base/environment.h"
+
+namespace kv {
+
+class LogSegmentPool {
+ public:
+  LogSegmentPool(FileSystem& files, std::string directory, uint64_t segment_bytes)
+      : files_(files), directory_(std::move(directory)), segment_bytes_(segment_bytes) {}
+
+  /// Takes over a file of the full size, whatever it holds; removes it if there are enough.
+  Status add(const std::string& path, bool recycled);
+  bool empty() const;
+  /// Writes and syncs a fresh spare. Errors: io, no_space (then nothing is left behind).
+  Status prepare_spare();
+
+  struct Segment {
+    std::unique_ptr<File> file;
+    bool recycled = false;
+  };
+  /// A file under the name `path`, durable in its directory, with room for `bytes`. A spare if
+  /// `bytes` is the usual size and there is one. Errors: io, no_space.
+  Result<Segment> open_as(const std::string& path, uint64_t bytes);
+
+  uint64_t segment_bytes() const { return segment_bytes_; }
+  const std::string& directory() const { return directory_; }
+  FileSystem& files() const { return files_; }
+
+ private:
+  struct Spare {
+    std::string path;
+    bool recycled;
+  };
+  bool take(Spare* spare);
+  Result<std::string> write_fresh(uint64_t bytes);
+
+  FileSystem& files_;
+  const std::string directory_;
+  const uint64_t segment_bytes_;
+  mutable std::mutex mutex_;
+  std::vector<Spare> spares_;
+  uint64_t next_spare_ = 1;
+};
+
+}  // namespace kv

@@ -1,0 +1,61 @@
+// Writes groups of records into log segments and syncs them: the half of the commit log that runs
+// on Lane::log_sync. One call at a time; keeps no lock. After an error every later call fails.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "libkv/storage/log_segment.h"
+#include "libkv/storage/log_segment_pool.h"
+
+namespace kv {
+
+/// Records that are written together.
+struct LogGroup {
+  std::string records;   ///< Unsealed, one after another. May be empty.
+  Sequence durable = 0;  ///< Known durable when the group was handed over.
+  bool sync = false;     ///< Or leave it to a later group's.
+};
+
+struct LogGroupResult {
+  struct BegunSegment {
+    uint64_t number;
+    Sequence first;
+    uint64_t bytes;
+  };
+  Status status;
+  std::vector<BegunSegment> begun;
+  uint64_t written_bytes = 0;
+  uint64_t syncs = 0;
+};
+
+class LogWriter {
+ public:
+  /// `before_first_write` runs before anything is written (the clean flag is taken away there).
+  LogWriter(std::shared_ptr<LogSegmentPool> pool, uint64_t secret, uint64_t next_number,
+            std::function<Status()> before_first_write);
+
+  LogGroupResult write(LogGroup& group);
+
+ private:
+  Status write_records(LogGroup& group, LogGroupResult* result);
+  Status begin_segment(Sequence first, uint64_t record_bytes, LogGroupResult* result);
+  Status put(BytesView bytes, LogGroupResult* result);
+  Status sync(LogGroupResult* result);
+
+  std::shared_ptr<LogSegmentPool> pool_;
+  const uint64_t secret_;
+  uint64_t next_number_;
+  std::function<Status()> before_first_write_;
+  Status failure_;
+
+  std::unique_ptr<File> file_;
+  uint64_t salt_ = 0;
+  uint64_t offset_ = 0;
+  uint64_t capacity_ = 0;
+  bool unsynced_ = false;
+};
+
+}  // namespace kv

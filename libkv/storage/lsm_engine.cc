@@ -1,0 +1,284 @@
+#include "libkv/storage/lsm_engine.h"
+
+#include <algorithm>
+
+#include "libkv/base/limits.h"
+#include "libkv/storage/batch_limits.h"
+#include "libkv/storage/failed_iterator.h"
+
+namespace kv {
+
+namespace {
+
+CompactionOptions compaction_options(const EngineOptions& options) {
+  CompactionOptions result;
+  result.level1_bytes = options.memtable_bytes * 4;
+  result.file_bytes_max =
+      std::clamp<uint64_t>(options.memtable_bytes / 4, 1u << 10, uint64_t{16} << 20);
+  return result;
+}
+
+Error closed_error() {
+  return {ErrorKind::unavailable, "the engine is closed"};
+}
+
+}  // namespace
+
+LsmEngine::LsmEngine(Environment& environment, Parts parts)
+    : environment_(environment),
+      directory_(parts.directory),
+      options_(parts.options),
+      compaction_options_(compaction_options(parts.options)),
+      manifest_(parts.manifest),
+      cache_(std::move(parts.cache)),
+      obsolete_(std::move(parts.obsolete)),
+      factory_(std::move(parts.factory)),
+      view_(std::move(parts.view)),
+      log_(environment, std::move(parts.log)),
+      report_(std::move(parts.report)),
+      picker_(compaction_options_),
+      tasks_(environment.executor) {}
+
+Status LsmEngine::start(Sequence flushed) {
+  log_.release(flushed);
+  KV_TRY(log_.prepare());
+  // Each start begins a new log segment. Many starts with few writes between would pile segments
+  // up; a flush lets them go. Damage is not flushed away before the caller could act on it.
+  if (log_.segment_count() > limits::log_old_segments_max && report_.corruption.empty() &&
+      !view_->active->empty())
+    rotate_memtable();
+  start_work();
+  return {};
+}
+
+Result<Sequence> LsmEngine::apply(const WriteBatch& batch, Durability durability) {
+  if (closed_) return fail(closed_error());
+  if (batch.empty()) return log_.last_sequence();
+  KV_TRY(check_limits(batch));
+  KV_TRY(log_.ready());
+  KV_TRY(make_room());
+  Sequence sequence = log_.last_sequence();
+  const Sequence last = log_.append(batch, durability);
+  Memtable& active = *view_->active;
+  WriteBatch::for_each(batch.encoded(), [&](const WriteBatch::Operation& operation) {
+    active.add({operation.key, ++sequence, operation.is_put ? EntryKind::value : EntryKind::removal,
+                operation.value});
+  });
+  counted_.bytes_written_user += batch.payload_bytes();
+  return last;
+}
+
+Status LsmEngine::make_room() {
+  if (full_ && environment_.clock.now() - full_since_ >= limits::disk_full_retry_interval) {
+    full_.reset();
+    start_work();
+  }
+  if (view_->version->level(0).size() >= limits::level0_tables_max && compaction_ != nullptr)
+    return stalled("compaction is behind");
+  if (view_->active->memory_bytes() >= options_.memtable_bytes) {
+    if (view_->waiting.size() >= limits::memtables_waiting_max)
+      return full_ ? fail(*full_) : stalled("flushes are behind");
+    rotate_memtable();
+    start_work();
+  }
+  end_stall();
+  return {};
+}
+
+Status LsmEngine::stalled(const char* why) {
+  if (!stalled_since_) stalled_since_ = environment_.clock.now();
+  return fail(ErrorKind::busy, why);
+}
+
+void LsmEngine::end_stall() {
+  if (!stalled_since_) return;
+  const auto waited = static_cast<uint64_t>((environment_.clock.now() - *stalled_since_).count());
+  counted_.stall_nanoseconds += waited;
+  counted_.stall_nanoseconds_max = std::max(counted_.stall_nanoseconds_max, waited);
+  stalled_since_.reset();
+}
+
+void LsmEngine::rotate_memtable() {
+  auto next = std::make_shared<ReadView>(*view_);
+  next->waiting.insert(next->waiting.begin(), next->active);
+  next->active = std::make_shared<Memtable>();
+  view_ = std::move(next);
+}
+
+std::optional<Result<Lookup>> LsmEngine::get_if_cached(BytesView key) {
+  if (closed_) return Result<Lookup>(fail(closed_error()));
+  auto answer = look_up(*view_, *cache_, key, log_.last_sequence(), ReadMode::cached_only);
+  if (answer) cache_->counters().gets.fetch_add(1, std::memory_order_relaxed);
+  return answer;
+}
+
+void LsmEngine::get(BytesView key, std::function<void(Result<Lookup>)> done) {
+  cache_->counters().gets.fetch_add(1, std::memory_order_relaxed);
+  auto answer = std::make_shared<Result<Lookup>>(fail(closed_error()));
+  auto read = [answer, cache = cache_, view = view_, at = log_.last_sequence(),
+               wanted = std::string(key)] {
+    *answer = *look_up(*view, *cache, wanted, at, ReadMode::fill_cache);
+  };
+  tasks_.run(Lane::read,
+             closed_ ? std::function<void()>([] {}) : std::function<void()>(std::move(read)),
+             [answer, done = std::move(done)] { done(std::move(*answer)); });
+}
+
+std::unique_ptr<EngineIterator> LsmEngine::iterate(const KeyRange& range, bool reverse) {
+  if (closed_) return std::make_unique<FailedIterator>(closed_error());
+  return iterate_view(view_, *cache_, range, log_.last_sequence(), reverse);
+}
+
+void LsmEngine::start_work() {
+  remove_obsolete_files();
+  if (closed_ || full_ || !log_.failure()) return;
+  start_flush();
+  start_compaction();
+}
+
+void LsmEngine::start_flush() {
+  if (flush_running_ || view_->waiting.empty()) return;
+  flush_running_ = true;
+  auto flush =
+      std::make_shared<Flush>(view_->waiting.back(), factory_, manifest_, environment_.entropy());
+  tasks_.run(
+      Lane::background, [flush] { flush->run(); }, [this, flush] { flush_over(*flush); });
+}
+
+void LsmEngine::flush_over(Flush& flush) {
+  flush_running_ = false;
+  if (!flush.status()) {
+    const Error& error = flush.status().error();
+    return job_failed("flush", error, flush.manifest_failed() || error.kind != ErrorKind::no_space);
+  }
+  auto next = std::make_shared<ReadView>(*view_);
+  next->waiting.pop_back();
+  next->version = view_->version->changed({new_table(flush.table())}, {});
+  view_ = std::move(next);
+  log_.release(flush.flushed());
+  ++counted_.flushes;
+  counted_.bytes_written_flush += flush.table().file_bytes;
+  start_work();
+}
+
+void LsmEngine::start_compaction() {
+  if (compaction_ != nullptr || compaction_blocked_) return;
+  auto plan = picker_.pick(*view_->version);
+  if (!plan) return;
+  compaction_ =
+      std::make_shared<Compaction>(std::move(*plan), view_->version, cache_, factory_, manifest_,
+                                   compaction_options_, environment_.entropy());
+  step_compaction();
+}
+
+void LsmEngine::step_compaction() {
+  tasks_.run(
+      Lane::background, [compaction = compaction_] { compaction->step(); },
+      [this] {
+        if (!closed_) compaction_stepped();
+      });
+}
+
+void LsmEngine::compaction_stepped() {
+  if (!compaction_->over()) return step_compaction();
+  if (compaction_->status()) {
+    install_compaction();
+    return start_work();
+  }
+  const auto ended = std::exchange(compaction_, nullptr);
+  const Error& error = ended->status().error();
+  if (error.kind == ErrorKind::corrupt) compaction_blocked_ = true;
+  job_failed("compaction", error, ended->manifest_failed() || error.kind == ErrorKind::io);
+}
+
+void LsmEngine::install_compaction() {
+  const auto ended = std::exchange(compaction_, nullptr);
+  std::vector<TablePtr> removed = ended->plan().upper;
+  removed.insert(removed.end(), ended->plan().lower.begin(), ended->plan().lower.end());
+  std::vector<TablePtr> added;
+  if (ended->is_move()) {
+    added.push_back(std::make_shared<TableFile>(ended->added().front(), removed.front()->life()));
+  } else {
+    for (const TableInfo& info : ended->added()) added.push_back(new_table(info));
+    for (const TablePtr& table : removed) table->life()->drop();
+  }
+  auto next = std::make_shared<ReadView>(*view_);
+  next->version = view_->version->changed(added, removed);
+  view_ = std::move(next);
+  ++counted_.compactions;
+  counted_.bytes_written_compaction += ended->written_bytes();
+}
+
+void LsmEngine::job_failed(const char* job, const Error& error, bool is_final) {
+  environment_.log.error("storage_job_failed", {{"job", job}, {"what", error.what}});
+  if (is_final) return log_.fail_with(error);
+  if (error.kind == ErrorKind::no_space) {
+    full_ = error;
+    full_since_ = environment_.clock.now();
+  }
+}
+
+TablePtr LsmEngine::new_table(const TableInfo& info) const {
+  return std::make_shared<TableFile>(info, std::make_shared<TableLife>(info.number, obsolete_));
+}
+
+void LsmEngine::remove_obsolete_files() {
+  const std::vector<uint64_t> numbers = obsolete_->take();
+  if (numbers.empty()) return;
+  tasks_.run(
+      Lane::background,
+      [cache = cache_, numbers] {
+        for (const uint64_t number : numbers) {
+          cache->forget(number);
+          // One that stays is removed at the next open: the manifest does not name it.
+          (void)cache->files().remove(cache->path_of(number));
+        }
+      },
+      [] {});
+}
+
+EngineStats LsmEngine::stats() const {
+  EngineStats stats = counted_;
+  const ReadCounters& reads = cache_->counters();
+  stats.gets = reads.gets;
+  stats.memtable_hits = reads.memtable_hits;
+  stats.cache_hits = reads.cache_hits;
+  stats.cache_misses = reads.cache_misses;
+  stats.bloom_checks = reads.bloom_checks;
+  stats.bloom_negatives = reads.bloom_negatives;
+  stats.bloom_false_positives = reads.bloom_false_positives;
+  for (size_t level = 0; level < kLevels; ++level) {
+    for (const TablePtr& table : view_->version->level(level)) {
+      stats.disk_bytes += table->info().file_bytes;
+      stats.keys_estimated += table->info().entries - table->info().removals;
+      ++stats.sstables;
+    }
+    if (!view_->version->level(level).empty()) stats.levels = level + 1;
+  }
+  stats.memtable_bytes = view_->active->memory_bytes();
+  stats.keys_estimated += view_->active->entries();
+  for (const auto& memtable : view_->waiting) {
+    stats.memtable_bytes += memtable->memory_bytes();
+    stats.keys_estimated += memtable->entries();
+  }
+  stats.log_bytes = log_.log_bytes();
+  stats.disk_bytes += stats.log_bytes;
+  stats.bytes_written_log = log_.written_bytes();
+  stats.syncs = log_.syncs();
+  stats.groups = log_.groups();
+  return stats;
+}
+
+Status LsmEngine::close() {
+  if (closed_) return {};
+  closed_ = true;
+  tasks_.finish_all();
+  compaction_.reset();
+  const Status drained = log_.drain();
+  remove_obsolete_files();
+  tasks_.finish_all();
+  KV_TRY(drained);
+  return manifest_.set_clean(log_.last_sequence());
+}
+
+}  // namespace kv

@@ -1,0 +1,96 @@
+// The engine on disk: commit log → memtable → SSTables (engine.h says what it promises).
+//
+//   apply ──▶ commit log group ──▶ Lane::log_sync ──▶ on_durable
+//     └─────▶ active memtable ─(full)─▶ waiting memtables ─▶ flush ─▶ level 0 ─▶ compaction ─▶ …
+//                                                 Lane::background
+// State changes on the loop only: jobs on lanes get what they need by shared_ptr, and their results
+// are installed when they complete. Readers hold a ReadView and never wait for any of it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "libkv/storage/commit_log.h"
+#include "libkv/storage/compaction.h"
+#include "libkv/storage/engine.h"
+#include "libkv/storage/flush.h"
+#include "libkv/storage/lane_tasks.h"
+#include "libkv/storage/manifest.h"
+#include "libkv/storage/read_view.h"
+
+namespace kv {
+
+class LsmEngine final : public Engine {
+ public:
+  /// What recovery (lsm_open.cc) hands over.
+  struct Parts {
+    std::string directory;
+    EngineOptions options;
+    Manifest manifest;
+    std::shared_ptr<TableCache> cache;
+    std::shared_ptr<ObsoleteTables> obsolete;
+    std::shared_ptr<TableFactory> factory;
+    std::shared_ptr<const ReadView> view;
+    CommitLog::Options log;
+    RecoveryReport report;
+  };
+  LsmEngine(Environment& environment, Parts parts);
+  /// Prepares the log and starts what work is due. Once, before anything else.
+  Status start(Sequence flushed);
+
+  Result<Sequence> apply(const WriteBatch& batch, Durability durability) override;
+  Sequence durable_sequence() const override { return log_.durable_sequence(); }
+  void on_durable(std::function<void(Result<Sequence>)> listener) override {
+    log_.on_durable(std::move(listener));
+  }
+  void sync() override { log_.sync(); }
+  std::optional<Result<Lookup>> get_if_cached(BytesView key) override;
+  void get(BytesView key, std::function<void(Result<Lookup>)> done) override;
+  std::unique_ptr<EngineIterator> iterate(const KeyRange& range, bool reverse) override;
+  EngineStats stats() const override;
+  const RecoveryReport& recovery() const override { return report_; }
+  Status close() override;
+
+ private:
+  Status make_room();
+  Status stalled(const char* why);
+  void end_stall();
+  void rotate_memtable();
+
+  void start_work();
+  void start_flush();
+  void flush_over(Flush& flush);
+  void start_compaction();
+  void step_compaction();
+  void compaction_stepped();
+  void install_compaction();
+  /// Decides what a job's failure means. `is_final`: it ends writing.
+  void job_failed(const char* job, const Error& error, bool is_final);
+  void remove_obsolete_files();
+  TablePtr new_table(const TableInfo& info) const;
+
+  Environment& environment_;
+  const std::string directory_;
+  const EngineOptions options_;
+  const CompactionOptions compaction_options_;
+  Manifest manifest_;
+  std::shared_ptr<TableCache> cache_;
+  std::shared_ptr<ObsoleteTables> obsolete_;
+  std::shared_ptr<TableFactory> factory_;
+  std::shared_ptr<const ReadView> view_;
+  CommitLog log_;
+  RecoveryReport report_;
+  CompactionPicker picker_;
+
+  bool closed_ = false;
+  bool flush_running_ = false;
+  std::shared_ptr<Compaction> compaction_;
+  bool compaction_blocked_ = false;  // An input is corrupt: merging on would only repeat that.
+  std::optional<Error> full_;        // Why jobs rest: the disk has no room.
+  Instant full_since_{};
+  std::optional<Instant> stalled_since_;
+  EngineStats counted_;
+  LaneTasks tasks_;  // Last: nothing runs any more when the rest is destroyed.
+};
+
+}  // namespace kv

@@ -1,0 +1,85 @@
+#include "libkv/storage/manifest.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace kv {
+
+namespace {
+
+constexpr uint64_t kManifestVersion = 1;
+const std::string kEngineTable = "engine";
+const std::string kTablesTable = "sstable";
+
+std::string row_key(uint64_t table_number) {
+  char key[24];
+  std::snprintf(key, sizeof(key), "%016llx", static_cast<unsigned long long>(table_number));
+  return key;
+}
+
+}  // namespace
+
+Result<std::optional<uint64_t>> Manifest::number(const std::string& key) {
+  const auto text = meta_.get(kEngineTable, key);
+  if (!text && text.error().kind == ErrorKind::not_found) return std::optional<uint64_t>();
+  if (!text) return fail(text.error());
+  char* end = nullptr;
+  const uint64_t value = std::strtoull(text->c_str(), &end, 10);
+  if (text->empty() || end != text->c_str() + text->size())
+    return fail(ErrorKind::corrupt, "manifest: engine row " + key + " is not a number");
+  return std::optional<uint64_t>(value);
+}
+
+Result<ManifestState> Manifest::open(uint64_t new_secret) {
+  ManifestState state;
+  KV_ASSIGN(const auto version, number("format"));
+  if (!version) {
+    MetaTransaction first;
+    first.put(kEngineTable, "format", std::to_string(kManifestVersion));
+    first.put(kEngineTable, "log_secret", std::to_string(new_secret));
+    first.put(kEngineTable, "flushed", "0");
+    KV_TRY(meta_.commit(first));
+    state.created = true;
+    state.log_secret = new_secret;
+    return state;
+  }
+  if (*version > kManifestVersion)
+    return fail(ErrorKind::format, "manifest: format " + std::to_string(*version) + " is newer");
+  KV_ASSIGN(const auto secret, number("log_secret"));
+  KV_ASSIGN(const auto flushed, number("flushed"));
+  if (!secret || !flushed) return fail(ErrorKind::corrupt, "manifest: an engine row is missing");
+  state.log_secret = *secret;
+  state.flushed = *flushed;
+  KV_ASSIGN(state.clean, number("clean"));
+  KV_ASSIGN(const auto rows, meta_.rows(kTablesTable));
+  for (const MetaStore::Row& row : rows) {
+    auto info = decode_table_info(row.value);
+    if (!info)
+      return fail(info.error().kind, "manifest: table " + row.key + ": " + info.error().what);
+    state.tables.push_back(std::move(*info));
+  }
+  return state;
+}
+
+Status Manifest::commit(const ManifestChange& change) {
+  MetaTransaction transaction;
+  if (change.flushed) transaction.put(kEngineTable, "flushed", std::to_string(*change.flushed));
+  for (const uint64_t removed : change.removed) transaction.remove(kTablesTable, row_key(removed));
+  for (const TableInfo& added : change.added)
+    transaction.put(kTablesTable, row_key(added.number), encode_table_info(added));
+  return meta_.commit(transaction);
+}
+
+Status Manifest::set_clean(Sequence last_sequence) {
+  MetaTransaction transaction;
+  transaction.put(kEngineTable, "clean", std::to_string(last_sequence));
+  return meta_.commit(transaction);
+}
+
+Status Manifest::clear_clean() {
+  MetaTransaction transaction;
+  transaction.remove(kEngineTable, "clean");
+  return meta_.commit(transaction);
+}
+
+}  // namespace kv

@@ -1,0 +1,50 @@
+// What the engine keeps in the MetaStore: which tables live at which level, up to where the log is
+// flushed, and whether the last stop was a clean one. One transaction a change, durable when the
+// call returns; the store checks every row.
+//
+//   table `sstable`: table number (16 hex digits) → encoded TableInfo
+//   table `engine`:  format → version; log_secret → u64; flushed → sequence; clean → last sequence
+//                    (only while closed); numbers are decimal text
+// On disk: never change. Thread-safe, as the MetaStore is; it holds no state of its own.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "libkv/meta/meta_store.h"
+#include "libkv/storage/table_format.h"
+
+namespace kv {
+
+struct ManifestState {
+  bool created = false;  ///< There was none: this call made it.
+  uint64_t log_secret = 0;
+  Sequence flushed = 0;
+  std::optional<Sequence> clean;
+  std::vector<TableInfo> tables;  ///< By number.
+};
+
+struct ManifestChange {
+  std::optional<Sequence> flushed;
+  std::vector<TableInfo> added;   ///< Also a table that moves to another level.
+  std::vector<uint64_t> removed;  ///< Numbers.
+};
+
+class Manifest {
+ public:
+  /// `meta` must outlive it.
+  explicit Manifest(MetaStore& meta) : meta_(meta) {}
+
+  /// Reads it, or makes one with `new_secret`. Errors: corrupt, format, io, no_space.
+  Result<ManifestState> open(uint64_t new_secret);
+  Status commit(const ManifestChange& change);
+  Status set_clean(Sequence last_sequence);
+  Status clear_clean();
+
+ private:
+  Result<std::optional<uint64_t>> number(const std::string& key);
+
+  MetaStore& meta_;
+};
+
+}  // namespace kv

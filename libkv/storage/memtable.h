@@ -1,0 +1,42 @@
+// The newest writes, in memory, until they are flushed to an SSTable. One writer (the loop); any
+// thread may read at the same time. Held by shared_ptr: values handed out point into it.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "libkv/storage/arena.h"
+#include "libkv/storage/entry.h"
+#include "libkv/storage/skip_list.h"
+
+namespace kv {
+
+class Memtable : public std::enable_shared_from_this<Memtable> {
+ public:
+  Memtable() : entries_(arena_) {}
+
+  /// REQUIRES: the loop's thread; sequences only rise.
+  void add(const Entry& entry);
+
+  /// The newest version of `key` at or below `at`, a removal included, or nothing. Its views live
+  /// as long as the memtable.
+  std::optional<Entry> find(BytesView key, Sequence at) const;
+
+  /// Holds the memtable. Sees entries added later too: its user filters by sequence.
+  std::unique_ptr<EntryIterator> iterator() const;
+
+  size_t memory_bytes() const { return arena_.used_bytes(); }
+  bool empty() const { return count_ == 0; }
+  /// Versions added. REQUIRES: as last_sequence().
+  uint64_t entries() const { return count_; }
+  /// Of the last entry added; 0: none. REQUIRES: the loop's thread, or nothing is added any more.
+  Sequence last_sequence() const { return last_sequence_; }
+
+ private:
+  Arena arena_;
+  SkipList entries_;
+  Sequence last_sequence_ = 0;
+  uint64_t count_ = 0;
+};
+
+}  // namespace kv

@@ -1,0 +1,189 @@
+#include "libkv/storage/read_view.h"
+
+#include "libkv/storage/level_iterator.h"
+#include "libkv/storage/merging_iterator.h"
+
+namespace kv {
+
+namespace {
+
+/// True if `table` answers; then `lookup` is set.
+bool look_up_in_memtable(const std::shared_ptr<Memtable>& table, BytesView key, Sequence at,
+                         Lookup* lookup) {
+  const auto entry = table->find(key, at);
+  if (!entry) return false;
+  lookup->found_in = FoundIn::memtable;
+  if (entry->kind == EntryKind::value) lookup->value = SharedBytes(table, entry->value);
+  return true;
+}
+
+std::optional<Result<TableLookup>> look_up_in_table(TableCache& cache, const TableInfo& info,
+                                                    BytesView key, Sequence at, ReadMode mode) {
+  std::shared_ptr<SstableReader> reader = cache.find(info.number);
+  if (reader == nullptr) {
+    if (mode == ReadMode::cached_only) return std::nullopt;
+    auto opened = cache.open(info);
+    if (!opened) return Result<TableLookup>(fail(opened.error()));
+    reader = std::move(*opened);
+  }
+  auto found = reader->find(key, at, mode);
+  if (found && found->outcome == TableLookup::Outcome::needs_disk) return std::nullopt;
+  return found;
+}
+
+}  // namespace
+
+std::optional<Result<Lookup>> look_up(const ReadView& view, TableCache& cache, BytesView key,
+                                      Sequence at, ReadMode mode) {
+  Lookup lookup;
+  bool answered = look_up_in_memtable(view.active, key, at, &lookup);
+  for (const auto& memtable : view.waiting)
+    answered = answered || look_up_in_memtable(memtable, key, at, &lookup);
+  if (answered) {
+    cache.counters().memtable_hits.fetch_add(1, std::memory_order_relaxed);
+    return lookup;
+  }
+  std::optional<Result<Lookup>> answer(lookup);
+  view.version->each_candidate(key, [&](const TablePtr& table, int level) {
+    auto found = look_up_in_table(cache, table->info(), key, at, mode);
+    if (!found) {
+      answer.reset();
+      return false;
+    }
+    if (!*found) {
+      answer.emplace(fail(found->error()));
+      return false;
+    }
+    if ((*found)->from_disk) lookup.found_in = FoundIn::disk;
+    if ((*found)->outcome != TableLookup::Outcome::found) return true;
+    if (!(*found)->from_disk) lookup.found_in = FoundIn::cache;
+    lookup.level = level;
+    if ((*found)->kind == EntryKind::value) lookup.value = std::move((*found)->value);
+    answer.emplace(lookup);
+    return false;
+  });
+  return answer;
+}
+
+namespace {
+
+class ViewIterator final : public EngineIterator {
+ public:
+  ViewIterator(std::shared_ptr<const ReadView> view, std::unique_ptr<EntryIterator> entries,
+               KeyRange range, Sequence at, bool reverse)
+      : view_(std::move(view)),
+        entries_(std::move(entries)),
+        range_(std::move(range)),
+        at_(at),
+        reverse_(reverse) {}
+
+  bool valid() const override {
+    start_once();
+    return valid_;
+  }
+  void next() override {
+    start_once();
+    reverse_ ? find_backward() : find_forward();
+  }
+  BytesView key() const override { return key_; }
+  BytesView value() const override { return value_; }
+  Status status() const override {
+    start_once();
+    return valid_ ? Status{} : entries_->status();
+  }
+
+ private:
+  // The first read happens where the iterator is used, which may be off the loop.
+  void start_once() const {
+    if (started_) return;
+    auto* self = const_cast<ViewIterator*>(this);
+    self->started_ = true;
+    self->start();
+  }
+  void start() {
+    if (!reverse_) {
+      entries_->seek(range_.from, kNewest);
+      find_forward();
+    } else {
+      range_.to.empty() ? entries_->seek_to_last() : entries_->seek_before(range_.to);
+      find_backward();
+    }
+  }
+
+  /// From the entry after the last key's newest: skips its older versions, then finds the next key
+  /// that has a value.
+  void find_forward() {
+    const bool had_key = valid_;
+    valid_ = false;
+    std::string done = had_key ? key_ : std::string();
+    bool skip_done = had_key;
+    for (; entries_->valid(); entries_->next()) {
+      const Entry& entry = entries_->entry();
+      if (!range_.to.empty() && entry.key >= BytesView(range_.to)) return;
+      if (entry.sequence > at_ || (skip_done && entry.key == done)) continue;
+      if (entry.kind == EntryKind::value) return show(entry);
+      done.assign(entry.key);
+      skip_done = true;
+    }
+    if (!entries_->status()) valid_ = false;
+  }
+
+  /// Backward a key's versions come oldest first: its newest is the last seen before the key
+  /// changes.
+  void find_backward() {
+    valid_ = false;
+    bool has_candidate = false;
+    bool candidate_is_value = false;
+    for (; entries_->valid(); entries_->prev()) {
+      const Entry& entry = entries_->entry();
+      if (entry.key < BytesView(range_.from)) break;
+      if (entry.sequence > at_) continue;
+      if (has_candidate && entry.key != key_) {
+        if (candidate_is_value) break;
+        has_candidate = false;
+      }
+      has_candidate = true;
+      candidate_is_value = entry.kind == EntryKind::value;
+      key_.assign(entry.key);
+      value_.assign(entry.value);
+    }
+    valid_ = has_candidate && candidate_is_value && entries_->status().has_value();
+  }
+
+  void show(const Entry& entry) {
+    key_.assign(entry.key);
+    value_.assign(entry.value);
+    valid_ = true;
+    entries_->next();
+  }
+
+  std::shared_ptr<const ReadView> view_;
+  std::unique_ptr<EntryIterator> entries_;
+  const KeyRange range_;
+  const Sequence at_;
+  const bool reverse_;
+  mutable bool started_ = false;
+  bool valid_ = false;
+  std::string key_;
+  std::string value_;
+};
+
+}  // namespace
+
+std::unique_ptr<EngineIterator> iterate_view(std::shared_ptr<const ReadView> view,
+                                             TableCache& cache, const KeyRange& range, Sequence at,
+                                             bool reverse) {
+  std::vector<std::unique_ptr<EntryIterator>> sources;
+  sources.push_back(view->active->iterator());
+  for (const auto& memtable : view->waiting) sources.push_back(memtable->iterator());
+  for (const TablePtr& table : view->version->level(0))
+    sources.push_back(iterate_level(cache, {table}, ReadMode::fill_cache));
+  for (size_t level = 1; level < kLevels; ++level) {
+    const auto& tables = view->version->level(level);
+    if (!tables.empty()) sources.push_back(iterate_level(cache, tables, ReadMode::fill_cache));
+  }
+  return std::make_unique<ViewIterator>(std::move(view), merge_iterators(std::move(sources)), range,
+                                        at, reverse);
+}
+
+}  // namespace kv

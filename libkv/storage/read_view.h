@@ -1,0 +1,33 @@
+// Everything a read needs, as of one instant: the memtables and the version of the tree. Whoever
+// holds a view can read on any thread while writes, flushes and compactions go on: they make new
+// views and never change an old one, but for the active memtable, which only gains entries of
+// higher sequences.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "libkv/storage/memtable.h"
+#include "libkv/storage/table_cache.h"
+#include "libkv/storage/version.h"
+
+namespace kv {
+
+struct ReadView {
+  std::shared_ptr<Memtable> active;
+  std::vector<std::shared_ptr<Memtable>> waiting;  ///< For their flush; newest first.
+  std::shared_ptr<const Version> version;
+};
+
+/// The newest value of `key` at or below `at`. Nothing if `mode` is cached_only and the disk is
+/// needed. Errors: corrupt, io.
+std::optional<Result<Lookup>> look_up(const ReadView& view, TableCache& cache, BytesView key,
+                                      Sequence at, ReadMode mode);
+
+/// The newest value of each key of the range, as of sequence `at`. The iterator holds the view.
+std::unique_ptr<EngineIterator> iterate_view(std::shared_ptr<const ReadView> view,
+                                             TableCache& cache, const KeyRange& range, Sequence at,
+                                             bool reverse);
+
+}  // namespace kv

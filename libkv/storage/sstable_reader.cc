@@ -1,0 +1,192 @@
+#include "libkv/storage/sstable_reader.h"
+
+#include <optional>
+
+#include "libkv/storage/bloom_filter.h"
+
+namespace kv {
+
+Result<std::shared_ptr<SstableReader>> SstableReader::open(FileSystem& files,
+                                                           const std::string& path,
+                                                           const TableInfo& info, BlockCache& cache,
+                                                           ReadCounters& counters) {
+  std::shared_ptr<SstableReader> reader(new SstableReader(cache, counters));
+  reader->path_ = path;
+  reader->number_ = info.number;
+  auto file = files.open(path, OpenMode::read);
+  if (!file && file.error().kind == ErrorKind::not_found)
+    return fail(ErrorKind::corrupt, path + ": the file is missing");
+  if (!file) return fail(std::move(file).error());
+  reader->file_ = std::move(*file);
+  KV_TRY(reader->load(info));
+  return reader;
+}
+
+Status SstableReader::load(const TableInfo& info) {
+  KV_ASSIGN(const uint64_t size, file_->size());
+  if (size != info.file_bytes || size < kTableFooterBytes)
+    return fail(ErrorKind::corrupt, path_ + ": " + std::to_string(size) + " bytes instead of " +
+                                        std::to_string(info.file_bytes));
+  std::string bytes(kTableFooterBytes, '\0');
+  KV_ASSIGN(const size_t read, file_->read_at(size - kTableFooterBytes, bytes));
+  bytes.resize(read);
+  auto footer = decode_table_footer(bytes);
+  if (!footer) return fail(located(footer.error()));
+  if (footer->salt != info.salt)
+    return fail(ErrorKind::corrupt, path_ + ": another table than the manifest names");
+  salt_ = footer->salt;
+  KV_ASSIGN(filter_, read_stored_block(*file_, path_, footer->filter, salt_));
+  KV_ASSIGN(std::string index, read_stored_block(*file_, path_, footer->index, salt_));
+  index_ = std::make_shared<const Block>(std::move(index));
+  const Status parsed = BlockIterator(index_).status();
+  return parsed ? Status{} : fail(located(parsed.error()));
+}
+
+Error SstableReader::located(const Error& error) const {
+  return {error.kind, path_ + ": " + error.what};
+}
+
+Result<SstableReader::BlockRead> SstableReader::read_block(BytesView encoded_handle,
+                                                           ReadMode mode) const {
+  auto handle = decode_block_handle(encoded_handle);
+  if (!handle) return fail(located(handle.error()));
+  const BlockCache::Key key{number_, handle->offset};
+  if (mode != ReadMode::bypass_cache) {
+    if (auto cached = cache_.find(key)) {
+      counters_.cache_hits.fetch_add(1, std::memory_order_relaxed);
+      return BlockRead{std::move(cached), false};
+    }
+    if (mode == ReadMode::cached_only) return BlockRead{};
+    counters_.cache_misses.fetch_add(1, std::memory_order_relaxed);
+  }
+  KV_ASSIGN(std::string bytes, read_stored_block(*file_, path_, *handle, salt_));
+  auto block = std::make_shared<const Block>(std::move(bytes));
+  if (mode == ReadMode::fill_cache) cache_.insert(key, block);
+  return BlockRead{std::move(block), true};
+}
+
+Result<TableLookup> SstableReader::find(BytesView key, Sequence at, ReadMode mode) const {
+  counters_.bloom_checks.fetch_add(1, std::memory_order_relaxed);
+  if (!bloom_may_contain(filter_, bloom_hash(key))) {
+    counters_.bloom_negatives.fetch_add(1, std::memory_order_relaxed);
+    return TableLookup{};
+  }
+  TableLookup lookup;
+  BlockIterator index(index_);
+  index.seek(key, at);
+  if (index.valid()) {
+    KV_ASSIGN(BlockRead read, read_block(index.entry().value, mode));
+    if (read.block == nullptr) {
+      lookup.outcome = TableLookup::Outcome::needs_disk;
+      return lookup;
+    }
+    lookup.from_disk = read.from_disk;
+    BlockIterator data(std::move(read.block));
+    data.seek(key, at);
+    if (const Status status = data.status(); !status) return fail(located(status.error()));
+    if (data.valid() && data.entry().key == key) {
+      const Entry& entry = data.entry();
+      lookup.outcome = TableLookup::Outcome::found;
+      lookup.sequence = entry.sequence;
+      lookup.kind = entry.kind;
+      lookup.value = SharedBytes(data.block(), entry.value);
+      return lookup;
+    }
+  }
+  if (const Status status = index.status(); !status) return fail(located(status.error()));
+  counters_.bloom_false_positives.fetch_add(1, std::memory_order_relaxed);
+  return lookup;
+}
+
+/// Walks the index, and inside it the data block it points at.
+class SstableIterator final : public EntryIterator {
+ public:
+  SstableIterator(std::shared_ptr<const SstableReader> reader, ReadMode mode)
+      : reader_(std::move(reader)), mode_(mode), index_(reader_->index_) {}
+
+  bool valid() const override { return data_.has_value() && data_->valid(); }
+  const Entry& entry() const override { return data_->entry(); }
+  Status status() const override { return status_; }
+
+  void seek(BytesView key, Sequence sequence) override {
+    if (!status_) return;
+    index_.seek(key, sequence);
+    if (open_block()) data_->seek(key, sequence);
+    skip_forward();
+  }
+  void seek_to_first() override {
+    if (!status_) return;
+    index_.seek_to_first();
+    if (open_block()) data_->seek_to_first();
+    skip_forward();
+  }
+  void seek_before(BytesView key) override {
+    if (!status_) return;
+    index_.seek(key, kNewest);
+    // Behind the last block's last key: the last entry of all is the one.
+    if (!index_.valid()) return seek_to_last();
+    if (open_block()) data_->seek_before(key);
+    skip_backward();
+  }
+  void seek_to_last() override {
+    if (!status_) return;
+    index_.seek_to_last();
+    if (open_block()) data_->seek_to_last();
+    skip_backward();
+  }
+  void next() override {
+    data_->next();
+    skip_forward();
+  }
+  void prev() override {
+    data_->prev();
+    skip_backward();
+  }
+
+ private:
+  bool open_block() {
+    data_.reset();
+    if (const Status status = index_.status(); !status) return refuse(status.error());
+    if (!index_.valid()) return false;
+    auto read = reader_->read_block(index_.entry().value, mode_);
+    if (!read) {
+      status_ = fail(read.error());
+      return false;
+    }
+    data_.emplace(std::move(read->block));
+    return true;
+  }
+  bool block_is_sound() {
+    const Status status = data_->status();
+    return status || refuse(status.error());
+  }
+  void skip_forward() {
+    while (data_ && block_is_sound() && !data_->valid()) {
+      index_.next();
+      if (open_block()) data_->seek_to_first();
+    }
+  }
+  void skip_backward() {
+    while (data_ && block_is_sound() && !data_->valid()) {
+      index_.prev();
+      if (open_block()) data_->seek_to_last();
+    }
+  }
+  bool refuse(const Error& error) {
+    status_ = fail(reader_->located(error));
+    data_.reset();
+    return false;
+  }
+
+  std::shared_ptr<const SstableReader> reader_;
+  const ReadMode mode_;
+  BlockIterator index_;
+  std::optional<BlockIterator> data_;
+  Status status_;
+};
+
+std::unique_ptr<EntryIterator> SstableReader::iterator(ReadMode mode) const {
+  return std::make_unique<SstableIterator>(shared_from_this(), mode);
+}
+
+}  // namespace kv

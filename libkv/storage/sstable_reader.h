@@ -1,0 +1,78 @@
+// An open SSTable: its index and filter in memory, its data blocks read on demand through the block
+// cache. Every block is verified when it is read; one that fails makes the read fail with
+// `corrupt`, file and offset: never "no such key".
+//
+// Immutable once open; any thread may read. Iterators are one thread's and hold the reader.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "libkv/base/environment.h"
+#include "libkv/storage/block.h"
+#include "libkv/storage/block_cache.h"
+#include "libkv/storage/table_format.h"
+
+namespace kv {
+
+/// Counted by readers on any thread.
+struct ReadCounters {
+  std::atomic<uint64_t> gets{0}, memtable_hits{0}, cache_hits{0}, cache_misses{0};
+  std::atomic<uint64_t> bloom_checks{0}, bloom_negatives{0}, bloom_false_positives{0};
+};
+
+enum class ReadMode {
+  cached_only,  ///< Touches no file.
+  fill_cache,
+  bypass_cache,  ///< For compaction, which reads each block once.
+};
+
+struct TableLookup {
+  enum class Outcome { absent, found, needs_disk };
+  Outcome outcome = Outcome::absent;
+  Sequence sequence = 0;
+  EntryKind kind = EntryKind::value;
+  SharedBytes value;
+  bool from_disk = false;
+};
+
+class SstableReader : public std::enable_shared_from_this<SstableReader> {
+ public:
+  /// `cache` and `counters` outlive it. Errors: corrupt (footer, index or filter, or it is not the
+  /// table that `info` speaks of), format, io.
+  static Result<std::shared_ptr<SstableReader>> open(FileSystem& files, const std::string& path,
+                                                     const TableInfo& info, BlockCache& cache,
+                                                     ReadCounters& counters);
+
+  /// The newest version of `key` at or below `at`. Errors: corrupt, io.
+  Result<TableLookup> find(BytesView key, Sequence at, ReadMode mode) const;
+
+  std::unique_ptr<EntryIterator> iterator(ReadMode mode) const;
+
+  /// Of index and filter.
+  size_t memory_bytes() const { return index_->memory_bytes() + filter_.capacity(); }
+
+ private:
+  friend class SstableIterator;
+  struct BlockRead {
+    std::shared_ptr<const Block> block;  ///< Null: only the disk has it.
+    bool from_disk = false;
+  };
+  SstableReader(BlockCache& cache, ReadCounters& counters) : cache_(cache), counters_(counters) {}
+  Status load(const TableInfo& info);
+  Result<BlockRead> read_block(BytesView encoded_handle, ReadMode mode) const;
+  /// `status` with the file's name before it.
+  Error located(const Error& error) const;
+
+  BlockCache& cache_;
+  ReadCounters& counters_;
+  std::string path_;
+  std::unique_ptr<File> file_;
+  uint64_t number_ = 0;
+  uint64_t salt_ = 0;
+  std::shared_ptr<const Block> index_;
+  std::string filter_;
+};
+
+}  // namespace kv

@@ -1,0 +1,103 @@
+// Which tables make up the tree at one time. Immutable: a flush or a compaction makes a new one,
+// and readers keep theirs, with its files, as long as they hold it.
+//
+//   level 0   tables as flushed, newest first, key ranges overlap
+//   level 1…  tables in key order, key ranges do not overlap; each level about 10 × the one above
+//
+// Thread-safe to read.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "libkv/storage/table_format.h"
+
+namespace kv {
+
+inline constexpr size_t kLevels = 7;
+
+/// Numbers of tables whose files nobody needs any more, put there by whichever thread let go last.
+class ObsoleteTables {
+ public:
+  void add(uint64_t number) {
+    const std::lock_guard lock(mutex_);
+    numbers_.push_back(number);
+  }
+  std::vector<uint64_t> take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(numbers_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<uint64_t> numbers_;
+};
+
+/// How long a table's file is needed: by all the TableFiles of its number (a table that moves to
+/// another level gets a new one). When the last goes and the manifest no longer names the table,
+/// its number goes to `obsolete`.
+class TableLife {
+ public:
+  TableLife(uint64_t number, std::shared_ptr<ObsoleteTables> obsolete)
+      : number_(number), obsolete_(std::move(obsolete)) {}
+  ~TableLife() {
+    if (dropped_) obsolete_->add(number_);
+  }
+  TableLife(const TableLife&) = delete;
+  TableLife& operator=(const TableLife&) = delete;
+
+  /// The manifest no longer names it. REQUIRES: the loop's thread.
+  void drop() { dropped_ = true; }
+
+ private:
+  const uint64_t number_;
+  std::shared_ptr<ObsoleteTables> obsolete_;
+  bool dropped_ = false;
+};
+
+/// A table at its level, as versions share it. Immutable.
+class TableFile {
+ public:
+  TableFile(TableInfo info, std::shared_ptr<TableLife> life)
+      : info_(std::move(info)), life_(std::move(life)) {}
+  const TableInfo& info() const { return info_; }
+  const std::shared_ptr<TableLife>& life() const { return life_; }
+
+ private:
+  const TableInfo info_;
+  const std::shared_ptr<TableLife> life_;
+};
+using TablePtr = std::shared_ptr<const TableFile>;
+
+class Version {
+ public:
+  using Levels = std::vector<std::vector<TablePtr>>;
+
+  Version() : levels_(kLevels) {}
+  /// Sorts each level as it must be.
+  explicit Version(Levels levels);
+
+  const std::vector<TablePtr>& level(size_t level) const { return levels_[level]; }
+  uint64_t level_bytes(size_t level) const;
+  size_t table_count() const;
+
+  /// Calls `visit(table, level)` for each table that may hold `key`, newest first, until it
+  /// returns false.
+  void each_candidate(BytesView key,
+                      const std::function<bool(const TablePtr&, int level)>& visit) const;
+  /// The tables of `level` that hold keys in [first, last].
+  std::vector<TablePtr> overlapping(size_t level, BytesView first, BytesView last) const;
+  /// Whether a level below `level` may hold `key`.
+  bool may_be_below(size_t level, BytesView key) const;
+  /// A version without `removed` and with `added`.
+  std::shared_ptr<const Version> changed(const std::vector<TablePtr>& added,
+                                         const std::vector<TablePtr>& removed) const;
+
+ private:
+  Levels levels_;
+};
+
+}  // namespace kv

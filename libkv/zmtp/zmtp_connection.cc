@@ -1,0 +1,216 @@
+#include "libkv/zmtp/zmtp_connection.h"
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <poll.h>
+#include <sys/socket.h>
+
+namespace kv {
+
+namespace {
+
+bool is_server_type(BytesView socket_type) {
+  return socket_type == "ROUTER" || socket_type == "DEALER" || socket_type == "REP";
+}
+
+Error late() {
+  return Error{ErrorKind::unavailable, "no answer in time"};
+}
+
+}  // namespace
+
+ZmtpConnection::ZmtpConnection(Endpoint endpoint, StreamSocket socket, Clock& clock,
+                               ZmtpOptions options)
+    : endpoint_(std::move(endpoint)),
+      socket_(std::move(socket)),
+      clock_(clock),
+      options_(options) {}
+
+Result<std::unique_ptr<ZmtpConnection>> ZmtpConnection::connect(const Endpoint& endpoint,
+                                                                Clock& clock, Instant deadline,
+                                                                ZmtpOptions options) {
+  KV_ASSIGN(StreamSocket socket, connect_stream(endpoint, clock, deadline));
+  std::unique_ptr<ZmtpConnection> out(
+      new ZmtpConnection(endpoint, std::move(socket), clock, options));
+  KV_TRY(out->shake_hands(deadline));
+  return out;
+}
+
+tl::unexpected<Error> ZmtpConnection::broken(Error error) {
+  if (!broken_) broken_ = Error{error.kind, endpoint_ + ": " + error.what};
+  return fail(*broken_);
+}
+
+Status ZmtpConnection::shake_hands(Instant deadline) {
+  out_ = zmtp_greeting() + zmtp_ready("DEALER");
+  KV_TRY(flush());
+  KV_TRY(receive_greeting(deadline));
+  return receive_ready(deadline);
+}
+
+Status ZmtpConnection::receive_greeting(Instant deadline) {
+  for (;;) {
+    const BytesView come = input_.unread().substr(0, kZmtpGreetingBytes);
+    if (auto checked = check_zmtp_greeting(come); !checked) return broken(checked.error());
+    if (come.size() == kZmtpGreetingBytes) break;
+    KV_TRY(read_more(deadline));
+  }
+  input_.take(kZmtpGreetingBytes, 0);
+  return {};
+}
+
+Status ZmtpConnection::receive_ready(Instant deadline) {
+  for (;;) {
+    KV_ASSIGN(const auto header, whole_frame());
+    if (!header) {
+      KV_TRY(read_more(deadline));
+      continue;
+    }
+    const Frame body = input_.take(header->header_bytes, header->body_bytes);
+    if (!header->command) return broken({ErrorKind::corrupt, "ZMTP: a message before READY"});
+    const auto command = parse_zmtp_command(body.view());
+    if (!command) return broken(command.error());
+    if (command->kind == ZmtpCommand::Kind::error)
+      return broken({ErrorKind::denied, "the peer refuses: " + shown_zmtp_text(command->text)});
+    if (command->kind != ZmtpCommand::Kind::ready)
+      return broken({ErrorKind::corrupt, "ZMTP: a command before READY"});
+    if (!is_server_type(command->text))
+      return broken({ErrorKind::corrupt, "the peer is no server but a socket of type " +
+                                             shown_zmtp_text(command->text)});
+    return {};
+  }
+}
+
+Status ZmtpConnection::read_some() {
+  const std::span<char> room = input_.room();
+  ssize_t got = 0;
+  do {
+    got = recv(socket_.fd(), room.data(), room.size(), MSG_DONTWAIT);
+  } while (got < 0 && errno == EINTR);
+  would_block_ = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+  if (would_block_) return {};
+  if (got < 0) return broken({ErrorKind::unavailable, std::strerror(errno)});
+  if (got == 0) return broken({ErrorKind::unavailable, "the connection was closed by the peer"});
+  input_.filled(static_cast<size_t>(got));
+  return {};
+}
+
+/// Reads something, or fails when the deadline has passed.
+Status ZmtpConnection::read_more(Instant deadline) {
+  const short events = static_cast<short>(wants_write() ? POLLIN | POLLOUT : POLLIN);
+  if (!wait_for_events(socket_, events, clock_, deadline)) return broken(late());
+  KV_TRY(flush());
+  return read_some();
+}
+
+/// The header at the front of what was read, once its frame is whole.
+Result<std::optional<ZmtpFrameHeader>> ZmtpConnection::whole_frame() {
+  auto header = parse_zmtp_frame_header(input_.unread(), options_.frame_bytes_max);
+  if (!header) return broken(header.error());
+  if (!*header) return std::nullopt;
+  const size_t total = (*header)->header_bytes + (*header)->body_bytes;
+  if (input_.unread().size() >= total) return *header;
+  input_.reserve(total);
+  return std::nullopt;
+}
+
+Result<std::optional<Frame>> ZmtpConnection::next_buffered() {
+  for (;;) {
+    KV_ASSIGN(const auto header, whole_frame());
+    if (!header) return std::nullopt;
+    if (header->more)
+      return broken({ErrorKind::corrupt, "a message of several parts, where one is expected"});
+    Frame frame = input_.take(header->header_bytes, header->body_bytes);
+    if (!header->command) return frame;
+    KV_TRY(obey(frame.view()));
+  }
+}
+
+Status ZmtpConnection::obey(BytesView body) {
+  const auto command = parse_zmtp_command(body);
+  if (!command) return broken(command.error());
+  switch (command->kind) {
+    case ZmtpCommand::Kind::ping:
+      // Who sends PINGs and never reads the answers would make them pile up.
+      if (unsent_bytes() > options_.frame_bytes_max + options_.unsent_bytes_max)
+        return broken({ErrorKind::unavailable, "the peer does not read"});
+      append_zmtp_pong(out_, command->text);
+      return flush();
+    case ZmtpCommand::Kind::pong:
+      return {};
+    case ZmtpCommand::Kind::error:
+      return broken({ErrorKind::denied, "the peer refuses: " + shown_zmtp_text(command->text)});
+    case ZmtpCommand::Kind::ready:
+      break;
+  }
+  return broken({ErrorKind::corrupt, "ZMTP: a second READY"});
+}
+
+Result<std::optional<Frame>> ZmtpConnection::try_receive() {
+  if (broken_) return fail(*broken_);
+  for (;;) {
+    KV_ASSIGN(auto frame, next_buffered());
+    if (frame) return frame;
+    KV_TRY(read_some());
+    if (would_block_) return std::nullopt;
+  }
+}
+
+Result<Frame> ZmtpConnection::receive(Instant deadline) {
+  for (;;) {
+    KV_ASSIGN(auto frame, try_receive());
+    if (frame) return *std::move(frame);
+    KV_TRY(read_more(deadline));
+  }
+}
+
+Status ZmtpConnection::queue(BytesView frame) {
+  if (broken_) return fail(*broken_);
+  if (frame.size() > options_.frame_bytes_max)
+    return fail(ErrorKind::invalid, endpoint_ + ": a frame of " + std::to_string(frame.size()) +
+                                        " bytes, at most " +
+                                        std::to_string(options_.frame_bytes_max) + " can be sent");
+  if (wants_write() && unsent_bytes() + frame.size() > options_.unsent_bytes_max)
+    return fail(ErrorKind::busy, endpoint_ + ": the peer takes no more for now");
+  append_zmtp_message_header(out_, frame.size());
+  out_ += frame;
+  return {};
+}
+
+Status ZmtpConnection::flush() {
+  if (broken_) return fail(*broken_);
+  while (wants_write()) {
+    const ssize_t sent =
+        ::send(socket_.fd(), out_.data() + out_begin_, unsent_bytes(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
+    if (sent < 0) return broken({ErrorKind::unavailable, std::strerror(errno)});
+    out_begin_ += static_cast<size_t>(sent);
+  }
+  // Moving the rest down only when it is the smaller half keeps the cost a byte constant.
+  if (out_begin_ > out_.size() / 2) {
+    out_.erase(0, out_begin_);
+    out_begin_ = 0;
+  }
+  return {};
+}
+
+Status ZmtpConnection::send(BytesView frame, Instant deadline) {
+  for (;;) {
+    const Status queued = queue(frame);
+    if (queued) break;
+    if (queued.error().kind != ErrorKind::busy) return queued;
+    if (!wait_for_events(socket_, POLLOUT, clock_, deadline)) return broken(late());
+    KV_TRY(flush());
+  }
+  KV_TRY(flush());
+  while (wants_write()) {
+    if (!wait_for_events(socket_, POLLOUT, clock_, deadline)) return broken(late());
+    KV_TRY(flush());
+  }
+  return {};
+}
+
+}  // namespace kv

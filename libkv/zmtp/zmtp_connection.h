@@ -1,0 +1,89 @@
+// One ZMTP 3.1 connection to a ROUTER over a plain socket, without libzmq and without threads: what
+// a command uses that must start, ask one thing and end within a millisecond.
+//
+// One request:        connect(); send(frame, deadline); receive(deadline).
+// A stream both ways: poll fd() for POLLIN and, while wants_write(), for POLLOUT; then flush() and
+//                     try_receive() until it has nothing; queue() what there is to send until it
+//                     says busy.
+//
+// Messages are single frames. PINGs are answered as a side effect of receiving. Any error but
+// invalid and busy from queue() or send(), and the passing of a deadline, ends the connection:
+// every later call returns the same error. An error says nothing about requests that were sent: the
+// caller knows whether they may have been carried out.
+//
+// Errors name the endpoint. unavailable: nobody there, closed by the peer, or a deadline passed.
+// corrupt: not ZMTP or against its rules. invalid: a frame above the limit. denied, format: see
+// zmtp_socket.h and zmtp_codec.h.
+//
+// Not thread-safe. Received frames live on after the connection.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "libkv/base/environment.h"
+#include "libkv/base/result.h"
+#include "libkv/base/time.h"
+#include "libkv/transport/frame.h"
+#include "libkv/transport/transport.h"
+#include "libkv/zmtp/zmtp_codec.h"
+#include "libkv/zmtp/zmtp_input.h"
+#include "libkv/zmtp/zmtp_socket.h"
+
+namespace kv {
+
+struct ZmtpOptions {
+  size_t frame_bytes_max = size_t{80} << 20;  ///< Of a message, either way.
+  size_t unsent_bytes_max = size_t{4} << 20;  ///< Above this queue() says busy.
+};
+
+class ZmtpConnection {
+ public:
+  /// Connects, sends greeting and READY in one write, and waits for the peer's READY (libzmq closes
+  /// a connection on which a message comes sooner). `clock` must outlive the connection.
+  static Result<std::unique_ptr<ZmtpConnection>> connect(const Endpoint& endpoint, Clock& clock,
+                                                         Instant deadline,
+                                                         ZmtpOptions options = {});
+
+  /// Writes the whole frame, after what was queued before it.
+  Status send(BytesView frame, Instant deadline);
+  /// The next frame; writes what is queued meanwhile.
+  Result<Frame> receive(Instant deadline);
+
+  int fd() const { return socket_.fd(); }
+  bool wants_write() const { return unsent_bytes() > 0; }
+  size_t unsent_bytes() const { return out_.size() - out_begin_; }
+  /// Buffers a frame; nothing is written. busy: flush() first. A frame is always taken if nothing
+  /// else is buffered.
+  Status queue(BytesView frame);
+  /// Writes what the socket takes without waiting.
+  Status flush();
+  /// The next frame if it has come, without waiting.
+  Result<std::optional<Frame>> try_receive();
+
+ private:
+  ZmtpConnection(Endpoint endpoint, StreamSocket socket, Clock& clock, ZmtpOptions options);
+
+  Status shake_hands(Instant deadline);
+  Status receive_greeting(Instant deadline);
+  Status receive_ready(Instant deadline);
+  Status read_some();
+  Status read_more(Instant deadline);
+  Result<std::optional<Frame>> next_buffered();
+  Result<std::optional<ZmtpFrameHeader>> whole_frame();
+  Status obey(BytesView command);
+  tl::unexpected<Error> broken(Error error);
+
+  const Endpoint endpoint_;
+  StreamSocket socket_;
+  Clock& clock_;
+  const ZmtpOptions options_;
+  ZmtpInput input_;
+  std::string out_;  // Bytes before out_begin_ have been written.
+  size_t out_begin_ = 0;
+  bool would_block_ = false;  // The last read found nothing.
+  std::optional<Error> broken_;
+};
+
+}  // namespace kv

@@ -1,0 +1,124 @@
+#include "libkv/zmtp/zmtp_socket.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "libkv/base/assert.h"
+#include "libkv/transport/endpoint.h"
+
+namespace kv {
+
+namespace {
+
+/// A socket address of any family; what kernel calls want of it.
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+template <typename Specific>
+SocketAddress stored(const Specific& specific) {
+  static_assert(sizeof specific <= sizeof(sockaddr_storage));
+  SocketAddress out;
+  std::memcpy(&out.storage, &specific, sizeof specific);
+  out.size = sizeof specific;
+  return out;
+}
+
+SocketAddress unix_address(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  KV_ASSERT(path.size() < sizeof address.sun_path);
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return stored(address);
+}
+
+SocketAddress tcp_address(const ParsedEndpoint& endpoint) {
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(endpoint.port);
+  if (inet_pton(AF_INET6, endpoint.host.c_str(), &v6.sin6_addr) == 1) return stored(v6);
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_port = htons(endpoint.port);
+  if (inet_pton(AF_INET, endpoint.host.c_str(), &v4.sin_addr) != 1)
+    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);  // `localhost`
+  return stored(v4);
+}
+
+/// What is left until `deadline`, for a kernel that takes 0 for "for ever".
+timeval time_left(Clock& clock, Instant deadline) {
+  const int64_t left = std::max<int64_t>(1, microseconds_of(deadline - clock.now()));
+  return {left / 1'000'000, left % 1'000'000};
+}
+
+tl::unexpected<Error> cannot_connect(const Endpoint& endpoint, int code) {
+  // A full backlog and an unanswered SYN come back as these once SO_SNDTIMEO has passed.
+  const bool late = code == EAGAIN || code == EINPROGRESS || code == ETIMEDOUT;
+  const ErrorKind kind =
+      code == EACCES || code == EPERM ? ErrorKind::denied : ErrorKind::unavailable;
+  return fail(kind, "cannot connect to " + endpoint + ": " +
+                        (late ? "no answer in time" : std::strerror(code)));
+}
+
+/// connect() as POSIX has it: interrupted, it goes on by itself and is waited for. 0 or the errno.
+int connect_now(const StreamSocket& socket, const SocketAddress& address, Clock& clock,
+                Instant deadline) {
+  while (connect(socket.fd(), address.get(), address.size) != 0) {
+    if (errno == EISCONN) return 0;
+    if (errno != EINTR && errno != EALREADY) return errno;
+    if (!wait_for_events(socket, POLLOUT, clock, deadline)) return ETIMEDOUT;
+  }
+  return 0;
+}
+
+}  // namespace
+
+StreamSocket::~StreamSocket() {
+  if (fd_ >= 0) close(fd_);
+}
+
+Result<StreamSocket> connect_stream(const Endpoint& endpoint, Clock& clock, Instant deadline) {
+  KV_ASSIGN(const ParsedEndpoint parsed, parse_endpoint(endpoint));
+  const bool is_tcp = parsed.scheme == ParsedEndpoint::Scheme::tcp;
+  if (parsed.scheme == ParsedEndpoint::Scheme::inproc)
+    return fail(ErrorKind::invalid, "cannot connect to " + endpoint + ": ipc or tcp is needed");
+  if (!is_loopback(parsed))
+    return fail(ErrorKind::denied,
+                "cannot connect to " + endpoint + ": unencrypted connections stay on this host");
+  const SocketAddress address = is_tcp ? tcp_address(parsed) : unix_address(parsed.path);
+  StreamSocket socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (socket.fd() < 0) return cannot_connect(endpoint, errno);
+  // The one way to bound a unix connect() that waits for a full backlog.
+  const timeval left = time_left(clock, deadline);
+  setsockopt(socket.fd(), SOL_SOCKET, SO_SNDTIMEO, &left, sizeof left);
+  if (const int code = connect_now(socket, address, clock, deadline))
+    return cannot_connect(endpoint, code);
+  const int on = 1;
+  if (is_tcp) setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return socket;
+}
+
+bool wait_for_events(const StreamSocket& socket, short events, Clock& clock, Instant deadline) {
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock.now());
+    if (left.count() <= 0) return false;
+    pollfd waiting{socket.fd(), events, 0};
+    const int capped = static_cast<int>(std::min<int64_t>(left.count(), 1'000'000));
+    if (poll(&waiting, 1, capped) > 0) return true;
+  }
+}
+
+}  // namespace kv

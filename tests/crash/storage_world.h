@@ -1,0 +1,109 @@
+// One engine on a simulated disk with metadata of the same moment: open, run, kill, crash, again.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "libkv/storage/engine.h"
+#include "tests/crash/traced_meta.h"
+#include "tests/sim/sim_environment.h"
+
+namespace kv {
+
+enum class EngineType { lsm, memory };
+/// `traced`: in memory, with its moments known; `sqlite`: on the simulated disk itself.
+enum class MetaType { traced, sqlite };
+
+/// So small that a few hundred writes fill segments, memtables and levels.
+inline EngineOptions tiny_engine_options() {
+  EngineOptions options;
+  options.memtable_bytes = 4 << 10;
+  options.log_segment_bytes = 8 << 10;
+  options.block_cache_bytes = 64 << 10;
+  options.block_bytes = 512;
+  return options;
+}
+
+class StorageWorld {
+ public:
+  explicit StorageWorld(uint64_t seed, EngineType type = EngineType::lsm,
+                        MetaType meta_type = MetaType::traced)
+      : type_(type),
+        meta_type_(meta_type),
+        seed_(seed),
+        disk(seed),
+        meta(std::make_unique<TracedMeta>(disk)) {}
+  ~StorageWorld() { end(); }
+  StorageWorld(const StorageWorld&) = delete;
+  StorageWorld& operator=(const StorageWorld&) = delete;
+
+  /// A new process opens the directory.
+  Status open() {
+    end();
+    SimProcessOptions process;
+    process.seed = ++seed_;
+    environment = std::make_unique<SimEnvironment>(scheduler, disk, log, process);
+    Environment& world = environment->environment();
+    MetaStore* store = meta.get();
+    if (meta_type_ == MetaType::sqlite) {
+      KV_TRY(world.files.make_directories("data"));
+      KV_ASSIGN(sqlite_, open_sqlite_meta(world, "data/meta.db"));
+      store = sqlite_.get();
+    }
+    auto opened = type_ == EngineType::lsm ? open_lsm_engine(world, *store, "data", options)
+                                           : open_memory_engine(world, *store, "data", options);
+    if (!opened) return fail(opened.error());
+    engine = std::move(*opened);
+    return {};
+  }
+  /// The process ends without warning; the disk keeps what the kernel has.
+  void end() {
+    if (environment) environment->kill();
+    engine.reset();
+    sqlite_.reset();
+    environment.reset();
+  }
+  /// The power fails.
+  void crash(CrashPolicy policy, Random& random) {
+    end();
+    disk.crash(policy, random);
+  }
+  /// Both take a moment of the past: for crash states.
+  void restore(DiskImage image, MetaRows rows) {
+    end();
+    disk.restore(std::move(image));
+    meta = std::make_unique<TracedMeta>(disk, std::move(rows));
+  }
+  void run_until_idle() {
+    while (scheduler.run_one()) {
+    }
+  }
+  Result<Lookup> get(BytesView key) {
+    std::optional<Result<Lookup>> answer;
+    engine->get(key, [&answer](Result<Lookup> lookup) { answer = std::move(lookup); });
+    scheduler.run_until_true([&answer] { return answer.has_value(); });
+    return *answer;
+  }
+
+ private:
+  const EngineType type_;
+  const MetaType meta_type_;
+  uint64_t seed_;
+
+ public:
+  EngineOptions options = tiny_engine_options();
+  NullLog log;
+  SimScheduler scheduler;
+  SimDisk disk;
+  std::unique_ptr<TracedMeta> meta;
+  std::unique_ptr<SimEnvironment> environment;
+
+ private:
+  std::unique_ptr<MetaStore> sqlite_;  // Of the process that runs.
+
+ public:
+  std::unique_ptr<Engine> engine;
+};
+
+}  // namespace kv

@@ -1,0 +1,161 @@
+#include "libkv/base/posix_file_system.h"
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "libkv/base/posix_environment.h"
+
+namespace kv {
+namespace {
+
+class PosixFileSystemTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "kv-posix-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    directory_ = name;
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  std::string path(const std::string& name) const { return directory_ + "/" + name; }
+  std::unique_ptr<File> open(const std::string& name, OpenMode mode = OpenMode::write) {
+    auto file = files_.open(path(name), mode);
+    EXPECT_TRUE(file.has_value()) << file.error().what;
+    return std::move(*file);
+  }
+  static std::string contents(File& file, uint64_t offset, size_t length) {
+    std::string bytes(length, '?');
+    auto got = file.read_at(offset, bytes);
+    EXPECT_TRUE(got.has_value());
+    bytes.resize(*got);
+    return bytes;
+  }
+
+  PosixFileSystem files_;
+  std::string directory_;
+};
+
+TEST_F(PosixFileSystemTest, ReadsWhatWasWrittenAndIsShortOnlyAtTheEnd) {
+  auto file = open("a");
+  ASSERT_TRUE(file->write_at(3, "hello").has_value());
+  ASSERT_TRUE(file->sync().has_value());
+  EXPECT_EQ(contents(*file, 0, 100), std::string("\0\0\0hello", 8));
+  EXPECT_EQ(contents(*file, 8, 10), "");
+  EXPECT_EQ(*file->size(), 8u);
+  ASSERT_TRUE(file->truncate(4).has_value());
+  EXPECT_EQ(contents(*file, 3, 10), "h");
+}
+
+TEST_F(PosixFileSystemTest, AMissingFileIsNotFoundAndNamed) {
+  const auto file = files_.open(path("none"), OpenMode::read);
+  ASSERT_FALSE(file.has_value());
+  EXPECT_EQ(file.error().kind, ErrorKind::not_found);
+  EXPECT_EQ(file.error().what, path("none") + ": open: No such file or directory");
+}
+
+TEST_F(PosixFileSystemTest, WriteNewRefusesAnExistingFile) {
+  open("a", OpenMode::write_new);
+  const auto again = files_.open(path("a"), OpenMode::write_new);
+  ASSERT_FALSE(again.has_value());
+  EXPECT_EQ(again.error().kind, ErrorKind::io);
+}
+
+TEST_F(PosixFileSystemTest, AFullDeviceIsNoSpace) {
+  auto full = files_.open("/dev/full", OpenMode::write);
+  if (!full) GTEST_SKIP() << full.error().what;
+  const Status written = (*full)->write_at(0, "x");
+  ASSERT_FALSE(written.has_value());
+  EXPECT_EQ(written.error().kind, ErrorKind::no_space);
+  EXPECT_EQ(written.error().what, "/dev/full: write: No space left on device");
+}
+
+TEST_F(PosixFileSystemTest, AShortWriteIsContinuedToItsError) {
+  // A file size limit in the middle of the write makes the kernel write a part of it first.
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  auto* const handler = std::signal(SIGXFSZ, SIG_IGN);
+  auto file = open("a");
+  const rlimit limited{1000, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limited), 0);
+  const Status written = file->write_at(0, std::string(3000, 'x'));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+  ASSERT_FALSE(written.has_value());
+  EXPECT_EQ(written.error().what, path("a") + ": write: File too large");
+  EXPECT_EQ(*file->size(), 1000u);
+}
+
+TEST_F(PosixFileSystemTest, NamesAreListedInOrderRenamedLinkedAndRemoved) {
+  for (const char* name : {"c", "a", "b"}) open(name);
+  ASSERT_TRUE(files_.rename(path("c"), path("d")).has_value());
+  ASSERT_TRUE(files_.hard_link(path("a"), path("e")).has_value());
+  ASSERT_TRUE(files_.remove(path("b")).has_value());
+  ASSERT_TRUE(files_.sync_directory(directory_).has_value());
+  EXPECT_EQ(*files_.list(directory_), (std::vector<std::string>{"a", "d", "e"}));
+  EXPECT_TRUE(*files_.exists(path("d")));
+  EXPECT_FALSE(*files_.exists(path("c")));
+  EXPECT_EQ(files_.remove(path("c")).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(files_.list(path("none")).error().kind, ErrorKind::not_found);
+}
+
+TEST_F(PosixFileSystemTest, DirectoriesAreMadeWithTheirParents) {
+  ASSERT_TRUE(files_.make_directories(path("x/y/z/")).has_value());
+  ASSERT_TRUE(files_.make_directories(path("x/y/z")).has_value());
+  EXPECT_TRUE(*files_.exists(path("x/y/z")));
+  open("x/file");
+  EXPECT_FALSE(files_.make_directories(path("x/file")).has_value());
+  EXPECT_FALSE(files_.make_directories(path("x/file/below")).has_value());
+}
+
+TEST_F(PosixFileSystemTest, ADirectoryIsHeldOnceUntilItsLockEnds) {
+  auto lock = files_.lock_directory(directory_);
+  ASSERT_TRUE(lock.has_value());
+  const auto second = files_.lock_directory(directory_);
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(second.error().kind, ErrorKind::locked);
+  lock->reset();
+  EXPECT_TRUE(files_.lock_directory(directory_).has_value());
+}
+
+TEST_F(PosixFileSystemTest, RangeLocksConflictAsReadersAndWritersDo) {
+  using Lock = File::RangeLock;
+  auto one = open("a");
+  auto two = open("a");
+  EXPECT_TRUE(*one->lock_range(0, 10, Lock::shared));
+  EXPECT_TRUE(*two->lock_range(5, 10, Lock::shared));
+  EXPECT_FALSE(*two->lock_range(5, 10, Lock::exclusive));
+  EXPECT_TRUE(*two->lock_range(10, 5, Lock::exclusive));
+  EXPECT_TRUE(*one->range_is_locked(0, 20));
+  EXPECT_FALSE(*one->range_is_locked(0, 10));
+  EXPECT_FALSE(*two->range_is_locked(0, 20));
+  // Closing another File of the path must not drop the locks of this one.
+  open("a").reset();
+  EXPECT_FALSE(*one->lock_range(10, 1, Lock::shared));
+  two.reset();
+  EXPECT_TRUE(*one->lock_range(0, 20, Lock::exclusive));
+}
+
+TEST_F(PosixFileSystemTest, FreeBytesAreCounted) {
+  EXPECT_GT(*files_.free_bytes(directory_), 0u);
+  EXPECT_EQ(files_.free_bytes(path("none")).error().kind, ErrorKind::not_found);
+}
+
+TEST(SystemClockTest, TheMonotonicClockNeverGoesBackAndWallTimeIsOfThisCentury) {
+  SystemClock clock;
+  const Instant before = clock.now();
+  EXPECT_LE(before, clock.now());
+  EXPECT_GT(microseconds_of(clock.wall()), int64_t{1'700'000'000} * 1'000'000);
+}
+
+TEST(SystemEntropyTest, TwoDrawsDiffer) {
+  EXPECT_NE(system_entropy(), system_entropy());
+}
+
+}  // namespace
+}  // namespace kv

@@ -1,0 +1,146 @@
+// Damage to a SQLite meta file is found at open, or does no harm.
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include "libkv/meta/sqlite_connection.h"
+#include "tests/unit/meta/sqlite_world.h"
+
+namespace kv {
+namespace {
+
+const std::vector<std::string> kTables = {"a", "b"};
+
+MetaRows fill(SqliteWorld& world) {
+  MetaTransaction transaction;
+  for (int i = 0; i < 30; ++i) transaction.put("a", "key" + std::to_string(i), "value");
+  for (int i = 0; i < 60; ++i) transaction.put("b", std::string(40, 'k') + std::to_string(i), "v");
+  MetaRows rows;
+  apply_to(rows, transaction);
+  auto store = world.open();
+  EXPECT_TRUE((*store)->commit(transaction).has_value());
+  return rows;
+}
+
+// Changes the file as a program that knows no checksums would.
+void tamper(SqliteWorld& world, const std::string& sql) {
+  SqliteVfs vfs(world.process->environment());
+  auto connection = SqliteConnection::open(vfs, SqliteWorld::kPath, Duration(0));
+  ASSERT_TRUE(connection.has_value());
+  const Status done = (*connection)->execute(sql);
+  ASSERT_TRUE(done.has_value()) << done.error().what;
+}
+
+Error open_error(SqliteWorld& world) {
+  world.restart();
+  auto store = world.open();
+  EXPECT_FALSE(store.has_value());
+  return store ? Error{ErrorKind::invalid, "opened"} : store.error();
+}
+
+TEST(SqliteRotTest, AFlippedBitIsFoundOrDoesNoHarm) {
+  SqliteWorld world;
+  const MetaRows rows = fill(world);
+  const DiskImage whole = world.disk.snapshot();
+  const uint64_t size = whole.bytes(*whole.find(SqliteWorld::kPath)).size();
+  Random random(5);
+  int found = 0;
+  for (uint64_t i = 0; i < 500; ++i) {
+    const uint64_t offset = i < 100 ? i : random.below(size);
+    const unsigned bit = static_cast<unsigned>(random.below(8));
+    world.disk.restore(whole);
+    world.disk.rot(SqliteWorld::kPath, offset, bit);
+    world.restart();
+    auto store = world.open();
+    if (!store) {
+      ++found;
+      EXPECT_EQ(store.error().what.find(SqliteWorld::kPath), 0u) << store.error().what;
+      continue;
+    }
+    const std::string where = "bit " + std::to_string(bit) + " of byte " + std::to_string(offset);
+    const auto read = all_rows(**store, kTables);
+    ASSERT_TRUE(read.has_value()) << where << ": " << read.error().what;
+    ASSERT_EQ(*read, rows) << where;
+    for (const auto& [place, value] : rows) {
+      const auto one = (*store)->get(place.first, place.second);
+      ASSERT_TRUE(one.has_value()) << where << ": " << one.error().what;
+      ASSERT_EQ(*one, value) << where;
+    }
+  }
+  EXPECT_GT(found, 80);
+}
+
+TEST(SqliteRotTest, AChangedValueIsNamedWithFileTableAndKey) {
+  SqliteWorld world;
+  fill(world);
+  tamper(world, "UPDATE a SET value = x'00' WHERE key = CAST('key7' AS BLOB)");
+  const Error error = open_error(world);
+  EXPECT_EQ(error.kind, ErrorKind::corrupt);
+  EXPECT_EQ(error.what, "/db/meta.sqlite: table a: key `key7`: its checksum fails");
+}
+
+TEST(SqliteRotTest, ALostRowFailsTheSum) {
+  SqliteWorld world;
+  fill(world);
+  tamper(world, "DELETE FROM a WHERE key = CAST('key7' AS BLOB)");
+  const Error error = open_error(world);
+  EXPECT_EQ(error.kind, ErrorKind::corrupt);
+  EXPECT_NE(error.what.find("table kv_totals: 90 rows"), std::string::npos) << error.what;
+}
+
+TEST(SqliteRotTest, ALostTableFailsTheSum) {
+  SqliteWorld world;
+  fill(world);
+  tamper(world, "DROP TABLE a");
+  EXPECT_EQ(open_error(world).kind, ErrorKind::corrupt);
+}
+
+TEST(SqliteRotTest, AKeyOfAnotherTypeIsFoundThoughItsBytesAreTheSame) {
+  SqliteWorld world;
+  fill(world);
+  tamper(world, "UPDATE a SET key = CAST(key AS TEXT) WHERE key = CAST('key7' AS BLOB)");
+  const Error error = open_error(world);
+  EXPECT_EQ(error.kind, ErrorKind::corrupt);
+  EXPECT_NE(error.what.find("key `key7`: not of the type written"), std::string::npos)
+      << error.what;
+}
+
+TEST(SqliteRotTest, ANewerFormatNamesBothNumbers) {
+  SqliteWorld world;
+  fill(world);
+  tamper(world, "PRAGMA user_version=3");
+  const Error error = open_error(world);
+  EXPECT_EQ(error.kind, ErrorKind::format);
+  EXPECT_EQ(error.what, "/db/meta.sqlite: format version 3; this program knows up to 1");
+}
+
+TEST(SqliteRotTest, AnotherProgramsDatabaseIsNotOurs) {
+  SqliteWorld world;
+  tamper(world, "CREATE TABLE t(x)");
+  const Error error = open_error(world);
+  EXPECT_EQ(error.kind, ErrorKind::corrupt);
+  EXPECT_EQ(error.what, "/db/meta.sqlite: not a metadata file of kv");
+}
+
+TEST(SqliteRotTest, AWriteBehindTheStoresBackEndsItsCommits) {
+  SqliteWorld world;
+  fill(world);
+  auto store = std::move(*world.open());
+  tamper(world, "UPDATE kv_totals SET sum = sum + 1");
+  MetaTransaction transaction;
+  transaction.put("a", "k", "v");
+  const Status refused = store->commit(transaction);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().kind, ErrorKind::corrupt);
+}
+
+TEST(SqliteRotTest, AFileThatIsNoDatabaseIsCorrupt) {
+  SqliteWorld world;
+  auto file =
+      std::move(*world.process->environment().files.open(SqliteWorld::kPath, OpenMode::write));
+  ASSERT_TRUE(file->write_at(0, std::string(8192, 'x')).has_value());
+  file.reset();
+  EXPECT_EQ(open_error(world).kind, ErrorKind::corrupt);
+}
+
+}  // namespace
+}  // namespace kv

@@ -1,0 +1,465 @@
+#include "libkv/net/zmq_transport.h"
+
+#include <csignal>
+#include <fstream>
+#include <map>
+#include <optional>
+#include <set>
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "tests/unit/net/loop_fixture.h"
+
+namespace kv {
+namespace {
+
+std::string pattern(size_t size) {
+  std::string out(size, '\0');
+  for (size_t i = 0; i < size; ++i) out[i] = static_cast<char>(i * 131 + i / 251);
+  return out;
+}
+
+Frame frame(std::string bytes) {
+  return Frame(std::move(bytes));
+}
+
+/// A libzmq socket used the ordinary, blocking way, as a foreign client would.
+class PlainSocket {
+ public:
+  PlainSocket(int type, const Endpoint& endpoint)
+      : context_(zmq_ctx_new()), socket_(zmq_socket(context_, type)) {
+    const int limit = 20'000;
+    const int linger = 0;
+    zmq_setsockopt(socket_, ZMQ_RCVTIMEO, &limit, sizeof limit);
+    zmq_setsockopt(socket_, ZMQ_LINGER, &linger, sizeof linger);
+    KV_ASSERT(zmq_connect(socket_, endpoint.c_str()) == 0);
+  }
+  ~PlainSocket() {
+    zmq_close(socket_);
+    zmq_ctx_term(context_);
+  }
+  void send(const std::vector<std::string>& parts) {
+    for (size_t i = 0; i < parts.size(); ++i)
+      zmq_send(socket_, parts[i].data(), parts[i].size(), i + 1 < parts.size() ? ZMQ_SNDMORE : 0);
+  }
+  std::string receive() {
+    char bytes[256];
+    const int got = zmq_recv(socket_, bytes, sizeof bytes, 0);
+    return got < 0 ? "nothing came" : std::string(bytes, static_cast<size_t>(got));
+  }
+
+ private:
+  void* context_;
+  void* socket_;
+};
+
+TEST(ZmqTransport, EchoesFramesOfAllSizes) {
+  const SocketDirectory directory;
+  EchoServer server(directory.endpoint("s"));
+  ASSERT_TRUE(server.status);
+  TestLoop client;
+  const PeerId peer = client.transport().connect(directory.endpoint("s"));
+  const std::vector<size_t> sizes = {0,   1,    29,   33,   34,      255,
+                                     256, 2047, 2048, 8192, 100'000, 5'000'000};
+  for (const size_t size : sizes) ASSERT_TRUE(client.transport().send(peer, frame(pattern(size))));
+  ASSERT_TRUE(client.until_got(sizes.size()));
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    EXPECT_EQ(client.handler.got[i].from, peer);
+    EXPECT_TRUE(client.handler.got[i].bytes == pattern(sizes[i])) << sizes[i];
+  }
+  EXPECT_EQ(client.transport().counters().frames_sent, sizes.size());
+  EXPECT_EQ(client.transport().counters().frames_received, sizes.size());
+  EXPECT_EQ(client.transport().counters().bytes_sent, client.transport().counters().bytes_received);
+}
+
+TEST(ZmqTransport, ServesSeveralEndpointsTcpAmongThem) {
+  const SocketDirectory directory;
+  TestLoop server;
+  server.handler.answer = [&](PeerId from, Frame f) { server.transport().send(from, f); };
+  ASSERT_TRUE(server.transport().bind(directory.endpoint("s")));
+  // A free port can only be found by trying.
+  Endpoint tcp;
+  for (int port = 40'000 + getpid() % 20'000; tcp.empty(); ++port) {
+    const Endpoint tried = "tcp://127.0.0.1:" + std::to_string(port);
+    const Status bound = server.transport().bind(tried);
+    if (bound)
+      tcp = tried;
+    else
+      ASSERT_EQ(bound.error().kind, ErrorKind::locked) << bound.error().what;
+  }
+  const PeerId by_ipc = server.transport().connect(directory.endpoint("s"));
+  const PeerId by_tcp = server.transport().connect(tcp);
+  server.transport().send(by_ipc, frame("i"));
+  server.transport().send(by_tcp, frame("t"));
+  // Two requests and, since the echo answers its own answers, no end of frames after them.
+  ASSERT_TRUE(server.until([&] {
+    std::set<PeerId> from;
+    for (const auto& got : server.handler.got) from.insert(got.from);
+    return from.size() == 4;
+  }));
+}
+
+TEST(ZmqTransport, TheSameEndpointIsTheSamePeerUntilItIsDisconnected) {
+  const SocketDirectory directory;
+  TestLoop client;
+  const PeerId a = client.transport().connect(directory.endpoint("a"));
+  EXPECT_NE(a, PeerId::none);
+  EXPECT_EQ(client.transport().connect(directory.endpoint("a")), a);
+  client.transport().disconnect(a);
+  client.transport().disconnect(a);
+  EXPECT_FALSE(client.transport().send(a, frame("x")));
+  EXPECT_EQ(client.transport().counters().dropped_gone, 1u);
+  EXPECT_NE(client.transport().connect(directory.endpoint("a")), a);
+  EXPECT_EQ(client.transport().outgoing_peers(), 1u);
+}
+
+TEST(ZmqTransport, AMalformedEndpointIsNobody) {
+  TestLoop client;
+  EXPECT_EQ(client.transport().connect("udp://127.0.0.1:5"), PeerId::none);
+  EXPECT_FALSE(client.transport().send(PeerId::none, frame("x")));
+  const Status bound = client.transport().bind("tcp://*:5");
+  ASSERT_FALSE(bound);
+  EXPECT_EQ(bound.error().kind, ErrorKind::invalid);
+}
+
+TEST(ZmqTransport, ARestartedServerIsReachedAgain) {
+  const SocketDirectory directory;
+  TestLoop client;
+  auto server = std::make_optional<EchoServer>(directory.endpoint("s"));
+  const PeerId peer = client.transport().connect(directory.endpoint("s"));
+  client.transport().send(peer, frame("before"));
+  ASSERT_TRUE(client.until_got(1));
+  server.reset();
+  server.emplace(directory.endpoint("s"));
+  ASSERT_TRUE(server->status) << server->status.error().what;
+  const Instant restarted = client.clock.now();
+  // What is sent while the break is not yet noticed may be lost, so send again until one is back.
+  ASSERT_TRUE(client.until([&] {
+    client.transport().send(peer, frame("after"));
+    return client.handler.got.back().bytes == "after";
+  }));
+  // Intended: about 100 ms. The bound leaves room for a slow machine, and still tells it from the
+  // seconds of an unbounded back-off.
+  EXPECT_LT(seconds_of(client.clock.now() - restarted), 2.0);
+}
+
+TEST(ZmqTransport, AServerThatStartsLaterGetsWhatWasQueued) {
+  const SocketDirectory directory;
+  TestLoop client;
+  const PeerId peer = client.transport().connect(directory.endpoint("s"));
+  EXPECT_TRUE(client.transport().send(peer, frame("early")));
+  EchoServer server(directory.endpoint("s"));
+  ASSERT_TRUE(client.until_got(1));
+  EXPECT_EQ(client.handler.got[0].bytes, "early");
+}
+
+TEST(ZmqTransport, AFullQueueRefusesAndNeverWaits) {
+  const SocketDirectory directory;
+  EventLoopOptions options;
+  options.zmq.queued_frames_max = 10;
+  options.zmq.linger = std::chrono::milliseconds(1);
+  TestLoop client(options);
+  const PeerId nobody = client.transport().connect(directory.endpoint("s"));
+  int accepted = 0;
+  while (accepted < 1000 && client.transport().send(nobody, frame("x"))) ++accepted;
+  EXPECT_GE(accepted, 10);
+  EXPECT_LT(accepted, 100);
+  EXPECT_EQ(client.transport().counters().dropped_full, 1u);
+}
+
+TEST(ZmqTransport, AReplyToAPeerThatDoesNotReadIsRefusedAtTheMark) {
+  const SocketDirectory directory;
+  EventLoopOptions options;
+  options.zmq.queued_frames_max = 10;
+  TestLoop server(options);
+  ASSERT_TRUE(server.transport().bind(directory.endpoint("s")));
+  PlainSocket deaf(ZMQ_DEALER, directory.endpoint("s"));
+  deaf.send({"hello"});
+  ASSERT_TRUE(server.until_got(1));
+  const PeerId peer = server.handler.got[0].from;
+  uint64_t sent = 0;
+  while (sent < 1'000'000 && server.transport().send(peer, frame(std::string(1000, 'x')))) ++sent;
+  EXPECT_LT(sent, 1'000'000u);
+  EXPECT_EQ(server.transport().counters().dropped_full, 1u);
+}
+
+TEST(ZmqTransport, TheBytesOfLargeFramesAreBoundedByPeerAndInAll) {
+  const SocketDirectory directory;
+  EventLoopOptions options;
+  options.zmq.queued_bytes_per_peer_max = 100'000;
+  options.zmq.queued_bytes_max = 150'000;
+  options.zmq.frame_bytes_max = 60'000;
+  options.zmq.linger = std::chrono::milliseconds(1);
+  TestLoop client(options);
+  const Frame large = frame(std::string(40'000, 'x'));
+  const PeerId a = client.transport().connect(directory.endpoint("a"));
+  const PeerId b = client.transport().connect(directory.endpoint("b"));
+  EXPECT_TRUE(client.transport().send(a, large));
+  EXPECT_TRUE(client.transport().send(a, large));
+  EXPECT_FALSE(client.transport().send(a, large)) << "the peer's bound";
+  EXPECT_TRUE(client.transport().send(b, large));
+  EXPECT_FALSE(client.transport().send(b, large)) << "the bound over all";
+  const PeerId c = client.transport().connect(directory.endpoint("c"));
+  EXPECT_TRUE(client.transport().send(c, large)) << "a peer's first is always taken";
+  // What a closed socket held is given back, though on libzmq's thread.
+  client.transport().disconnect(a);
+  EXPECT_TRUE(client.until([&] { return client.transport().send(b, large); }));
+}
+
+TEST(ZmqTransport, AnOversizedFrameIsNotSent) {
+  const SocketDirectory directory;
+  EventLoopOptions options;
+  options.zmq.frame_bytes_max = 1000;
+  EchoServer server(directory.endpoint("s"), options);
+  TestLoop client(options);
+  const PeerId peer = client.transport().connect(directory.endpoint("s"));
+  EXPECT_FALSE(client.transport().send(peer, frame(std::string(1001, 'x'))));
+  EXPECT_EQ(client.transport().counters().dropped_oversize, 1u);
+  EXPECT_TRUE(client.transport().send(peer, frame(std::string(1000, 'x'))));
+  EXPECT_TRUE(client.until_got(1));
+}
+
+TEST(ZmqTransport, AnOversizedFrameThatIsSentIsRefusedByTheReceiver) {
+  const SocketDirectory directory;
+  EventLoopOptions small;
+  small.zmq.frame_bytes_max = 1000;
+  TestLoop server(small);
+  ASSERT_TRUE(server.transport().bind(directory.endpoint("s")));
+  PlainSocket careless(ZMQ_DEALER, directory.endpoint("s"));
+  careless.send({std::string(1001, 'x')});
+  // The connection breaks, is made anew, and carries what comes next.
+  TestLoop good;
+  good.transport().send(good.transport().connect(directory.endpoint("s")), frame("good"));
+  ASSERT_TRUE(server.until_got(1));
+  EXPECT_EQ(server.handler.got[0].bytes, "good");
+  // What followed on the broken connection may be lost with it.
+  ASSERT_TRUE(server.until([&] {
+    careless.send({"after"});
+    return server.handler.got.back().bytes == "after";
+  }));
+  for (const auto& got : server.handler.got)
+    EXPECT_TRUE(got.bytes == "good" || got.bytes == "after") << got.bytes.size();
+}
+
+TEST(ZmqTransport, ARequestOfAReqSocketIsAnsweredInItsForm) {
+  const SocketDirectory directory;
+  EchoServer server(directory.endpoint("s"));
+  PlainSocket req(ZMQ_REQ, directory.endpoint("s"));
+  for (const std::string text : {"one", "two", ""}) {
+    req.send({text});
+    EXPECT_EQ(req.receive(), text);
+  }
+}
+
+TEST(ZmqTransport, MultipartJunkIsDropped) {
+  const SocketDirectory directory;
+  TestLoop server;
+  ASSERT_TRUE(server.transport().bind(directory.endpoint("s")));
+  PlainSocket dealer(ZMQ_DEALER, directory.endpoint("s"));
+  dealer.send({"a", "b"});
+  dealer.send({"", "b", "c"});
+  dealer.send({"a", "", "", "", "d"});
+  dealer.send({"", ""});
+  dealer.send({"", "framed"});
+  dealer.send({"good"});
+  ASSERT_TRUE(server.until_got(3));
+  EXPECT_EQ(server.handler.got[0].bytes, "");
+  EXPECT_EQ(server.handler.got[1].bytes, "framed");
+  EXPECT_EQ(server.handler.got[2].bytes, "good");
+  EXPECT_EQ(server.transport().counters().dropped_malformed, 3u);
+  EXPECT_EQ(server.transport().inbound_peers(), 1u);
+}
+
+TEST(ZmqTransport, ManyPeersAreServedAndTheOldestForgotten) {
+  const SocketDirectory directory;
+  EventLoopOptions options;
+  options.zmq.inbound_peers_max = 20;
+  TestLoop server(options);
+  ASSERT_TRUE(server.transport().bind(directory.endpoint("s")));
+  std::vector<std::unique_ptr<PlainSocket>> clients;
+  for (int i = 0; i < 30; ++i) {
+    clients.push_back(std::make_unique<PlainSocket>(ZMQ_DEALER, directory.endpoint("s")));
+    clients.back()->send({std::to_string(i)});
+    ASSERT_TRUE(server.until_got(clients.size()));
+  }
+  EXPECT_EQ(server.transport().inbound_peers(), 20u);
+  for (size_t i = 0; i < clients.size(); ++i) {
+    const bool sent = server.transport().send(server.handler.got[i].from, frame("re"));
+    EXPECT_EQ(sent, i >= 10) << i;
+    if (sent) {
+      EXPECT_EQ(clients[i]->receive(), "re");
+    }
+  }
+}
+
+TEST(ZmqTransport, AReplyToAPeerThatLeftIsRefused) {
+  const SocketDirectory directory;
+  TestLoop server;
+  ASSERT_TRUE(server.transport().bind(directory.endpoint("s")));
+  auto client = std::make_unique<PlainSocket>(ZMQ_DEALER, directory.endpoint("s"));
+  client->send({"hello"});
+  ASSERT_TRUE(server.until_got(1));
+  client.reset();
+  const PeerId gone = server.handler.got[0].from;
+  ASSERT_TRUE(server.until([&] { return !server.transport().send(gone, frame("late")); }));
+  EXPECT_EQ(server.transport().counters().dropped_gone, 1u);
+  EXPECT_EQ(server.transport().inbound_peers(), 0u);
+}
+
+TEST(ZmqTransport, ALoudPeerDoesNotKeepOthersOut) {
+  const SocketDirectory directory;
+  EventLoopOptions options;
+  options.budget.frames = 8;
+  options.budget.frames_per_slice = 4;
+  TestLoop server(options);
+  ASSERT_TRUE(server.transport().bind(directory.endpoint("s")));
+  EchoServer other(directory.endpoint("other"));
+  const PeerId loud = server.transport().connect(directory.endpoint("s"));
+  const PeerId quiet = server.transport().connect(directory.endpoint("other"));
+  bool quiet_heard = false;
+  // Each loud frame causes the next, so that the ROUTER always has some.
+  server.handler.answer = [&](PeerId from, Frame f) {
+    if (from == quiet)
+      quiet_heard = true;
+    else
+      server.transport().send(loud, std::move(f));
+  };
+  for (int i = 0; i < 500; ++i) server.transport().send(loud, frame("loud"));
+  ASSERT_TRUE(server.until_got(1000));
+  server.transport().send(quiet, frame("quiet"));
+  ASSERT_TRUE(server.until([&] { return quiet_heard; }));
+  EXPECT_GE(static_cast<size_t>(server.handler.turns) * 8, server.handler.got.size());
+}
+
+TEST(ZmqTransport, AHandlerMayDisconnectThePeerItHears) {
+  const SocketDirectory directory;
+  EchoServer server(directory.endpoint("s"));
+  TestLoop client;
+  const PeerId peer = client.transport().connect(directory.endpoint("s"));
+  client.handler.answer = [&](PeerId from, Frame) { client.transport().disconnect(from); };
+  for (int i = 0; i < 100; ++i) client.transport().send(peer, frame("x"));
+  ASSERT_TRUE(client.until_got(1));
+  client.loop.turn(client.handler, 0ms);
+  EXPECT_EQ(client.handler.got.size(), 1u);
+}
+
+TEST(ZmqTransport, TheSocketIsTheOwnersAlone) {
+  const SocketDirectory directory;
+  EchoServer server(directory.endpoint("s"));
+  struct stat found {};
+  ASSERT_EQ(stat(directory.path("s").c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 0777u, 0600u);
+  const mode_t mask = umask(0);
+  umask(mask);
+  EXPECT_NE(mask, 0177u) << "the mask is put back";
+}
+
+TEST(ZmqTransport, ALivingSocketIsNotStolen) {
+  const SocketDirectory directory;
+  EchoServer server(directory.endpoint("s"));
+  TestLoop thief;
+  const Status bound = thief.transport().bind(directory.endpoint("s"));
+  ASSERT_FALSE(bound);
+  EXPECT_EQ(bound.error().kind, ErrorKind::locked);
+  EXPECT_NE(bound.error().what.find(directory.path("s")), std::string::npos);
+  TestLoop client;
+  client.transport().send(client.transport().connect(directory.endpoint("s")), frame("x"));
+  EXPECT_TRUE(client.until_got(1));
+}
+
+TEST(ZmqTransport, ADeadSocketIsReplacedAndAFileIsNot) {
+  const SocketDirectory directory;
+  const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  directory.path("dead").copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  close(fd);
+  EchoServer server(directory.endpoint("dead"));
+  EXPECT_TRUE(server.status);
+
+  std::ofstream(directory.path("precious")) << "data";
+  TestLoop other;
+  const Status bound = other.transport().bind(directory.endpoint("precious"));
+  ASSERT_FALSE(bound);
+  EXPECT_EQ(bound.error().kind, ErrorKind::invalid);
+  EXPECT_TRUE(std::filesystem::is_regular_file(directory.path("precious")));
+}
+
+TEST(ZmqTransport, AMissingDirectoryIsNamed) {
+  const SocketDirectory directory;
+  TestLoop server;
+  const Status bound = server.transport().bind(directory.endpoint("no/such/s"));
+  ASSERT_FALSE(bound);
+  EXPECT_NE(bound.error().what.find("/no/such/s: No such file or directory"), std::string::npos)
+      << bound.error().what;
+}
+
+TEST(ZmqTransport, AFrameIsReleasedOnceItIsWritten) {
+  const SocketDirectory directory;
+  EchoServer server(directory.endpoint("s"));
+  TestLoop client;
+  auto owner = std::make_shared<const std::string>(pattern(100'000));
+  const std::weak_ptr<const std::string> watched = owner;
+  const PeerId peer = client.transport().connect(directory.endpoint("s"));
+  const BytesView view = *owner;
+  ASSERT_TRUE(client.transport().send(peer, Frame(std::move(owner), view)));
+  ASSERT_TRUE(client.until_got(1));
+  EXPECT_TRUE(client.until([&] { return watched.expired(); }));
+}
+
+TEST(ZmqTransport, ReceivedFramesOutliveTheTransport) {
+  const SocketDirectory directory;
+  std::vector<Frame> kept;
+  {
+    EchoServer server(directory.endpoint("s"));
+    TestLoop client;
+    client.handler.answer = [&](PeerId, Frame f) { kept.push_back(std::move(f)); };
+    const PeerId peer = client.transport().connect(directory.endpoint("s"));
+    for (const size_t size : {10u, 1000u, 100'000u})
+      client.transport().send(peer, frame(pattern(size)));
+    ASSERT_TRUE(client.until_got(3));
+  }
+  for (const Frame& f : kept) EXPECT_TRUE(f.view() == pattern(f.size()));
+}
+
+TEST(ZmqTransport, AnArrivalIsSeenThoughASendHidItFromThePoller) {
+  const SocketDirectory directory;
+  EchoServer server(directory.endpoint("s"));
+  SteadyClock clock;
+  Poller poller;
+  ZmqTransport client(poller);
+  Collector handler;
+  const PeerId peer = client.connect(directory.endpoint("s"));
+  const auto receive_one_more = [&] {
+    const size_t wanted = handler.got.size() + 1;
+    const Instant deadline = clock.limit();
+    while (handler.got.size() < wanted && clock.now() < deadline) {
+      for (const uint64_t token : poller.wait(client.settle() ? 0ms : 20ms))
+        client.mark_readable(token);
+      client.receive(handler, clock.now());
+    }
+  };
+  client.send(peer, frame("connect"));
+  receive_one_more();
+  client.send(peer, frame("first"));
+  ASSERT_FALSE(client.settle());
+  ASSERT_FALSE(poller.wait(kTestLimit).empty()) << "the answer has come";
+  // libzmq looks at its commands at most every 3 million ticks of the CPU's counter when it sends:
+  // the send after that takes the answer's notice away from the descriptor.
+  const Instant due = clock.now() + 5ms;
+  while (clock.now() < due) continue;
+  client.send(peer, frame("second"));
+  EXPECT_TRUE(client.settle());
+  client.receive(handler, clock.now());
+  ASSERT_GE(handler.got.size(), 2u);
+  EXPECT_EQ(handler.got[1].bytes, "first");
+}
+
+}  // namespace
+}  // namespace kv

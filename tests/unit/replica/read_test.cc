@@ -1,0 +1,219 @@
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/replica/replica_fixture.h"
+
+namespace kv::test {
+namespace {
+
+class ReadTest : public ReplicaTest {
+ protected:
+  msg::Read read_of(const std::string& key) {
+    msg::Read request;
+    request.id = ++requests;
+    request.epoch = replica->epoch();
+    request.time_left = 5s;
+    request.keyspace = kKeyspace;
+    request.key = bytes(key);
+    return request;
+  }
+  const msg::ScanPageDone& scan(const std::string& from, const std::string& to,
+                                uint32_t records_max = 0, bool reverse = false) {
+    msg::ScanPage request;
+    request.epoch = replica->epoch();
+    request.time_left = 5s;
+    request.keyspace = kKeyspace;
+    request.from = from;
+    request.to = to;
+    request.records_max = records_max;
+    request.reverse = reverse;
+    replica->on_scan_page({1}, request);
+    run();
+    return answers.last<msg::ScanPageDone>();
+  }
+  static std::vector<std::string> keys(const msg::ScanPageDone& page) {
+    std::vector<std::string> names;
+    for (const msg::KeyRecord& record : page.records) names.emplace_back(record.key.view());
+    return names;
+  }
+};
+
+TEST_F(ReadTest, AnAbsentKeyIsAnEmptyRecordWithADigest) {
+  open();
+  const msg::ReadDone done = read("k");
+  EXPECT_EQ(done.answer, Answer::ok);
+  EXPECT_TRUE(done.record.is_empty());
+  EXPECT_EQ(done.digest, digest_of(Record{}));
+}
+
+TEST_F(ReadTest, ADigestIsWithoutTheRecord) {
+  open();
+  const Record made = mint("k", "v").record;
+  msg::Read request = read_of("k");
+  request.digest_only = true;
+  replica->on_read({1}, request);
+  EXPECT_FALSE(answers.last<msg::ReadDone>().has_record);
+  EXPECT_TRUE(answers.last<msg::ReadDone>().record.is_empty());
+  EXPECT_EQ(answers.last<msg::ReadDone>().digest, digest_of(made));
+}
+
+TEST_F(ReadTest, ADurableReadWaitsForTheLog) {
+  open();
+  engine->sync_by_itself = false;
+  mint("k", "v");
+  msg::Read request = read_of("k");
+  request.durable = true;
+  replica->on_read({1}, request);
+  EXPECT_TRUE(answers.all<msg::ReadDone>().empty());
+  engine->sync_now();
+  EXPECT_EQ(values(answers.last<msg::ReadDone>().record), std::vector<std::string>{"v"});
+}
+
+TEST_F(ReadTest, AReadFromTheDiskHoldsNothingUp) {
+  open();
+  mint("k", "v");
+  mint("m", "w");
+  engine->cold = {own_key("k")};
+  replica->on_read({1}, read_of("k"));
+  EXPECT_EQ(values(read("m").record), std::vector<std::string>{"w"});
+  EXPECT_EQ(answers.all<msg::ReadDone>().size(), 1u);
+  engine->answer_read();
+  EXPECT_EQ(values(answers.last<msg::ReadDone>().record), std::vector<std::string>{"v"});
+}
+
+TEST_F(ReadTest, WhatWasPlannedBeforeAMapIsNotAnsweredAfterIt) {
+  open();
+  mint("k", "v");
+  engine->cold = {own_key("k")};
+  replica->on_read({1}, read_of("k"));
+  replica->set_map(map_with_rows(6, [](PartitionRow& row) { row.slots[0].owner = 6; }));
+  engine->answer_read();
+  EXPECT_EQ(answers.last<msg::ReadDone>().answer, Answer::stale_epoch);
+}
+
+TEST_F(ReadTest, AnAnswerAfterTheReplicasEndIsDropped) {
+  open();
+  engine->cold = {own_key("k")};
+  replica->on_read({1}, read_of("k"));
+  mint("k", "v");
+  replica.reset();
+  while (engine->waiting_reads() > 0) engine->answer_read();
+  EXPECT_TRUE(answers.all<msg::ReadDone>().empty());
+}
+
+TEST_F(ReadTest, FetchAnswersInOrderEachForItself) {
+  open();
+  mint("a", "1");
+  mint("b", "2");
+  mint("c", "3");
+  engine->cold = {own_key("a")};
+  engine->damaged = {own_key("b")};
+  msg::Fetch request;
+  request.epoch = 5;
+  for (const char* key : {"a", "b", "c", "d"}) request.keys.push_back({kKeyspace, bytes(key)});
+  replica->on_fetch({1}, request);
+  EXPECT_TRUE(answers.all<msg::Fetched>().empty());
+  engine->answer_read();
+  const msg::Fetched& fetched = answers.last<msg::Fetched>();
+  ASSERT_EQ(fetched.records.size(), 4u);
+  EXPECT_EQ(values(fetched.records[0].record), std::vector<std::string>{"1"});
+  EXPECT_EQ(fetched.records[1].answer, Answer::corrupt);
+  EXPECT_EQ(values(fetched.records[2].record), std::vector<std::string>{"3"});
+  EXPECT_EQ(fetched.records[3].answer, Answer::ok);
+  EXPECT_TRUE(fetched.records[3].record.is_empty());
+}
+
+TEST_F(ReadTest, OneFetchIsBoundedInBytes) {
+  open();
+  const std::string big(limits::fetch_bytes_max / 2 - 1000, 'x');
+  settings.value_bytes_max = big.size();
+  open();
+  msg::Fetch request;
+  request.epoch = 5;
+  for (const char* key : {"a", "b", "c"}) {
+    mint(key, big);
+    request.keys.push_back({kKeyspace, bytes(key)});
+  }
+  replica->on_fetch({1}, request);
+  const auto& records = answers.last<msg::Fetched>().records;
+  EXPECT_EQ(records[0].answer, Answer::ok);
+  EXPECT_EQ(records[1].answer, Answer::ok);
+  EXPECT_EQ(records[2].answer, Answer::busy);
+}
+
+TEST_F(ReadTest, ExplainTellsWhereAKeyLies) {
+  open();
+  mint("k", "v");
+  engine->cold = {own_key("k")};
+  std::vector<KeyFacts> told;
+  replica->explain(kKeyspace, bytes("k"), [&](const KeyFacts& facts) { told.push_back(facts); });
+  engine->answer_read();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].partition, partition("k"));
+  EXPECT_EQ(told[0].own_found_in, FoundIn::disk);
+  EXPECT_EQ(told[0].own_level, 1);
+  EXPECT_TRUE(told[0].own->mark);
+  EXPECT_TRUE(told[0].standing.mints);
+  EXPECT_FALSE(told[0].hint);
+}
+
+// Scans.
+
+TEST_F(ReadTest, AScanIsInKeyOrderOverAllPartitions) {
+  open();
+  std::vector<std::string> all;
+  for (char c = 'a'; c <= 'z'; ++c) {
+    all.emplace_back(1, c);
+    mint(all.back(), "v");
+  }
+  EXPECT_EQ(keys(scan("", "")), all);
+  EXPECT_TRUE(answers.last<msg::ScanPageDone>().exhausted);
+  EXPECT_EQ(keys(scan("c", "f")), (std::vector<std::string>{"c", "d", "e"}));
+  EXPECT_EQ(keys(scan("c", "f", 0, true)), (std::vector<std::string>{"e", "d", "c"}));
+  EXPECT_EQ(keys(scan("", "", 2, true)), (std::vector<std::string>{"z", "y"}));
+  EXPECT_FALSE(answers.last<msg::ScanPageDone>().exhausted);
+  EXPECT_EQ(keys(scan("y", "", 2)), (std::vector<std::string>{"y", "z"}));
+  EXPECT_TRUE(answers.last<msg::ScanPageDone>().exhausted);
+  EXPECT_TRUE(keys(scan("f", "c")).empty());
+}
+
+TEST_F(ReadTest, AScanIsBoundedInBytes) {
+  open();
+  settings.value_bytes_max = limits::scan_page_bytes_max;
+  open();
+  for (const char* key : {"a", "b", "c"}) mint(key, std::string(600'000, 'x'));
+  EXPECT_EQ(keys(scan("", "")).size(), 2u);
+  EXPECT_FALSE(answers.last<msg::ScanPageDone>().exhausted);
+}
+
+TEST_F(ReadTest, AFallbacksScanShowsItsHints) {
+  open(4);
+  msg::Merge request = merge_of("k", foreign(1, 1, "a"), {2});
+  request.round = 0;
+  merge(request);
+  const msg::ScanPageDone& page = scan("", "");
+  ASSERT_EQ(keys(page), std::vector<std::string>{"k"});
+  EXPECT_EQ(values(page.records[0].record), std::vector<std::string>{"a"});
+}
+
+TEST_F(ReadTest, AScanOverADamagedBlockIsCorrupt) {
+  open();
+  for (const char* key : {"a", "b", "c"}) mint(key, "v");
+  engine->damaged = {own_key("b")};
+  EXPECT_EQ(scan("", "").answer, Answer::corrupt);
+  EXPECT_TRUE(answers.last<msg::ScanPageDone>().records.empty());
+}
+
+TEST_F(ReadTest, AScanOfAnOlderMapIsRefused) {
+  open(1, map_with_rows(5, [](PartitionRow&) {}));
+  msg::ScanPage request;
+  request.epoch = 4;
+  request.time_left = 5s;
+  request.keyspace = kKeyspace;
+  replica->on_scan_page({1}, request);
+  EXPECT_EQ(answers.last<msg::ScanPageDone>().answer, Answer::stale_epoch);
+}
+
+}  // namespace
+}  // namespace kv::test

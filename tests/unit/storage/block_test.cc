@@ -1,0 +1,162 @@
+#include "libkv/storage/block.h"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "libkv/base/random.h"
+#include "libkv/storage/block_builder.h"
+#include "libkv/storage/bloom_filter.h"
+#include "libkv/storage/stored_block.h"
+
+namespace kv {
+namespace {
+
+struct Owned {
+  std::string key;
+  Sequence sequence;
+  std::string value;
+  Entry entry() const { return {key, sequence, EntryKind::value, value}; }
+};
+
+/// Sorted, some keys with several versions, prefixes shared.
+std::vector<Owned> some_entries(uint64_t seed, size_t count) {
+  Random random(seed);
+  std::vector<Owned> entries;
+  std::string key;
+  while (entries.size() < count) {
+    key = "user/" + std::to_string(1000 + entries.size()) + std::string(random.below(9), 'z');
+    Sequence sequence = 1000 + random.below(50);
+    for (uint64_t version = 0; version <= random.below(3); ++version) {
+      entries.push_back({key, sequence, std::string(random.below(60), 'v')});
+      sequence -= 1 + random.below(9);
+    }
+  }
+  return entries;
+}
+
+std::string block_of(const std::vector<Owned>& entries) {
+  BlockBuilder builder;
+  for (const Owned& owned : entries) builder.add(owned.entry());
+  return builder.finish();
+}
+
+bool same(const Entry& entry, const Owned& owned) {
+  return entry.key == owned.key && entry.sequence == owned.sequence && entry.value == owned.value;
+}
+
+TEST(BlockTest, GivesBackWhatWasAddedBothWays) {
+  for (const size_t count : {0u, 1u, 2u, 15u, 16u, 17u, 33u, 200u}) {
+    const auto entries = some_entries(count, count);
+    BlockIterator walk(std::make_shared<const Block>(block_of(entries)));
+    walk.seek_to_first();
+    for (const Owned& owned : entries) {
+      ASSERT_TRUE(walk.valid() && same(walk.entry(), owned));
+      walk.next();
+    }
+    EXPECT_FALSE(walk.valid());
+    walk.seek_to_last();
+    for (auto owned = entries.rbegin(); owned != entries.rend(); ++owned) {
+      ASSERT_TRUE(walk.valid() && same(walk.entry(), *owned));
+      walk.prev();
+    }
+    EXPECT_FALSE(walk.valid());
+    EXPECT_TRUE(walk.status());
+  }
+}
+
+TEST(BlockTest, SeeksToTheFirstAtOrAfterAndTheLastBefore) {
+  const auto entries = some_entries(7, 150);
+  BlockIterator walk(std::make_shared<const Block>(block_of(entries)));
+  for (size_t i = 0; i < entries.size(); ++i) {
+    walk.seek(entries[i].key, entries[i].sequence);
+    ASSERT_TRUE(walk.valid() && same(walk.entry(), entries[i]));
+    // Between this version and the next older one.
+    walk.seek(entries[i].key, entries[i].sequence - 1);
+    ASSERT_EQ(walk.valid(), i + 1 < entries.size());
+    if (walk.valid()) {
+      ASSERT_TRUE(same(walk.entry(), entries[i + 1]));
+    }
+    size_t first = i;
+    while (first > 0 && entries[first - 1].key == entries[i].key) --first;
+    walk.seek_before(entries[i].key);
+    ASSERT_EQ(walk.valid(), first > 0);
+    if (walk.valid()) {
+      ASSERT_TRUE(same(walk.entry(), entries[first - 1]));
+    }
+  }
+  walk.seek("zzz", kNewest);
+  EXPECT_FALSE(walk.valid());
+  walk.seek_before("zzz");
+  EXPECT_TRUE(walk.valid() && same(walk.entry(), entries.back()));
+  walk.seek_before("");
+  EXPECT_FALSE(walk.valid());
+}
+
+// A checksum stands before this in real files; without it the walk must still stay in bounds.
+TEST(BlockTest, HostileBytesEndTheWalk) {
+  Random random(11);
+  const std::string good = block_of(some_entries(5, 60));
+  for (int round = 0; round < 3000; ++round) {
+    std::string bytes = good;
+    for (uint64_t i = random.below(8); i > 0; --i)
+      bytes[random.below(bytes.size())] = static_cast<char>(random.next());
+    if (random.chance(0.2)) bytes.resize(random.below(bytes.size()));
+    BlockIterator walk(std::make_shared<const Block>(bytes));
+    int steps = 0;
+    for (walk.seek_to_first(); walk.valid() && steps < 1000; ++steps) walk.next();
+    for (walk.seek_to_last(); walk.valid() && steps < 2000; ++steps) walk.prev();
+    walk.seek("user/1020", kNewest);
+    walk.seek_before("user/1020");
+    EXPECT_LT(steps, 2000);
+  }
+}
+
+TEST(StoredBlockTest, OpensOnlyWholeAndInItsPlace) {
+  const std::string compressible(5000, 'c');
+  Random random(2);
+  std::string noise(900, '\0');
+  for (char& byte : noise) byte = static_cast<char>(random.next());
+  for (const std::string& block : {std::string(), compressible, noise}) {
+    std::string stored;
+    const uint64_t payload = append_stored_block(stored, block, BlockCompression::lz4, 77, 4096);
+    EXPECT_EQ(stored.size(), payload + kBlockTrailerBytes);
+    EXPECT_EQ(*open_stored_block(stored, 77, 4096), block);
+    EXPECT_FALSE(open_stored_block(stored, 78, 4096)) << "another file's block";
+    EXPECT_FALSE(open_stored_block(stored, 77, 8192)) << "another place's block";
+    for (size_t i = 0; i < stored.size(); ++i) {
+      std::string rotten = stored;
+      rotten[i] = static_cast<char>(rotten[i] ^ 0x10);
+      EXPECT_FALSE(open_stored_block(rotten, 77, 4096)) << i;
+      EXPECT_FALSE(open_stored_block(BytesView(stored).substr(0, i), 77, 4096)) << i;
+    }
+  }
+  std::string stored;
+  EXPECT_LT(append_stored_block(stored, compressible, BlockCompression::lz4, 1, 0), 200u);
+  EXPECT_EQ(append_stored_block(stored, noise, BlockCompression::lz4, 1, 0), noise.size());
+}
+
+TEST(BloomFilterTest, NoFalseNegativesAndFewFalsePositives) {
+  for (const int count : {1, 10, 1000, 50000}) {
+    BloomFilterBuilder builder(10);
+    for (int i = 0; i < count; ++i) builder.add("in" + std::to_string(i));
+    const std::string filter = builder.finish();
+    for (int i = 0; i < count; ++i)
+      ASSERT_TRUE(bloom_may_contain(filter, bloom_hash("in" + std::to_string(i))));
+    int positives = 0;
+    for (int i = 0; i < 20000; ++i)
+      positives += bloom_may_contain(filter, bloom_hash("out" + std::to_string(i)));
+    EXPECT_LT(positives, 20000 * 0.02) << count;
+  }
+}
+
+TEST(BloomFilterTest, UnknownBytesMayContainAnything) {
+  const uint64_t hash = bloom_hash("key");
+  EXPECT_TRUE(bloom_may_contain("", hash));
+  EXPECT_TRUE(bloom_may_contain("\x02\x06\x00\x00\x01\x00\x00\x00", hash));
+  EXPECT_TRUE(bloom_may_contain(std::string("\x01\x06\0\0\xff\xff\xff\xff", 8), hash));
+  EXPECT_FALSE(bloom_may_contain(BloomFilterBuilder(10).finish(), hash));
+}
+
+}  // namespace
+}  // namespace kv

@@ -1,0 +1,209 @@
+// Both engines against std::map: random batches, reads, scans, clean stops, kills, power losses.
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "libkv/base/random.h"
+#include "tests/crash/engine_history.h"
+#include "tests/crash/storage_world.h"
+
+namespace kv {
+namespace {
+
+class ModelRun {
+ public:
+  ModelRun(EngineType type, uint64_t seed) : random_(seed), world_(seed, type) {}
+
+  void run(int steps) {
+    open();
+    for (int step = 0; step < steps && !testing::Test::HasFailure(); ++step) {
+      SCOPED_TRACE("step " + std::to_string(step));
+      const uint64_t what = random_.below(1000);
+      if (what < 600) {
+        write();
+      } else if (what < 800) {
+        get(random_key());
+      } else if (what < 900) {
+        scan();
+      } else if (what < 980) {
+        for (uint64_t i = random_.below(20); i > 0; --i) world_.scheduler.run_one();
+      } else if (what < 985) {
+        check_all();
+      } else if (what < 990) {
+        stop_cleanly();
+      } else {
+        lose_power();
+      }
+    }
+    world_.run_until_idle();
+    check_all();
+  }
+  const EngineStats& most() const { return most_; }
+
+ private:
+  std::string random_key() { return "key" + std::to_string(random_.below(300)); }
+  std::string random_value() {
+    std::string value(random_.below(20) == 0 ? random_.below(3000) : random_.below(120), 'v');
+    for (size_t i = 0; i < value.size(); i += 7)
+      value[i] = static_cast<char>('a' + random_.below(26));
+    return value;
+  }
+
+  void open() {
+    const Status opened = world_.open();
+    ASSERT_TRUE(opened) << opened.error().what;
+    acknowledged_ = world_.engine->durable_sequence();
+    world_.engine->on_durable([this](Result<Sequence> durable) {
+      ASSERT_TRUE(durable) << durable.error().what;
+      acknowledged_ = *durable;
+    });
+  }
+
+  void write() {
+    WriteBatch batch;
+    for (uint64_t i = random_.below(5) + 1; i > 0; --i) {
+      if (random_.below(4) == 0) {
+        batch.remove(random_key());
+      } else {
+        batch.put(random_key(), random_value());
+      }
+    }
+    const auto durability = static_cast<Durability>(random_.below(3));
+    const auto last = world_.engine->apply(batch, durability);
+    if (!last && last.error().kind == ErrorKind::busy) {
+      world_.run_until_idle();
+      return;
+    }
+    ASSERT_TRUE(last) << last.error().what;
+    ASSERT_EQ(*last, history_.last() + batch.count());
+    history_.add(*last, batch);
+    EngineHistory::apply(state_, batch);
+  }
+
+  void get(const std::string& key) {
+    const auto cached = world_.engine->get_if_cached(key);
+    if (cached) check_lookup(key, *cached);
+    check_lookup(key, world_.get(key));
+  }
+  void check_lookup(const std::string& key, const Result<Lookup>& lookup) {
+    ASSERT_TRUE(lookup) << lookup.error().what;
+    const auto expected = state_.find(key);
+    ASSERT_EQ(lookup->value.has_value(), expected != state_.end()) << key;
+    if (lookup->value) {
+      ASSERT_EQ(lookup->value->view(), expected->second) << key;
+    }
+  }
+
+  void scan() {
+    KeyRange range;
+    if (random_.chance(0.7)) range.from = random_key();
+    if (random_.chance(0.7)) range.to = random_key();
+    check_range(range, random_.chance(0.5));
+  }
+  void check_range(const KeyRange& range, bool reverse) {
+    std::vector<std::pair<std::string, std::string>> expected;
+    for (const auto& pair : state_)
+      if (pair.first >= range.from && (range.to.empty() || pair.first < range.to))
+        expected.push_back(pair);
+    if (reverse) std::reverse(expected.begin(), expected.end());
+    // Writes, flushes and compactions under way must not show in the walk.
+    const auto iterator = world_.engine->iterate(range, reverse);
+    const auto after = world_.engine->apply(one_put(), Durability::none);
+    if (after) remember_one_put(*after);
+    if (random_.chance(0.3)) world_.run_until_idle();
+    std::vector<std::pair<std::string, std::string>> pairs;
+    for (; iterator->valid(); iterator->next())
+      pairs.emplace_back(iterator->key(), iterator->value());
+    ASSERT_TRUE(iterator->status()) << iterator->status().error().what;
+    ASSERT_EQ(pairs, expected) << (reverse ? "reverse" : "forward");
+  }
+  WriteBatch one_put() {
+    put_.clear();
+    put_.put(random_key(), "new");
+    return put_;
+  }
+  void remember_one_put(Sequence last) {
+    history_.add(last, put_);
+    EngineHistory::apply(state_, put_);
+  }
+
+  void check_all() {
+    for (const bool reverse : {false, true}) check_range({}, reverse);
+    for (int key = 0; key < 310; key += 3) get("key" + std::to_string(key));
+  }
+
+  void stop_cleanly() {
+    count();
+    const Status closed = world_.engine->close();
+    ASSERT_TRUE(closed) << closed.error().what;
+    open();
+    EXPECT_TRUE(world_.engine->recovery().clean);
+    EXPECT_TRUE(world_.engine->recovery().corruption.empty());
+    ASSERT_EQ(world_.engine->recovery().last_sequence, history_.last());
+    check_all();
+  }
+
+  void lose_power() {
+    const auto& policies = crash_policies();
+    const CrashPolicy policy = policies[random_.below(policies.size())];
+    SCOPED_TRACE(to_string(policy));
+    count();
+    const Sequence promised = acknowledged_;
+    world_.crash(policy, random_);
+    open();
+    const RecoveryReport& report = world_.engine->recovery();
+    EXPECT_TRUE(report.corruption.empty())
+        << report.corruption[0].file << " " << report.corruption[0].what;
+    ASSERT_GE(report.last_sequence, promised);
+    ASSERT_LE(report.last_sequence, history_.last());
+    const auto expected = history_.state_at(report.last_sequence);
+    ASSERT_TRUE(expected) << "a batch was cut in two";
+    history_.cut(report.last_sequence);
+    state_ = *expected;
+    check_all();
+  }
+
+  void count() {
+    const EngineStats stats = world_.engine->stats();
+    most_.flushes += stats.flushes;
+    most_.compactions += stats.compactions;
+    most_.levels = std::max(most_.levels, stats.levels);
+  }
+
+  EngineStats most_;
+  Random random_;
+  StorageWorld world_;
+  EngineHistory history_;
+  EngineState state_;
+  WriteBatch put_;
+  Sequence acknowledged_ = 0;
+};
+
+class EngineModelTest : public testing::TestWithParam<EngineType> {};
+
+TEST_P(EngineModelTest, AgreesWithAMap) {
+  uint64_t flushes = 0, compactions = 0, levels = 0;
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    ModelRun run(GetParam(), seed * 1000);
+    run.run(1500);
+    if (HasFailure()) break;
+    flushes += run.most().flushes;
+    compactions += run.most().compactions;
+    levels = std::max(levels, run.most().levels);
+  }
+  // A run that never flushes or merges would prove little.
+  if (GetParam() == EngineType::memory) return;
+  EXPECT_GT(flushes, 100u);
+  EXPECT_GT(compactions, 30u);
+  EXPECT_GE(levels, 3u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, EngineModelTest,
+                         testing::Values(EngineType::lsm, EngineType::memory),
+                         [](const auto& engine) {
+                           return engine.param == EngineType::lsm ? "lsm" : "memory";
+                         });
+
+}  // namespace
+}  // namespace kv

@@ -1,0 +1,137 @@
+// The engine with real threads and real files: what the simulator, which has one thread, cannot
+// show. Meant for the thread sanitizer too.
+#include <atomic>
+#include <filesystem>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "libkv/base/posix_environment.h"
+#include "libkv/base/random.h"
+#include "libkv/base/thread_executor.h"
+#include "tests/crash/engine_history.h"
+
+namespace kv {
+namespace {
+
+class EngineThreadsTest : public testing::Test {
+ public:
+  EngineThreadsTest() {
+    directory_ = (std::filesystem::temp_directory_path() /
+                  ("kv-engine-threads-" + std::to_string(::getpid())))
+                     .string();
+    std::filesystem::remove_all(directory_);
+    options_.memtable_bytes = 64 << 10;
+    options_.log_segment_bytes = 64 << 10;
+    options_.block_cache_bytes = 256 << 10;
+    options_.block_bytes = 1024;
+  }
+  ~EngineThreadsTest() override { std::filesystem::remove_all(directory_); }
+
+  std::unique_ptr<Engine> open(Environment& environment) {
+    auto opened = open_lsm_engine(environment, *meta_, directory_, options_);
+    EXPECT_TRUE(opened) << opened.error().what;
+    return opened ? std::move(*opened) : nullptr;
+  }
+
+  std::string directory_;
+  EngineOptions options_;
+  NullLog log_;
+  MemoryMeta rows_;
+  std::unique_ptr<MetaStore> meta_ = open_memory_meta(&rows_);
+  PosixEnvironment posix_;
+};
+
+TEST_F(EngineThreadsTest, WritesReadsAndScansGoOnTogether) {
+  Random random(4);
+  EngineState state;
+  ThreadExecutor executor;
+  Environment environment = posix_.with(executor, log_);
+  auto engine = open(environment);
+  ASSERT_NE(engine, nullptr);
+  Sequence durable = 0, last = 0;
+  engine->on_durable([&](Result<Sequence> risen) {
+    ASSERT_TRUE(risen);
+    durable = *risen;
+  });
+  uint64_t reads = 0;
+  std::atomic<uint64_t> scans{0};  // Counted by several reading threads.
+  for (int i = 0; i < 6000; ++i) {
+    WriteBatch batch;
+    const std::string key = "k" + std::to_string(random.below(800));
+    batch.put(key, key + "=" + std::to_string(i) + std::string(random.below(120), 'x'));
+    const auto applied = engine->apply(batch, i % 50 == 0 ? Durability::always : Durability::none);
+    if (applied) {
+      last = *applied;
+      EngineHistory::apply(state, batch);
+    } else {
+      ASSERT_EQ(applied.error().kind, ErrorKind::busy);
+      ASSERT_TRUE(executor.drain(60s));
+    }
+    if (i % 3 == 0) {
+      const std::string wanted = "k" + std::to_string(random.below(800));
+      const auto at = state.find(wanted);
+      const std::string expected = at == state.end() ? "" : at->second;
+      engine->get(wanted, [expected, &reads](Result<Lookup> lookup) {
+        ASSERT_TRUE(lookup) << lookup.error().what;
+        ASSERT_EQ(lookup->value ? lookup->value->view() : "", expected);
+        ++reads;
+      });
+    }
+    if (i % 200 == 0) {
+      const std::shared_ptr<EngineIterator> walk = engine->iterate({}, i % 400 == 0);
+      executor.run(
+          Lane::read,
+          [walk, expected = state.size(), &scans] {
+            size_t seen = 0;
+            for (; walk->valid(); walk->next()) ++seen;
+            if (walk->status() && seen == expected) ++scans;
+          },
+          [] {});
+    }
+    executor.run_completions();
+  }
+  engine->sync();
+  ASSERT_TRUE(executor.drain(60s));
+  EXPECT_EQ(durable, last);
+  EXPECT_EQ(reads, 2000u);
+  EXPECT_EQ(scans.load(), 30u);
+  EXPECT_GT(engine->stats().flushes, 3u);
+  EXPECT_GT(engine->stats().compactions, 0u);
+  ASSERT_TRUE(engine->close());
+  engine = open(environment);
+  EXPECT_TRUE(engine->recovery().clean);
+  EXPECT_TRUE(*state_of(*engine) == state);
+  // Destroyed with work under way, as when a daemon is told to go.
+  for (int i = 0; i < 300; ++i) {
+    WriteBatch batch;
+    batch.put("k" + std::to_string(i), std::string(500, 'y'));
+    (void)engine->apply(batch, Durability::always);
+    engine->get("k1", [](Result<Lookup>) {});
+  }
+  engine.reset();
+  ASSERT_TRUE(executor.drain(60s));
+}
+
+TEST_F(EngineThreadsTest, CloseWaitsForWhatIsRunning) {
+  EngineState state;
+  {
+    ThreadExecutor executor;
+    Environment environment = posix_.with(executor, log_);
+    auto engine = open(environment);
+    for (int i = 0; i < 2000; ++i) {
+      WriteBatch batch;
+      batch.put("k" + std::to_string(i % 100), std::to_string(i));
+      if (engine->apply(batch, Durability::always)) EngineHistory::apply(state, batch);
+    }
+    ASSERT_TRUE(engine->close());
+  }
+  ThreadExecutor executor;
+  Environment environment = posix_.with(executor, log_);
+  auto engine = open(environment);
+  EXPECT_TRUE(engine->recovery().clean);
+  EXPECT_TRUE(*state_of(*engine) == state);
+}
+
+}  // namespace
+}  // namespace kv

@@ -1,0 +1,157 @@
+#include <gtest/gtest.h>
+
+#include "libkv/base/random.h"
+#include "libkv/storage/block_cache.h"
+#include "libkv/storage/sstable_reader.h"
+#include "libkv/storage/sstable_writer.h"
+#include "tests/sim/sim_file_system.h"
+
+namespace kv {
+namespace {
+
+class SstableTest : public testing::Test {
+ public:
+  SstableTest() : files_(disk_) { EXPECT_TRUE(files_.make_directories("data")); }
+
+  void write(int keys) {
+    TableInfo info;
+    info.number = 12;
+    info.salt = 3;
+    SstableWriter writer(*files_.open(kPath, OpenMode::write_new), {.block_bytes = 400}, info);
+    for (int i = 0; i < keys; ++i) {
+      const auto kind = i % 7 == 0 ? EntryKind::removal : EntryKind::value;
+      const std::string value = "value of " + key(i);
+      ASSERT_TRUE(writer.add({key(i), static_cast<Sequence>(1000 - i), kind, value}));
+    }
+    info_ = *writer.finish();
+  }
+  static std::string key(int i) {
+    std::string number = std::to_string(i);
+    return "key" + std::string(6 - number.size(), '0') + number;
+  }
+  Result<std::shared_ptr<SstableReader>> open() {
+    return SstableReader::open(files_, kPath, info_, cache_, counters_);
+  }
+
+  static constexpr const char* kPath = "data/000012.sst";
+  SimDisk disk_;
+  SimFileSystem files_;
+  BlockCache cache_{1 << 20};
+  ReadCounters counters_;
+  TableInfo info_;
+};
+
+TEST_F(SstableTest, FindsEveryKeyAndNoOther) {
+  write(700);
+  EXPECT_EQ(info_.entries, 700u);
+  EXPECT_EQ(info_.removals, 100u);
+  EXPECT_EQ(info_.first_key, key(0));
+  EXPECT_EQ(info_.last_key, key(699));
+  EXPECT_EQ(info_.sequence_min, 301u);
+  EXPECT_EQ(info_.sequence_max, 1000u);
+  const auto reader = *open();
+  using Outcome = TableLookup::Outcome;
+  EXPECT_EQ(reader->find(key(5), kNewest, ReadMode::cached_only)->outcome, Outcome::needs_disk);
+  for (int i = 0; i < 700; ++i) {
+    const auto found = reader->find(key(i), kNewest, ReadMode::fill_cache);
+    ASSERT_TRUE(found);
+    ASSERT_EQ(found->outcome, Outcome::found);
+    ASSERT_EQ(found->sequence, static_cast<Sequence>(1000 - i));
+    ASSERT_EQ(found->value.view(), "value of " + key(i));
+    ASSERT_EQ(found->kind == EntryKind::removal, i % 7 == 0);
+    ASSERT_EQ(reader->find(key(i) + "x", kNewest, ReadMode::fill_cache)->outcome, Outcome::absent);
+    ASSERT_EQ(reader->find(key(i), static_cast<Sequence>(999 - i), ReadMode::fill_cache)->outcome,
+              Outcome::absent);
+  }
+  EXPECT_EQ(reader->find(key(5), kNewest, ReadMode::cached_only)->outcome, Outcome::found);
+  EXPECT_GT(counters_.bloom_negatives, 600u);
+  EXPECT_GT(counters_.cache_hits, 600u);
+}
+
+TEST_F(SstableTest, WalksAndSeeksAcrossBlocks) {
+  write(300);
+  const auto walk = (*open())->iterator(ReadMode::bypass_cache);
+  int i = 0;
+  for (walk->seek_to_first(); walk->valid(); walk->next(), ++i)
+    ASSERT_EQ(walk->entry().key, key(i));
+  EXPECT_EQ(i, 300);
+  for (walk->seek_to_last(); walk->valid(); walk->prev()) ASSERT_EQ(walk->entry().key, key(--i));
+  EXPECT_EQ(i, 0);
+  for (i = 0; i < 300; ++i) {
+    walk->seek(key(i) + "!", kNewest);
+    ASSERT_EQ(walk->valid(), i < 299);
+    if (walk->valid()) {
+      ASSERT_EQ(walk->entry().key, key(i + 1));
+    }
+    walk->seek_before(key(i));
+    ASSERT_EQ(walk->valid(), i > 0);
+    if (walk->valid()) {
+      ASSERT_EQ(walk->entry().key, key(i - 1));
+    }
+  }
+  EXPECT_TRUE(walk->status());
+  EXPECT_EQ(cache_.memory_bytes(), 0u);
+}
+
+TEST_F(SstableTest, AnotherTableUnderItsNameIsRefused) {
+  write(10);
+  info_.salt = 4;
+  EXPECT_EQ(open().error().kind, ErrorKind::corrupt);
+}
+
+TEST_F(SstableTest, AnErrorNamesFileAndOffset) {
+  write(300);
+  disk_.rot(kPath, 10);
+  const auto reader = *open();
+  const auto found = reader->find(key(0), kNewest, ReadMode::fill_cache);
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().kind, ErrorKind::corrupt);
+  EXPECT_EQ(found.error().what, "data/000012.sst: offset 0: the block's checksum does not match");
+}
+
+TEST(TableFormatTest, FooterAndInfoGiveBackWhatTheyWereMadeOf) {
+  TableFooter footer;
+  footer.index = {1, 2};
+  footer.filter = {3, 4};
+  footer.properties = {5, 6};
+  footer.salt = 7;
+  std::string bytes = encode_table_footer(footer);
+  ASSERT_EQ(bytes.size(), kTableFooterBytes);
+  EXPECT_EQ(decode_table_footer(bytes)->properties.payload_bytes, 6u);
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    std::string rotten = bytes;
+    rotten[i] = static_cast<char>(rotten[i] ^ 4);
+    EXPECT_FALSE(decode_table_footer(rotten)) << i;
+  }
+  footer.version = kTableVersion + 1;
+  EXPECT_EQ(decode_table_footer(encode_table_footer(footer)).error().kind, ErrorKind::format);
+
+  TableInfo info;
+  info.number = 1;
+  info.level = 3;
+  info.file_bytes = 1 << 20;
+  info.created_us = -5;
+  info.first_key = "a";
+  info.last_key = std::string("z\0z", 3);
+  const std::string row = encode_table_info(info);
+  EXPECT_EQ(decode_table_info(row)->last_key, info.last_key);
+  EXPECT_EQ(decode_table_info(row)->created_us, -5);
+  for (size_t i = 0; i < row.size(); ++i)
+    EXPECT_FALSE(decode_table_info(BytesView(row).substr(0, i))) << i;
+}
+
+TEST(BlockCacheTest, AScanDoesNotPushOutWhatIsUsed) {
+  BlockCache cache(16 << 16);  // 64 KiB a shard.
+  const auto block = std::make_shared<const Block>(std::string(4000, 'b'));
+  for (uint64_t i = 0; i < 40; ++i) cache.insert({1, i * 4000}, block);
+  for (uint64_t i = 0; i < 40; ++i) EXPECT_NE(cache.find({1, i * 4000}), nullptr);
+  for (uint64_t i = 0; i < 5000; ++i) cache.insert({2, i * 4000}, block);
+  int left = 0;
+  for (uint64_t i = 0; i < 40; ++i) left += cache.find({1, i * 4000}) != nullptr;
+  EXPECT_EQ(left, 40);
+  EXPECT_LE(cache.memory_bytes(), uint64_t{16} << 16);
+  EXPECT_EQ(cache.find({3, 0}), nullptr);
+}
+
+}  // namespace
+}  // namespace kv
