@@ -3,7 +3,6 @@
 #include <array>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "libkv/base/hash.h"
 #include "libkv/base/limits.h"
@@ -100,7 +99,7 @@ CausalContext decode_context(MsgpackReader& reader) {
   const size_t extra = reader.fields(3);
 
   const size_t actor_numbers = reader.array(1, kActorNumbers * limits::context_entries_max);
-  std::vector<CausalContext::ActorEntry> actors;
+  CausalContext::ActorEntries actors;
   actors.reserve(actor_numbers / kActorNumbers);
   for (size_t i = 0; i < actor_numbers / kActorNumbers && reader.ok(); ++i) {
     const Actor actor = Actor::from_packed(reader.unsigned_integer());
@@ -108,7 +107,7 @@ CausalContext decode_context(MsgpackReader& reader) {
   }
 
   const size_t put_numbers = reader.array(1, kPutNumbers * limits::context_entries_max);
-  std::vector<CausalContext::PutEntry> puts;
+  CausalContext::PutEntries puts;
   puts.reserve(put_numbers / kPutNumbers);
   for (size_t i = 0; i < put_numbers / kPutNumbers && reader.ok(); ++i) {
     const uint64_t client = reader.unsigned_integer();

@@ -1,5 +1,7 @@
 #include "libkv/codec/msgpack_reader.h"
 
+#include <array>
+#include <bit>
 #include <cstring>
 #include <string>
 
@@ -9,51 +11,50 @@ namespace {
 
 using Kind = MsgpackReader::Kind;
 
-Kind kind_of(unsigned lead) {
+constexpr Kind kind_of(unsigned lead) {
   if (lead < 0x80) return Kind::unsigned_integer;
   if (lead < 0x90) return Kind::map;
   if (lead < 0xa0) return Kind::array;
   if (lead < 0xc0) return Kind::text;
-  if (lead >= 0xe0) return Kind::negative_integer;
-  constexpr Kind kKinds[] = {/* c0 */ Kind::nil,
-                             Kind::nothing,
-                             Kind::boolean,
-                             Kind::boolean,
-                             /* c4 */ Kind::bytes,
-                             Kind::bytes,
-                             Kind::bytes,
-                             Kind::extension,
-                             /* c8 */ Kind::extension,
-                             Kind::extension,
-                             Kind::real,
-                             Kind::real,
-                             /* cc */ Kind::unsigned_integer,
-                             Kind::unsigned_integer,
-                             Kind::unsigned_integer,
-                             Kind::unsigned_integer,
-                             /* d0 */ Kind::negative_integer,
-                             Kind::negative_integer,
-                             Kind::negative_integer,
-                             Kind::negative_integer,
-                             /* d4 */ Kind::extension,
-                             Kind::extension,
-                             Kind::extension,
-                             Kind::extension,
-                             /* d8 */ Kind::extension,
-                             Kind::text,
-                             Kind::text,
-                             Kind::text,
-                             /* dc */ Kind::array,
-                             Kind::array,
-                             Kind::map,
-                             Kind::map};
-  return kKinds[lead - 0xc0];
+  if (lead == 0xc0) return Kind::nil;
+  if (lead == 0xc1) return Kind::nothing;
+  if (lead <= 0xc3) return Kind::boolean;
+  if (lead <= 0xc6) return Kind::bytes;
+  if (lead <= 0xc9) return Kind::extension;
+  if (lead <= 0xcb) return Kind::real;
+  if (lead <= 0xcf) return Kind::unsigned_integer;
+  if (lead <= 0xd3) return Kind::negative_integer;
+  if (lead <= 0xd8) return Kind::extension;
+  if (lead <= 0xdb) return Kind::text;
+  if (lead <= 0xdd) return Kind::array;
+  if (lead <= 0xdf) return Kind::map;
+  return Kind::negative_integer;
 }
 
+constexpr std::array<Kind, 256> kinds_by_lead() {
+  std::array<Kind, 256> kinds{};
+  for (unsigned lead = 0; lead < 256; ++lead) kinds[lead] = kind_of(lead);
+  return kinds;
+}
+constexpr std::array<Kind, 256> kKinds = kinds_by_lead();
+
 uint64_t load(const char* at, unsigned width) {
-  uint64_t value = 0;
-  for (unsigned i = 0; i < width; ++i) value = value << 8 | static_cast<unsigned char>(at[i]);
-  return value;
+  static_assert(std::endian::native == std::endian::little);
+  uint64_t bits = 0;
+  char* const low = reinterpret_cast<char*>(&bits) + (sizeof(bits) - width);
+  switch (width) {  // Of a known size a copy is one instruction.
+    case 1:
+      return static_cast<unsigned char>(*at);
+    case 2:
+      std::memcpy(low, at, 2);
+      break;
+    case 4:
+      std::memcpy(low, at, 4);
+      break;
+    default:
+      std::memcpy(low, at, width);
+  }
+  return __builtin_bswap64(bits);
 }
 
 uint64_t sign_extended(uint64_t value, unsigned width) {
@@ -67,7 +68,7 @@ uint64_t sign_extended(uint64_t value, unsigned width) {
 MsgpackReader::Kind MsgpackReader::next() const {
   if (!ok() || at_end()) return Kind::nothing;
   const auto lead = static_cast<unsigned char>(*at_);
-  const Kind kind = kind_of(lead);
+  const Kind kind = kKinds[lead];
   // The signed forms may hold what is not negative; a reader of either kind takes those.
   if (lead >= 0xd0 && lead <= 0xd3) {
     const bool negative = remaining() > 1 && (static_cast<unsigned char>(at_[1]) & 0x80) != 0;
@@ -138,12 +139,17 @@ bool MsgpackReader::boolean() {
   return head().number != 0;
 }
 
+MsgpackReader::Head MsgpackReader::head_of(Kind kind) {
+  const char* from = at_;
+  const Head found = head();
+  if (found.kind == kind) return found;
+  if (ok()) at_ = from;  // An error's offset is that of the value which is wrong.
+  stop(State::damaged);
+  return {};
+}
+
 uint64_t MsgpackReader::unsigned_integer(uint64_t max) {
-  if (next() != Kind::unsigned_integer) {
-    stop(State::damaged);
-    return 0;
-  }
-  const Head value = head();
+  const Head value = head_of(Kind::unsigned_integer);
   if (ok() && value.number <= max) return value.number;
   stop(State::damaged);
   return 0;
@@ -171,11 +177,7 @@ double MsgpackReader::real() {
 }
 
 BytesView MsgpackReader::payload(Kind kind, size_t size_max) {
-  if (next() != kind) {
-    stop(State::damaged);
-    return {};
-  }
-  const Head size = head();
+  const Head size = head_of(kind);
   if (!ok() || size.number > remaining() || size.number > size_max) {
     stop(State::damaged);
     return {};
@@ -194,11 +196,7 @@ BytesView MsgpackReader::bytes(size_t size_max) {
 }
 
 size_t MsgpackReader::count(Kind kind, size_t element_bytes_min, size_t count_max) {
-  if (next() != kind) {
-    stop(State::damaged);
-    return 0;
-  }
-  const Head counted = head();
+  const Head counted = head_of(kind);
   if (!ok() || counted.number > remaining() / element_bytes_min || counted.number > count_max) {
     stop(State::damaged);
     return 0;

@@ -91,6 +91,8 @@ class MsgpackReader {
 
   /// Consumes the next value's head (all of it if it has no payload). Kind::nothing on an error.
   Head head();
+  /// The same, of this kind; else an error.
+  Head head_of(Kind kind);
   Head head_with_number(Kind kind, unsigned width, uint64_t added = 0);
   /// Consumes a payload.
   BytesView payload(Kind kind, size_t size_max);

@@ -1,5 +1,6 @@
 #include "libkv/codec/msgpack_writer.h"
 
+#include <bit>
 #include <cstring>
 
 #include "libkv/base/assert.h"
@@ -11,11 +12,11 @@ constexpr uint64_t kLengthMax = 0xffff'ffff;  // Of the format.
 }
 
 void MsgpackWriter::number(unsigned lead, uint64_t value, unsigned width) {
+  static_assert(std::endian::native == std::endian::little);
   char bytes[9];
   bytes[0] = static_cast<char>(lead);
-  for (unsigned i = 0; i < width; ++i) {
-    bytes[1 + i] = static_cast<char>(value >> (8 * (width - 1 - i)));
-  }
+  const uint64_t leading = __builtin_bswap64(value << (64 - 8 * width));
+  std::memcpy(bytes + 1, &leading, sizeof(leading));
   out_->append(bytes, 1 + width);
 }
 

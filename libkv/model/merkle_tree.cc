@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "libkv/base/assert.h"
 
@@ -16,13 +17,8 @@ static_assert(1u << kBitsPerLevel == MerkleTree::kChildren);
 // never change.
 template <size_t kCount>
 uint64_t hash_of_words(const std::array<uint64_t, kCount>& words) {
-  std::array<char, kCount * 8> bytes;
-  for (size_t i = 0; i < kCount; ++i) {
-    for (size_t byte = 0; byte < 8; ++byte) {
-      bytes[8 * i + byte] = static_cast<char>(words[i] >> (8 * byte));
-    }
-  }
-  return hash64(BytesView(bytes.data(), bytes.size()));
+  static_assert(std::endian::native == std::endian::little);
+  return hash64(BytesView(reinterpret_cast<const char*>(words.data()), sizeof(words)));
 }
 
 }  // namespace

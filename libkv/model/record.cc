@@ -1,11 +1,12 @@
 #include "libkv/model/record.h"
 
 #include <algorithm>
+#include <bit>
 #include <set>
-#include <string>
 #include <tuple>
 
 #include "libkv/base/assert.h"
+#include "libkv/base/inline_vector.h"
 
 namespace kv {
 
@@ -68,7 +69,8 @@ std::vector<Sibling> merge_last_write_wins(const Record& a, const Record& b) {
 class DigestInput {
  public:
   void number(uint64_t value) {
-    for (int shift = 0; shift < 64; shift += 8) bytes_.push_back(static_cast<char>(value >> shift));
+    static_assert(std::endian::native == std::endian::little);
+    words_.push_back(value);
   }
   void time(WallTime value) { number(static_cast<uint64_t>(microseconds_of(value))); }
 
@@ -101,11 +103,13 @@ class DigestInput {
     number(value.low);
   }
 
-  void reserve(size_t bytes) { bytes_.reserve(bytes); }
-  Hash128 hash() const { return hash128(bytes_); }
+  Hash128 hash() const {
+    return hash128(
+        {reinterpret_cast<const char*>(words_.data()), words_.size() * sizeof(uint64_t)});
+  }
 
  private:
-  std::string bytes_;
+  InlineVector<uint64_t, 64> words_;  // A record of up to four siblings, usually.
 };
 
 }  // namespace
@@ -138,8 +142,6 @@ Record merge(const Record& a, const Record& b) {
 
 Hash128 digest_of(const Record& record) {
   DigestInput input;
-  input.reserve(64 + 16 * record.context.actors().size() + 24 * record.context.puts().size() +
-                80 * record.siblings.size());
   input.number(static_cast<uint64_t>(record.kind));
   input.context(record.context);
   input.number(record.siblings.size());

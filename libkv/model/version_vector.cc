@@ -50,8 +50,8 @@ auto position_of(Entries& entries, const Key& key) {
                           [](const auto& entry, const Key& k) { return key_of(entry) < k; });
 }
 
-template <typename Entry>
-void raise(std::vector<Entry>* entries, const Entry& entry) {
+template <typename Entries, typename Entry>
+void raise(Entries* entries, const Entry& entry) {
   if (number_of(entry) == 0) return;
   const auto at = position_of(*entries, key_of(entry));
   if (at == entries->end() || key_of(*at) != key_of(entry)) {
@@ -61,10 +61,10 @@ void raise(std::vector<Entry>* entries, const Entry& entry) {
   }
 }
 
-template <typename Entry>
-bool contains_all(const std::vector<Entry>& entries, const std::vector<Entry>& others) {
+template <typename Entries>
+bool contains_all(const Entries& entries, const Entries& others) {
   auto at = entries.begin();
-  for (const Entry& other : others) {
+  for (const auto& other : others) {
     while (at != entries.end() && key_of(*at) < key_of(other)) ++at;
     if (at == entries.end() || key_of(*at) != key_of(other)) return false;
     if (number_of(*at) < number_of(other)) return false;
@@ -72,11 +72,11 @@ bool contains_all(const std::vector<Entry>& entries, const std::vector<Entry>& o
   return true;
 }
 
-template <typename Entry>
-void join_entries(std::vector<Entry>* entries, const std::vector<Entry>& others) {
+template <typename Entries>
+void join_entries(Entries* entries, const Entries& others) {
   // Nearly always one side has nothing new: then nothing is allocated.
   if (contains_all(*entries, others)) return;
-  std::vector<Entry> joined;
+  Entries joined;
   joined.reserve(entries->size() + others.size());
   auto a = std::as_const(*entries).begin();
   auto b = others.begin();
@@ -91,13 +91,13 @@ void join_entries(std::vector<Entry>* entries, const std::vector<Entry>& others)
       ++b;
     }
   }
-  joined.insert(joined.end(), a, std::as_const(*entries).end());
-  joined.insert(joined.end(), b, others.end());
+  for (; a != std::as_const(*entries).end(); ++a) joined.push_back(*a);
+  for (; b != others.end(); ++b) joined.push_back(*b);
   *entries = std::move(joined);
 }
 
-template <typename Entry>
-bool is_strictly_sorted(const std::vector<Entry>& entries) {
+template <typename Entries>
+bool is_strictly_sorted(const Entries& entries) {
   for (size_t i = 0; i < entries.size(); ++i) {
     if (number_of(entries[i]) == 0) return false;
     if (i > 0 && !(key_of(entries[i - 1]) < key_of(entries[i]))) return false;
@@ -142,7 +142,7 @@ void CausalContext::join(const CausalContext& other) {
   see(other.newest_);
 }
 
-bool CausalContext::assign(std::vector<ActorEntry> actors, std::vector<PutEntry> puts) {
+bool CausalContext::assign(ActorEntries actors, PutEntries puts) {
   newest_ = WallTime();
   actors_.clear();
   puts_.clear();

@@ -14,8 +14,8 @@
 #include <compare>
 #include <cstdint>
 #include <string>
-#include <vector>
 
+#include "libkv/base/inline_vector.h"
 #include "libkv/base/time.h"
 #include "libkv/model/ids.h"
 
@@ -65,6 +65,10 @@ class CausalContext {
     friend bool operator==(const PutEntry&, const PutEntry&) = default;
   };
 
+  /// Few replicas mint for one key, and few puts are tried twice.
+  using ActorEntries = InlineVector<ActorEntry, 3>;
+  using PutEntries = InlineVector<PutEntry, 1>;
+
   bool covers(const Dot& dot) const { return counter_of(dot.actor) >= dot.counter; }
   bool covers(const PutId& put, Attempt attempt) const { return attempt_of(put) >= attempt; }
   /// Whether everything `other` has seen was seen here.
@@ -86,17 +90,17 @@ class CausalContext {
 
   bool empty() const { return actors_.empty() && puts_.empty() && newest_ == WallTime(); }
   /// Sorted by actor, and by put id; without duplicates or zero counters.
-  const std::vector<ActorEntry>& actors() const { return actors_; }
-  const std::vector<PutEntry>& puts() const { return puts_; }
+  const ActorEntries& actors() const { return actors_; }
+  const PutEntries& puts() const { return puts_; }
   /// Takes sorted entries over, as a decoder has them. False (and empty) if they are not sorted,
   /// repeat or have a zero.
-  bool assign(std::vector<ActorEntry> actors, std::vector<PutEntry> puts);
+  bool assign(ActorEntries actors, PutEntries puts);
 
   friend bool operator==(const CausalContext&, const CausalContext&) = default;
 
  private:
-  std::vector<ActorEntry> actors_;
-  std::vector<PutEntry> puts_;
+  ActorEntries actors_;
+  PutEntries puts_;
   WallTime newest_{};
 };
 

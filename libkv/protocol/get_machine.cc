@@ -81,7 +81,7 @@ void GetMachine::make_sources() {
     }
   };
   add_slots(true);
-  const auto sites = strict_ ? std::vector<MintSite>() : mint_sites(*plan_, true);
+  const auto sites = strict_ ? MintSites() : mint_sites(*plan_, true);
   if (!sites.empty()) {
     const PutLayout layout(*plan_, {plan_->list.slots.size(), true}, sites[0]);
     for (const SlotLayout& slot : layout.slots()) {

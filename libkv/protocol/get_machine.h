@@ -61,6 +61,7 @@ class GetMachine {
   /// Ends it: replies with `answer` if nothing was replied yet.
   void abandon(Answer answer, const std::string& why, const Moment& at,
                CoordinatorActions* actions);
+  const msg::ClientGet& request() const { return request_; }
 
  private:
   enum class State { unasked, waiting, answered, refused };

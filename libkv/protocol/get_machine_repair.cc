@@ -24,8 +24,8 @@ bool GetMachine::holds(MemberNumber member) const {
 size_t GetMachine::slots_holding() const {
   const auto& slots = plan_->list.slots;
   return static_cast<size_t>(std::count_if(slots.begin(), slots.end(), [this](const Slot& slot) {
-    const auto members =
-        merged_->is_empty() ? std::vector<MemberNumber>{reader_of(slot)} : members_of(slot);
+    const Slot reader_alone{reader_of(slot), 0, SlotStage::stable};
+    const SlotMembers members = members_of(merged_->is_empty() ? reader_alone : slot);
     return std::all_of(members.begin(), members.end(),
                        [this](MemberNumber member) { return holds(member); });
   }));

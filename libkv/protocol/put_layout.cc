@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "libkv/protocol/quorum.h"
-
 namespace kv {
 
 namespace {
@@ -24,8 +22,8 @@ size_t slot_to_stand_in_for(const Plan& plan) {
 
 }  // namespace
 
-std::vector<MintSite> mint_sites(const Plan& plan, bool hints_count) {
-  std::vector<MintSite> sites;
+MintSites mint_sites(const Plan& plan, bool hints_count) {
+  MintSites sites;
   const auto add_slots = [&](auto&& wanted) {
     for (size_t i = 0; i < plan.list.slots.size(); ++i) {
       const MemberNumber reader = reader_of(plan.list.slots[i]);
@@ -50,7 +48,8 @@ std::vector<MintSite> mint_sites(const Plan& plan, bool hints_count) {
 }
 
 PutLayout::PutLayout(const Plan& plan, const Terms& terms, const MintSite& site)
-    : plan_(&plan), terms_(terms), slots_(plan.list.slots.size()) {
+    : plan_(&plan), terms_(terms) {
+  for (size_t i = 0; i < plan.list.slots.size(); ++i) slots_.push_back({});
   place_direct();
   if (site.hint) {
     slots_[site.slot].hint_at = site.member;
@@ -58,7 +57,7 @@ PutLayout::PutLayout(const Plan& plan, const Terms& terms, const MintSite& site)
   } else {
     // A member that is doubted but mints holds a copy of its own.
     auto& direct = slots_[site.slot].direct;
-    if (std::find(direct.begin(), direct.end(), site.member) == direct.end()) {
+    if (!direct.contains(site.member)) {
       direct.push_back(site.member);
       use(site.member);
     }
@@ -69,8 +68,8 @@ PutLayout::PutLayout(const Plan& plan, const Terms& terms, const MintSite& site)
 }
 
 void PutLayout::use(MemberNumber member) {
-  used_.insert(member);
-  hosts_used_.insert(plan_->candidate(member).host);
+  used_.push_back(member);
+  hosts_used_.push_back(plan_->candidate(member).host);
 }
 
 void PutLayout::place_direct() {
@@ -110,7 +109,7 @@ void PutLayout::place_rest() {
     SlotLayout& slot = slots_[i];
     if (slot.hint_at != 0) continue;
     for (MemberNumber member : members_of(plan_->list.slots[i])) {
-      if (std::find(slot.direct.begin(), slot.direct.end(), member) != slot.direct.end()) continue;
+      if (slot.direct.contains(member)) continue;
       if (plan_->candidate(member).up) {
         slot.direct.push_back(member);
         use(member);
@@ -136,8 +135,8 @@ size_t PutLayout::reachable() const {
 }
 
 bool PutLayout::is_free(const Candidate& candidate) const {
-  return candidate.live && used_.count(candidate.member) == 0 &&
-         hosts_used_.count(candidate.host) == 0;
+  return candidate.live && std::find(used_.begin(), used_.end(), candidate.member) == used_.end() &&
+         std::find(hosts_used_.begin(), hosts_used_.end(), candidate.host) == hosts_used_.end();
 }
 
 std::optional<MemberNumber> PutLayout::take_fallback(size_t slot) {

@@ -14,10 +14,11 @@
 #pragma once
 
 #include <optional>
-#include <set>
 #include <vector>
 
+#include "libkv/base/inline_vector.h"
 #include "libkv/protocol/coordinator_plan.h"
+#include "libkv/protocol/quorum.h"
 
 namespace kv {
 
@@ -26,17 +27,19 @@ struct MintSite {
   MemberNumber member = 0;
   size_t slot = 0;
   bool hint = false;
+  friend bool operator==(const MintSite&, const MintSite&) = default;
 };
 
 /// In the order in which they are tried: live slots in the coordinator's data centre, live slots,
 /// with hints the live fallbacks (those of the data centre first), then the slots that only this
 /// coordinator doubts. Never a member that the view says is not up.
-std::vector<MintSite> mint_sites(const Plan& plan, bool hints_count);
+using MintSites = InlineVector<MintSite, 4>;
+MintSites mint_sites(const Plan& plan, bool hints_count);
 
 struct SlotLayout {
-  std::vector<MemberNumber> direct;
-  MemberNumber hint_at = 0;        ///< 0: none.
-  std::vector<MemberNumber> owed;  ///< Neither direct nor covered by the hint.
+  SlotMembers direct;
+  MemberNumber hint_at = 0;  ///< 0: none.
+  SlotMembers owed;          ///< Neither direct nor covered by the hint.
 };
 
 class PutLayout {
@@ -49,7 +52,7 @@ class PutLayout {
   /// The plan must outlive it.
   PutLayout(const Plan& plan, const Terms& terms, const MintSite& site);
 
-  const std::vector<SlotLayout>& slots() const { return slots_; }
+  const InlineVector<SlotLayout, 3>& slots() const { return slots_; }
   /// The members that will not be reached, to be named in the mint and the merges.
   std::vector<MemberNumber> owed() const;
   /// How many slots can come to count.
@@ -69,9 +72,9 @@ class PutLayout {
 
   const Plan* plan_ = nullptr;
   Terms terms_;
-  std::vector<SlotLayout> slots_;
-  std::set<MemberNumber> used_;
-  std::set<uint32_t> hosts_used_;
+  InlineVector<SlotLayout, 3> slots_;
+  InlineVector<MemberNumber, 8> used_;
+  InlineVector<uint32_t, 8> hosts_used_;
 };
 
 }  // namespace kv

@@ -44,6 +44,7 @@ void PutMachine::begin_plan(const Step& step) {
   if (!needed) return fail(Answer::invalid, needed.error().what, step);
   needed_ = *needed;
   sites_ = mint_sites(*plan_, hints_count_);
+  layout_.reset();
   next_site_ = 0;
   preferred_site_.reset();
   refused_by_.clear();
@@ -52,8 +53,7 @@ void PutMachine::begin_plan(const Step& step) {
     finished_ = true;
     return;
   }
-  const size_t reachable =
-      sites_.empty() ? 0 : PutLayout(*plan_, {needed_, hints_count_}, sites_[0]).reachable();
+  const size_t reachable = sites_.empty() ? 0 : layout_for(sites_[0]).reachable();
   if (reachable < needed_ && !replied_) {
     return fail(Answer::unavailable,
                 to_string(QuorumFacts{reachable, needed_, "can be reached", 'W', plan_->epoch()}),
@@ -65,6 +65,15 @@ void PutMachine::begin_plan(const Step& step) {
   } else if (!replied_) {
     mint_next(step);
   }
+}
+
+// Where the copies go if `site` mints: nearly always the same as was asked for last.
+const PutLayout& PutMachine::layout_for(const MintSite& site) {
+  if (!layout_ || !(layout_site_ == site)) {
+    layout_.emplace(*plan_, PutLayout::Terms{needed_, hints_count_}, site);
+    layout_site_ = site;
+  }
+  return *layout_;
 }
 
 // The highest attempt that may have been made. All below it are covered by it.
@@ -124,8 +133,8 @@ void PutMachine::send_mint(const MintSite& site, const Step& step) {
   if (!request_.tombstone) {
     mint.ttl = request_.ttl != Duration::zero() ? request_.ttl : plan_->keyspace->ttl;
   }
-  if (site.hint) mint.hint_for = members_of(plan_->list.slots[site.slot]);
-  mint.owed = PutLayout(*plan_, {needed_, hints_count_}, site).owed();
+  if (site.hint) mint.hint_for = members_of(plan_->list.slots[site.slot]).to_vector();
+  mint.owed = layout_for(site).owed();
   attempts_.push_back(std::move(attempt));
   if (KV_PLANTED(mint_at_two_slots) && sites_.size() > 1) {
     step.send(sites_[next_site_ % sites_.size()].member, mint);
@@ -140,14 +149,13 @@ PutMachine::MintAttempt* PutMachine::attempt_of(msg::RequestId id) {
   return nullptr;
 }
 
-void PutMachine::on_answer(const msg::MintMade& answer, const Moment& at,
-                           CoordinatorActions* actions) {
+void PutMachine::on_answer(msg::MintMade answer, const Moment& at, CoordinatorActions* actions) {
   const Step step{at, ids_, *actions};
   MintAttempt* attempt = attempt_of(answer.id);
   if (attempt == nullptr || attempt->state == AttemptState::made) return settle(step);
   step.note_answered(attempt->site.member, attempt->sent, false);
   if (answer.answer == Answer::ok) {
-    made(*attempt, answer, step);
+    made(*attempt, std::move(answer), step);
   } else if (is_refusal(answer.answer)) {
     refused(*attempt, answer.answer, answer.epoch, step);
   } else {
@@ -157,10 +165,10 @@ void PutMachine::on_answer(const msg::MintMade& answer, const Moment& at,
   settle(step);
 }
 
-void PutMachine::made(MintAttempt& attempt, const msg::MintMade& answer, const Step& step) {
+void PutMachine::made(MintAttempt& attempt, msg::MintMade answer, const Step& step) {
   attempt.state = AttemptState::made;
   attempt.due.reset();
-  attempt.record = answer.record;
+  attempt.record = std::move(answer.record);
   attempt.round = answer.round;
   const auto index = static_cast<size_t>(&attempt - attempts_.data());
   if (standing() == index) {
@@ -222,7 +230,7 @@ void PutMachine::adopt(size_t index, const Step& step) {
   KV_ASSERT(same_plan || !sites_.empty());
   const MintSite site = same_plan ? attempt.site : sites_[0];
   adopted_ = index;
-  spread_.emplace(std::move(terms), PutLayout(*plan_, {needed_, hints_count_}, site));
+  spread_.emplace(std::move(terms), layout_for(site));
   spread_->start(same_plan ? std::optional(site) : std::nullopt, step);
   if (same_plan && attempt.durable) spread_->mint_durable(true, step);
   if (replied_) spread_->after_reply(step);

@@ -58,7 +58,7 @@ class PutMachine {
 
   void start(const Moment& at, CoordinatorActions* actions);
   /// Answers that are late, repeated or unknown are taken or ignored as is right.
-  void on_answer(const msg::MintMade& made, const Moment& at, CoordinatorActions* actions);
+  void on_answer(msg::MintMade made, const Moment& at, CoordinatorActions* actions);
   void on_answer(const msg::MintDurable& durable, const Moment& at, CoordinatorActions* actions);
   void on_answer(const msg::Merged& merged, const Moment& at, CoordinatorActions* actions);
   void on_answer(const msg::Done& done, const Moment& at, CoordinatorActions* actions);
@@ -71,6 +71,7 @@ class PutMachine {
   /// `answer` if nothing can have been stored, else unknown.
   void abandon(Answer answer, const std::string& why, const Moment& at,
                CoordinatorActions* actions);
+  const msg::ClientPut& request() const { return request_; }
 
  private:
   enum class AttemptState { waiting, silent, made, refused };
@@ -91,10 +92,11 @@ class PutMachine {
   void begin_plan(const Step& step);
   void mint_next(const Step& step);
   void send_mint(const MintSite& site, const Step& step);
+  const PutLayout& layout_for(const MintSite& site);
   std::optional<MintSite> choose_site();
   MintAttempt* attempt_of(msg::RequestId id);
   std::optional<size_t> standing() const;
-  void made(MintAttempt& attempt, const msg::MintMade& made, const Step& step);
+  void made(MintAttempt& attempt, msg::MintMade made, const Step& step);
   void refused(MintAttempt& attempt, Answer answer, Epoch epoch, const Step& step);
   void attempt_is_late(MintAttempt& attempt, const Step& step);
   void adopt(size_t index, const Step& step);
@@ -120,7 +122,9 @@ class PutMachine {
   Instant deadline_{};
   Instant give_up_{};
 
-  std::vector<MintSite> sites_;
+  MintSites sites_;
+  std::optional<PutLayout> layout_;  ///< Of the plan, for layout_site_.
+  MintSite layout_site_;
   size_t next_site_ = 0;
   std::optional<MintSite> preferred_site_;
   std::set<MemberNumber> refused_by_;

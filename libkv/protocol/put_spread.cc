@@ -25,7 +25,7 @@ void PutSpread::start(const std::optional<MintSite>& minted, const Step& step) {
     if (slot.hint_at == 0) continue;
     // The slot counts by its hint only, as long as a member of it is down.
     for (MemberNumber member : members_of(terms_.plan->list.slots[i])) {
-      if (std::find(slot.direct.begin(), slot.direct.end(), member) == slot.direct.end()) {
+      if (!slot.direct.contains(member)) {
         quorum_.rule_out(member);
       }
     }
@@ -66,7 +66,7 @@ void PutSpread::send(size_t index, const Step& step) {
   merge.key = terms_.key;
   merge.record = terms_.record;
   merge.round = terms_.round;
-  if (copy.hint) merge.hint_for = members_of(terms_.plan->list.slots[copy.slot]);
+  if (copy.hint) merge.hint_for = members_of(terms_.plan->list.slots[copy.slot]).to_vector();
   merge.owed = layout_.owed();
   copy.ids.push_back(merge.id);
   copy.sent = step.now();
@@ -232,8 +232,7 @@ bool PutSpread::can_be_met() const {
 
 bool PutSpread::member_is_settled(MemberNumber member, size_t slot) const {
   if (quorum_.is_acknowledged(member) || quorum_.is_hinted(slot)) return true;
-  const auto& named = layout_.slots()[slot].owed;
-  if (std::find(named.begin(), named.end(), member) != named.end()) return true;
+  if (layout_.slots()[slot].owed.contains(member)) return true;
   return std::any_of(owed_.begin(), owed_.end(), [member](const OwedMember& owed) {
     return owed.member == member && owed.promised;
   });

@@ -71,7 +71,7 @@ class PutSpread {
     unsigned sends = 0;
     Instant sent{};
     std::optional<Instant> due;
-    std::vector<msg::RequestId> ids;
+    InlineVector<msg::RequestId, 3> ids;
   };
   struct OwedMember {
     MemberNumber member = 0;

@@ -11,9 +11,11 @@ MemberNumber reader_of(const Slot& slot) {
   return slot.stage == SlotStage::read_new && slot.successor != 0 ? slot.successor : slot.owner;
 }
 
-std::vector<MemberNumber> members_of(const Slot& slot) {
-  if (slot.successor == 0) return {slot.owner};
-  return {slot.owner, slot.successor};
+SlotMembers members_of(const Slot& slot) {
+  SlotMembers members;
+  members.push_back(slot.owner);
+  if (slot.successor != 0) members.push_back(slot.successor);
+  return members;
 }
 
 Result<uint8_t> replicas_needed(const QuorumAsked& asked) {
@@ -35,7 +37,8 @@ std::string to_string(const QuorumFacts& facts) {
 }
 
 bool WriteQuorum::SlotState::whole() const {
-  return std::all_of(parts.begin(), parts.end(), [](const Part& p) { return p.acknowledged; });
+  return std::all_of(parts.begin(), parts.end(),
+                     [](const Part& p) { return p.acknowledged || p.member == 0; });
 }
 
 bool WriteQuorum::SlotState::ruled_out() const {
@@ -47,8 +50,9 @@ WriteQuorum::WriteQuorum(const std::vector<Slot>& slots, size_t needed, bool hin
     : needed_(needed), hints_count_(hints_count) {
   for (const Slot& slot : slots) {
     SlotState state;
-    for (MemberNumber member : members_of(slot)) state.parts.push_back({member, false, false});
-    slots_.push_back(std::move(state));
+    state.parts[0].member = slot.owner;
+    state.parts[1].member = slot.successor;
+    slots_.push_back(state);
   }
 }
 

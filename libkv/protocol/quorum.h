@@ -12,10 +12,14 @@
 // R and W are numbers of slots, 1…N. Pure.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "libkv/base/assert.h"
+#include "libkv/base/inline_vector.h"
 #include "libkv/base/result.h"
 #include "libkv/model/cluster_map.h"
 
@@ -23,8 +27,27 @@ namespace kv {
 
 /// The member that reads and mints for a slot: a successor does neither before read-new.
 MemberNumber reader_of(const Slot& slot);
+/// Members of one slot, an owner and a successor at most, as a value without allocation.
+class SlotMembers {
+ public:
+  void push_back(MemberNumber member) {
+    KV_ASSERT(count_ < members_.size());
+    members_[count_++] = member;
+  }
+  size_t size() const { return count_; }
+  bool empty() const { return count_ == 0; }
+  const MemberNumber* begin() const { return members_.data(); }
+  const MemberNumber* end() const { return members_.data() + count_; }
+  bool contains(MemberNumber member) const { return std::find(begin(), end(), member) != end(); }
+  std::vector<MemberNumber> to_vector() const { return {begin(), end()}; }
+
+ private:
+  std::array<MemberNumber, 2> members_{};
+  uint8_t count_ = 0;
+};
+
 /// The members that must acknowledge a write for the slot to count.
-std::vector<MemberNumber> members_of(const Slot& slot);
+SlotMembers members_of(const Slot& slot);
 
 /// R or W: what was asked for, 0 meaning the keyspace's and 0xff all of them.
 /// Errors: invalid, if it is more than `n`.
@@ -75,13 +98,13 @@ class WriteQuorum {
     bool ruled_out = false;
   };
   struct SlotState {
-    std::vector<Part> parts;
+    std::array<Part, 2> parts;  ///< Without a successor the second is nobody's.
     bool hinted = false;
 
     bool whole() const;
     bool ruled_out() const;
   };
-  std::vector<SlotState> slots_;
+  InlineVector<SlotState, 3> slots_;
   size_t needed_ = 1;
   bool hints_count_ = false;
 };

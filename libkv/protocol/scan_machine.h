@@ -56,6 +56,7 @@ class ScanMachine {
   /// Ends it: replies with `answer` if nothing was replied yet.
   void abandon(Answer answer, const std::string& why, const Moment& at,
                CoordinatorActions* actions);
+  const msg::ClientScan& request() const { return request_; }
 
  private:
   struct Stream {

@@ -9,6 +9,11 @@ namespace kv {
 KeyTurns::KeyTurns(Engine& engine, size_t parked_max)
     : engine_(engine), parked_max_(parked_max), self_(std::make_shared<KeyTurns*>(this)) {}
 
+std::optional<Result<Lookup>> KeyTurns::at_once(const std::string& key) {
+  if (!queues_.empty() && queues_.count(key) != 0) return std::nullopt;
+  return engine_.get_if_cached(key);
+}
+
 bool KeyTurns::run(const std::string& key, Step step) {
   const auto found = queues_.find(key);
   if (found == queues_.end()) {

@@ -15,6 +15,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -31,6 +32,9 @@ class KeyTurns {
   KeyTurns(const KeyTurns&) = delete;
   KeyTurns& operator=(const KeyTurns&) = delete;
 
+  /// What the key holds, if nobody is before the caller and no disk is needed: the caller's turn
+  /// is now, until it returns to the loop. Else nothing: use run().
+  std::optional<Result<Lookup>> at_once(const std::string& key);
   /// Runs the step now or later. False if too many are parked: the step is dropped.
   bool run(const std::string& key, Step step);
 

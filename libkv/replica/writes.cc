@@ -80,18 +80,19 @@ void Writes::begin(Asker asker, const Request& request, Instant deadline,
   if (answer != Answer::ok) return refuse(asker, request, answer);
   place.name = request.key;
   place.engine_key = record_key(place.space, place.partition, place.keyspace, request.key.view());
-  const auto step =
-      std::make_shared<Step<Request>>(Step<Request>{asker, request, deadline, std::move(place)});
-  const bool taken =
-      core_.turns.run(step->place.engine_key, [this, step, run](const Result<Lookup>& found) {
-        if (step->is_parked) {
-          Place again;
-          const Answer still = admit(step->request, step->deadline, &again);
-          if (still != Answer::ok) return refuse(step->asker, step->request, still);
-        }
-        (this->*run)(*step, found);
+  const Step<Request> step{asker, request, std::move(place)};
+  if (const auto found = core_.turns.at_once(step.place.engine_key)) {
+    return (this->*run)(step, *found);
+  }
+  const auto kept = std::make_shared<const Request>(request);
+  const bool taken = core_.turns.run(
+      step.place.engine_key,
+      [this, asker, kept, deadline, place = step.place, run](const Result<Lookup>& found) {
+        Place again;
+        const Answer still = admit(*kept, deadline, &again);
+        if (still != Answer::ok) return refuse(asker, *kept, still);
+        (this->*run)({asker, *kept, place}, found);
       });
-  step->is_parked = true;
   if (!taken) refuse(asker, request, Answer::busy);
 }
 
@@ -136,13 +137,13 @@ void Writes::run_mint(const Step<msg::Mint>& step, const Result<Lookup>& found) 
     after.stored.round = held->digest ? std::min(held->hint.stored.round, here) : here;
     after.join_owners(request.hint_for);
   }
-  const auto sequence = write(step.place, *held, after, request.owed);
-  if (!sequence) return refuse(step.asker, request, answer_of(sequence.error()));
+  const auto written = write(step.place, *held, after, request.owed);
+  if (!written) return refuse(step.asker, request, answer_of(written.error()));
   ++core_.counters.mints;
   if (step.place.space == Space::hint) ++core_.counters.mints_into_hints;
   core_.recent.remember(step.place.engine_key, request.put, request.attempt);
   tell_made(step, after.stored, false);
-  core_.durable.when_durable(*sequence, mint_durable(step));
+  core_.durable.when_durable(written->sequence, mint_durable(step));
 }
 
 Answer Writes::mint_into(StoredRecord* stored, const Place& place, const msg::Mint& request,
@@ -216,13 +217,21 @@ void Writes::run_merge(const Step<msg::Merge>& step, const Result<Lookup>& found
   if (step.place.space == Space::hint && !after.stored.record.is_empty()) {
     changed = join_hint(&after, held->digest.has_value(), step.request) || changed;
   }
-  const auto sequence = changed ? write(step.place, *held, after, step.request.owed)
-                                : write_owed(step.place.partition, step.request.owed);
-  if (!sequence) return refuse(step.asker, step.request, answer_of(sequence.error()));
+  Written written{0, held->digest.value_or(Hash128{})};
+  if (changed) {
+    const auto done = write(step.place, *held, after, step.request.owed);
+    if (!done) return refuse(step.asker, step.request, answer_of(done.error()));
+    written = *done;
+  } else {
+    const auto sequence = write_owed(step.place.partition, step.request.owed);
+    if (!sequence) return refuse(step.asker, step.request, answer_of(sequence.error()));
+    written.sequence = *sequence;
+    if (!held->digest) written.digest = digest_of(after.stored.record);
+  }
   ++core_.counters.merges;
   if (!changed) ++core_.counters.merges_unchanged;
   if (step.place.space == Space::hint) ++core_.counters.merges_into_hints;
-  acknowledge(step, held->hint.stored.record, after.stored.record, *sequence);
+  acknowledge(step, {held->hint.stored.record, after.stored.record, written});
 }
 
 bool Writes::join(const Place&, StoredHint* hint, const Record& incoming) {
@@ -243,16 +252,16 @@ bool Writes::join_hint(StoredHint* hint, bool existed, const msg::Merge& request
   return changed;
 }
 
-void Writes::acknowledge(const Step<msg::Merge>& step, const Record& before,
-                         const Record& record, Sequence sequence) {
+void Writes::acknowledge(const Step<msg::Merge>& step, const Merging& merging) {
+  const Record& record = merging.after;
   msg::Merged merged;
   merged.id = step.request.id;
   // Something was known here that the put had not seen: what it was may be gone already, by an
   // earlier attempt of the same put (protocol/put_machine.h, "second put").
   merged.siblings_remain = record.kind == RecordKind::causal &&
-                           !step.request.record.context.covers(before.context);
+                           !step.request.record.context.covers(merging.before.context);
   if (merged.siblings_remain) merged.context = record.context;
-  merged.digest = digest_of(record);
+  merged.digest = merging.written.digest;
   auto tell = [this, asker = step.asker, merged = std::move(merged)](const Status& durable) {
     msg::Merged told = merged;
     told.answer = durable ? Answer::ok : Answer::io;
@@ -260,8 +269,8 @@ void Writes::acknowledge(const Step<msg::Merge>& step, const Record& before,
     core_.answers.answer(asker, told);
   };
   // What was found unchanged may itself not be durable yet.
-  if (sequence == 0) return core_.durable.when_all_durable(std::move(tell));
-  core_.durable.when_durable(sequence, std::move(tell));
+  if (merging.written.sequence == 0) return core_.durable.when_all_durable(std::move(tell));
+  core_.durable.when_durable(merging.written.sequence, std::move(tell));
 }
 
 void Writes::take_over(const PartitionKey& partition, KeyspaceId keyspace, const SharedBytes& name,
@@ -286,14 +295,14 @@ void Writes::run_take_over(const Place& place, const Record& incoming, const Res
   if (!held) return then(answer_of(held.error()));
   StoredHint after = held->hint;
   if (!join(place, &after, incoming)) return then(Answer::ok);
-  const auto sequence = write(place, *held, after, {});
-  then(sequence ? Answer::ok : answer_of(sequence.error()));
+  const auto written = write(place, *held, after, {});
+  then(written ? Answer::ok : answer_of(written.error()));
 }
 
 // Writing.
 
-Result<Sequence> Writes::write(const Place& place, const Held& before, const StoredHint& after,
-                               const msg::Members& owed) {
+Result<Writes::Written> Writes::write(const Place& place, const Held& before,
+                                      const StoredHint& after, const msg::Members& owed) {
   const bool is_hint = place.space == Space::hint;
   const std::string bytes =
       is_hint ? encode_stored_hint(after) : encode_stored_record(after.stored);
@@ -302,13 +311,13 @@ Result<Sequence> Writes::write(const Place& place, const Held& before, const Sto
   batch.put(place.engine_key, bytes);
   incur(place.partition, owed, &batch);
   KV_ASSIGN(const Sequence sequence, core_.apply(batch));
+  const Hash128 digest = digest_of(after.stored.record);
   if (is_hint) {
     core_.hint_tally.changed(place.partition, before.stored_bytes, bytes.size());
   } else {
-    core_.leaves.changed(place.partition, place.keyspace, place.name.view(), before.digest,
-                         digest_of(after.stored.record));
+    core_.leaves.changed(place.partition, place.keyspace, place.name.view(), before.digest, digest);
   }
-  return sequence;
+  return Written{sequence, digest};
 }
 
 // Over the budget a new hint is refused, and its owners are owed a repair; what was acknowledged

@@ -53,10 +53,12 @@ class Writes {
   template <typename Request>
   struct Step {
     Asker asker;
-    Request request;
-    Instant deadline;
+    const Request& request;
     Place place;
-    bool is_parked = false;  ///< The turn did not come at once.
+  };
+  struct Written {
+    Sequence sequence;
+    Hash128 digest;  ///< Of the record as it is now.
   };
 
   template <typename Request>
@@ -83,13 +85,17 @@ class Writes {
   void run_merge(const Step<msg::Merge>& step, const Result<Lookup>& found);
   bool join(const Place& place, StoredHint* hint, const Record& incoming);
   bool join_hint(StoredHint* hint, bool existed, const msg::Merge& request);
-  void acknowledge(const Step<msg::Merge>& step, const Record& before, const Record& record,
-                   Sequence sequence);
+  struct Merging {
+    const Record& before;
+    const Record& after;
+    Written written;
+  };
+  void acknowledge(const Step<msg::Merge>& step, const Merging& merging);
   void run_take_over(const Place& place, const Record& incoming, const Result<Lookup>& found,
                      const std::function<void(Answer)>& then);
 
-  Result<Sequence> write(const Place& place, const Held& before, const StoredHint& after,
-                         const msg::Members& owed);
+  Result<Written> write(const Place& place, const Held& before, const StoredHint& after,
+                        const msg::Members& owed);
   Status check_hint_budget(const Place& place, const Held& before, const StoredHint& after,
                            size_t bytes_after);
   Result<Sequence> write_owed(const PartitionKey& partition, const msg::Members& owed);

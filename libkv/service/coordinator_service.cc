@@ -4,6 +4,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "libkv/base/assert.h"
+
 namespace kv {
 
 CoordinatorService::CoordinatorService(Environment& environment, Transport& transport,
@@ -28,12 +30,12 @@ struct CoordinatorService::Receiver {
   void on(msg::ClientPut&& request) { service.begin_put(from, std::move(request), now); }
   void on(msg::ClientGet&& request) { service.begin_get(from, std::move(request), now); }
   void on(msg::ClientScan&& request) { service.begin_scan(from, std::move(request), now); }
-  void on(msg::MintMade&& answer) { service.route(answer, now); }
-  void on(msg::MintDurable&& answer) { service.route(answer, now); }
-  void on(msg::Merged&& answer) { service.route(answer, now); }
-  void on(msg::ReadDone&& answer) { service.route(answer, now); }
-  void on(msg::ScanPageDone&& answer) { service.route(answer, now); }
-  void on(msg::Done&& answer) { service.route(answer, now); }
+  void on(msg::MintMade&& answer) { service.route(std::move(answer), now); }
+  void on(msg::MintDurable&& answer) { service.route(std::move(answer), now); }
+  void on(msg::Merged&& answer) { service.route(std::move(answer), now); }
+  void on(msg::ReadDone&& answer) { service.route(std::move(answer), now); }
+  void on(msg::ScanPageDone&& answer) { service.route(std::move(answer), now); }
+  void on(msg::Done&& answer) { service.route(std::move(answer), now); }
   void on(msg::ViewTold&& told) {
     if (service.watch_.on_view_told(told, now)) service.on_view(now);
   }
@@ -107,11 +109,9 @@ void CoordinatorService::begin_put(PeerId client, msg::ClientPut request, Instan
               " bytes is over the limit of " + std::to_string(settings_.value_bytes_max));
   const uint64_t number = next_operation_++;
   Plan plan = plan_for(watch_.map(), *keyspace, request.key.view(), routing_, now);
-  std::string key(request.key.view());
-  std::string name = request.keyspace;
   auto machine = std::make_unique<PutMachine>(settings_.put, std::move(request), std::move(plan),
                                               number << kRequestIdBits);
-  begin(number, client, std::move(name), std::move(key), std::move(machine), now);
+  begin(number, client, std::move(machine), now);
 }
 
 void CoordinatorService::begin_get(PeerId client, msg::ClientGet request, Instant now) {
@@ -124,11 +124,9 @@ void CoordinatorService::begin_get(PeerId client, msg::ClientGet request, Instan
                                     " bytes, not " + std::to_string(request.key.size()));
   const uint64_t number = next_operation_++;
   Plan plan = plan_for(watch_.map(), *keyspace, request.key.view(), routing_, now);
-  std::string key(request.key.view());
-  std::string name = request.keyspace;
   auto machine = std::make_unique<GetMachine>(settings_.get, std::move(request), std::move(plan),
                                               number << kRequestIdBits);
-  begin(number, client, std::move(name), std::move(key), std::move(machine), now);
+  begin(number, client, std::move(machine), now);
 }
 
 void CoordinatorService::begin_scan(PeerId client, msg::ClientScan request, Instant now) {
@@ -137,68 +135,88 @@ void CoordinatorService::begin_scan(PeerId client, msg::ClientScan request, Inst
   if (!admit(request, client, &keyspace)) return;
   const uint64_t number = next_operation_++;
   ScanPlan plan = scan_plan_for(watch_.map(), *keyspace, routing_, now);
-  std::string name = request.keyspace;
   auto machine = std::make_unique<ScanMachine>(settings_.scan, std::move(request), std::move(plan),
                                                number << kRequestIdBits);
-  begin(number, client, std::move(name), "", std::move(machine), now);
+  begin(number, client, std::move(machine), now);
 }
 
 template <typename M>
-void CoordinatorService::begin(uint64_t number, PeerId client, std::string keyspace,
-                               std::string key, std::unique_ptr<M> machine, Instant now) {
+void CoordinatorService::begin(uint64_t number, PeerId client, std::unique_ptr<M> machine,
+                               Instant now) {
   M& started = *machine;
-  operations_.emplace(
-      number, Operation{client, std::move(keyspace), std::move(key), std::move(machine), 0});
-  CoordinatorActions actions;
+  operations_.emplace(number, Operation{client, std::move(machine), 0});
+  CoordinatorActions actions = no_actions();
   started.start(moment(now), &actions);
   perform(number, std::move(actions), now);
 }
 
 template <typename Answered>
-void CoordinatorService::route(const Answered& answered, Instant now) {
+void CoordinatorService::route(Answered answered, Instant now) {
   const uint64_t number = answered.id >> kRequestIdBits;
   const auto found = operations_.find(number);
   if (found == operations_.end()) {
     ++counters_.late_answers;
     return;
   }
-  CoordinatorActions actions;
+  CoordinatorActions actions = no_actions();
   std::visit(
       [&](auto& machine) {
         if constexpr (requires { machine->on_answer(answered, moment(now), &actions); })
-          machine->on_answer(answered, moment(now), &actions);
+          machine->on_answer(std::move(answered), moment(now), &actions);
       },
       found->second.machine);
   perform(number, std::move(actions), now);
 }
 
-void CoordinatorService::perform(uint64_t number, CoordinatorActions actions, Instant now) {
-  std::vector<msg::RequestId> not_sent;
-  for (const ToNode& request : actions.to_nodes) {
+/// An empty one, with room.
+CoordinatorActions CoordinatorService::no_actions() {
+  CoordinatorActions actions;
+  actions.to_nodes.swap(spare_.to_nodes);
+  actions.notes.swap(spare_.notes);
+  actions.to_nodes.clear();
+  actions.notes.clear();
+  return actions;
+}
+
+void CoordinatorService::send(const std::vector<ToNode>& requests,
+                              std::vector<msg::RequestId>* not_sent) {
+  for (const ToNode& request : requests) {
     const PeerId peer = watch_.node(request.to);
     std::visit(
         [&](const auto& message) {
           if (peer == PeerId::none) {
-            not_sent.push_back(message.id);
+            not_sent->push_back(message.id);
           } else {
             outbox_.add(peer, message);
           }
         },
         request.message);
   }
-  for (const MemberNote& note : actions.notes) routing_.note(note, now);
-  Operation& operation = operations_.at(number);
-  if (actions.reply) reply(operation, actions);
-  if (actions.finished) {
-    wakes_.clear(number);
-    operations_.erase(number);
-    return;
-  }
-  if (actions.wake_at) {
-    wakes_.set(number, *actions.wake_at);
+}
+
+void CoordinatorService::set_wake(uint64_t number, const std::optional<Instant>& at) {
+  if (at) {
+    wakes_.set(number, *at);
   } else {
     wakes_.clear(number);
   }
+}
+
+void CoordinatorService::perform(uint64_t number, CoordinatorActions actions, Instant now) {
+  std::vector<msg::RequestId> not_sent;
+  send(actions.to_nodes, &not_sent);
+  for (const MemberNote& note : actions.notes) routing_.note(note, now);
+  spare_.to_nodes.swap(actions.to_nodes);
+  spare_.notes.swap(actions.notes);
+  const auto operation = operations_.find(number);
+  KV_ASSERT(operation != operations_.end());
+  if (actions.reply) reply(operation->second, actions);
+  if (actions.finished) {
+    wakes_.clear(number);
+    operations_.erase(operation);
+    return;
+  }
+  set_wake(number, actions.wake_at);
   for (const msg::RequestId id : not_sent) {
     ++counters_.not_sent;
     const auto still = operations_.find(number);
@@ -247,18 +265,19 @@ void CoordinatorService::replan(uint64_t number, Instant now) {
   ++counters_.replans;
   Operation& operation = found->second;
   operation.replan = 0;
-  const Keyspace* keyspace = watch_.map()->keyspace(operation.keyspace);
   CoordinatorActions actions;
   std::visit(
       [&](auto& machine) {
+        const Keyspace* keyspace = watch_.map()->keyspace(machine->request().keyspace);
         if (keyspace == nullptr) {
           machine->abandon(Answer::not_found, "the keyspace is gone", moment(now), &actions);
         } else if constexpr (std::is_same_v<std::decay_t<decltype(*machine)>, ScanMachine>) {
           machine->replan(scan_plan_for(watch_.map(), *keyspace, routing_, now), moment(now),
                           &actions);
         } else {
-          machine->replan(plan_for(watch_.map(), *keyspace, operation.key, routing_, now),
-                          moment(now), &actions);
+          machine->replan(
+              plan_for(watch_.map(), *keyspace, machine->request().key.view(), routing_, now),
+              moment(now), &actions);
         }
       },
       operation.machine);

@@ -62,8 +62,6 @@ class CoordinatorService final : public LoopHandler {
                                std::unique_ptr<ScanMachine>>;
   struct Operation {
     PeerId client = PeerId::none;
-    std::string keyspace;
-    std::string key;
     Machine machine;
     Epoch replan = 0;  ///< Waits for a map of this epoch; 0: does not.
   };
@@ -77,11 +75,13 @@ class CoordinatorService final : public LoopHandler {
   void begin_get(PeerId client, msg::ClientGet request, Instant now);
   void begin_scan(PeerId client, msg::ClientScan request, Instant now);
   template <typename M>
-  void begin(uint64_t number, PeerId client, std::string keyspace, std::string key,
-             std::unique_ptr<M> machine, Instant now);
+  void begin(uint64_t number, PeerId client, std::unique_ptr<M> machine, Instant now);
   template <typename Answered>
-  void route(const Answered& answered, Instant now);
+  void route(Answered answered, Instant now);
+  CoordinatorActions no_actions();
   void perform(uint64_t number, CoordinatorActions actions, Instant now);
+  void send(const std::vector<ToNode>& requests, std::vector<msg::RequestId>* not_sent);
+  void set_wake(uint64_t number, const std::optional<Instant>& at);
   void reply(const Operation& operation, const CoordinatorActions& actions);
   void on_view(Instant now);
   void replan(uint64_t number, Instant now);
@@ -96,6 +96,7 @@ class CoordinatorService final : public LoopHandler {
   AdminDesk admin_;
   WakeQueue wakes_;
   std::unordered_map<uint64_t, Operation> operations_;  ///< Never iterated where order shows.
+  CoordinatorActions spare_;  ///< Keeps the room of its lists for the next event.
   std::set<uint64_t> replanning_;
   uint64_t next_operation_;
   CoordinatorCounters counters_;

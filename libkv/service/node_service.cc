@@ -116,6 +116,7 @@ struct NodeService::Receiver {
 };
 
 void NodeService::on_frame(PeerId from, Frame frame, Instant now) {
+  engine_.begin_turn();
   const Epoch epoch =
       dispatch(frame, directory_.cluster(), environment_.log, &frames_, Receiver{*this, from, now});
   watch_.want(epoch);
@@ -134,7 +135,9 @@ void NodeService::on_tick(Instant now) {
 }
 
 void NodeService::end_of_turn(Instant) {
+  // First what others wait for: a record that was minted travels while the log is synced.
   outbox_.flush();
+  engine_.end_turn();
 }
 
 void NodeService::on_view() {

@@ -51,6 +51,11 @@ Sequence CommitLog::append(const WriteBatch& batch, Durability durability) {
   return last_sequence_;
 }
 
+void CommitLog::end_turn() {
+  in_turn_ = false;
+  hand_over_if_due();
+}
+
 void CommitLog::sync() {
   if (!failure_ || durable_sequence_ == last_sequence_) return;
   sync_wanted_ = true;
@@ -58,7 +63,7 @@ void CommitLog::sync() {
 }
 
 void CommitLog::hand_over_if_due() {
-  if (group_running_ || !failure_) return;
+  if (group_running_ || in_turn_ || !failure_) return;
   if (!sync_wanted_ && forming_.size() <= limits::log_unsynced_bytes_max) return;
   auto group = std::make_shared<LogGroup>();
   group->records.swap(forming_);
@@ -86,8 +91,9 @@ void CommitLog::group_over(const LogGroup& group, Sequence last, LogGroupResult 
   if (!failure_) return;
   const bool risen = group.sync && last > durable_sequence_;
   if (risen) durable_sequence_ = last;
-  // The next group leaves before the listener runs, so that the disk does not wait for it.
-  hand_over_if_due();
+  // The next group leaves before the listener runs, so that the disk does not wait for it: the
+  // turn's batches are in it, as completions follow its frames.
+  end_turn();
   prepare_spare_if_needed();
   if (risen && listener_) listener_(durable_sequence_);
 }
@@ -143,6 +149,7 @@ void CommitLog::release(Sequence flushed) {
 }
 
 Status CommitLog::drain() {
+  end_turn();
   sync();
   tasks_.finish_all();
   KV_ASSERT(!failure_ || durable_sequence_ == last_sequence_);

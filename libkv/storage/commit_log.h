@@ -56,6 +56,10 @@ class CommitLog {
   Sequence append(const WriteBatch& batch, Durability durability);
   /// Asks for a sync of everything appended so far.
   void sync();
+  /// From here to end_turn() nothing is handed to the log's thread: one turn of the loop is one
+  /// group, where the first of its batches would else leave alone and the others wait for it.
+  void begin_turn() { in_turn_ = true; }
+  void end_turn();
 
   Sequence last_sequence() const { return last_sequence_; }
   Sequence durable_sequence() const { return durable_sequence_; }
@@ -98,6 +102,7 @@ class CommitLog {
   bool interval_running_ = false;
   Instant interval_began_{};
   bool group_running_ = false;
+  bool in_turn_ = false;
   bool spare_running_ = false;
   Status spare_status_;
   Instant spare_tried_{};

@@ -141,6 +141,10 @@ class Engine {
   virtual void on_durable(std::function<void(Result<Sequence>)> listener) = 0;
   /// Asks for a sync of everything applied so far, whatever its durability.
   virtual void sync() = 0;
+  /// What is applied between the two leaves for the log as one group. Without them, every batch
+  /// leaves as soon as the log is free. begin_turn() may be repeated.
+  virtual void begin_turn() = 0;
+  virtual void end_turn() = 0;
 
   /// The answer if no disk is needed, else nothing: use get().
   virtual std::optional<Result<Lookup>> get_if_cached(BytesView key) = 0;

@@ -44,6 +44,8 @@ class LsmEngine final : public Engine {
     log_.on_durable(std::move(listener));
   }
   void sync() override { log_.sync(); }
+  void begin_turn() override { log_.begin_turn(); }
+  void end_turn() override { log_.end_turn(); }
   std::optional<Result<Lookup>> get_if_cached(BytesView key) override;
   void get(BytesView key, std::function<void(Result<Lookup>)> done) override;
   std::unique_ptr<EngineIterator> iterate(const KeyRange& range, bool reverse) override;

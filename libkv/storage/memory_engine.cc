@@ -72,6 +72,8 @@ class MemoryEngine final : public Engine {
     log_.on_durable(std::move(listener));
   }
   void sync() override { log_.sync(); }
+  void begin_turn() override { log_.begin_turn(); }
+  void end_turn() override { log_.end_turn(); }
 
   std::optional<Result<Lookup>> get_if_cached(BytesView key) override {
     if (closed_) return Result<Lookup>(fail(closed_error()));

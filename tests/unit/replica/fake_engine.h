@@ -82,6 +82,8 @@ class FakeEngine final : public Engine {
     listener_ = std::move(listener);
   }
   void sync() override { ++syncs_asked; }
+  void begin_turn() override {}
+  void end_turn() override {}
   std::optional<Result<Lookup>> get_if_cached(BytesView key) override {
     if (all_cold || cold.count(std::string(key)) != 0) return std::nullopt;
     return look_up(std::string(key), FoundIn::memtable);
