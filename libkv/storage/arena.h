@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <new>
 #include <vector>
 
 namespace kv {
@@ -15,17 +17,25 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  /// `bytes` of memory aligned for pointers, valid as long as the arena.
-  char* allocate(size_t bytes);
+  /// `bytes` of memory aligned for pointers, valid as long as the arena; up to 16 KiB of them may
+  /// ask for more `alignment`, a power of two up to that of a page.
+  char* allocate(size_t bytes, size_t alignment = alignof(void*));
   /// Memory taken from the system, including what is not handed out yet.
   size_t reserved_bytes() const { return reserved_bytes_.load(std::memory_order_relaxed); }
   /// Memory handed out.
   size_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
 
  private:
-  char* new_block(size_t bytes);
+  struct FreeBlock {
+    std::align_val_t alignment;
+    void operator()(char* block) const { ::operator delete(block, alignment); }
+  };
 
-  std::vector<std::unique_ptr<char[]>> blocks_;
+  char* new_block(size_t bytes, size_t alignment);
+  void begin_block();
+  size_t padding_to(size_t alignment) const;
+
+  std::vector<std::unique_ptr<char, FreeBlock>> blocks_;
   char* free_begin_ = nullptr;
   size_t free_bytes_ = 0;
   std::atomic<size_t> reserved_bytes_{0};

@@ -1,35 +1,112 @@
 #include "libkv/storage/memtable.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "libkv/base/assert.h"
 
 namespace kv {
 
 namespace {
 
+/// Walks page by page, and in a page key by key, and in a key version by version.
 class MemtableIterator final : public EntryIterator {
  public:
-  MemtableIterator(std::shared_ptr<const Memtable> owner, const SkipList& entries)
-      : owner_(std::move(owner)), entries_(entries) {}
+  MemtableIterator(std::shared_ptr<const Memtable> owner, const FingerprintTree& tree)
+      : owner_(std::move(owner)), tree_(tree) {}
 
-  bool valid() const override { return node_ != nullptr; }
-  const Entry& entry() const override { return SkipList::entry(node_); }
-  void seek(BytesView key, Sequence sequence) override {
-    node_ = entries_.first_at_or_after(key, sequence);
-  }
-  void seek_to_first() override { node_ = entries_.first(); }
-  void seek_before(BytesView key) override { node_ = entries_.last_before(key, kNewest); }
-  void seek_to_last() override { node_ = entries_.last(); }
-  void next() override { node_ = SkipList::next(node_); }
-  void prev() override {
-    const Entry& here = entry();
-    node_ = entries_.last_before(here.key, here.sequence);
-  }
+  bool valid() const override { return at_ != nullptr; }
+  const Entry& entry() const override { return entry_; }
   Status status() const override { return {}; }
 
+  void seek(BytesView key, Sequence sequence) override {
+    tree_.load(key, page_);
+    index_ = first_not_below(key);
+    show_newest();
+    while (at_ != nullptr && at_->key() == key && at_->sequence() > sequence) show_older();
+    fill_entry();
+  }
+  void seek_to_first() override { seek({}, kNewest); }
+  void seek_before(BytesView key) override {
+    tree_.load_before(key, page_);
+    index_ = first_not_below(key);
+    show_previous_key();
+    fill_entry();
+  }
+  void seek_to_last() override {
+    tree_.load_last(page_);
+    index_ = page_.count;
+    show_previous_key();
+    fill_entry();
+  }
+  void next() override {
+    newer_.clear();
+    show_older();
+    fill_entry();
+  }
+  void prev() override {
+    if (at_ == page_.keys[index_].newest) {
+      show_previous_key();
+    } else {
+      if (newer_.empty()) collect_newer(at_);
+      at_ = newer_.back();
+      newer_.pop_back();
+    }
+    fill_entry();
+  }
+
  private:
+  size_t first_not_below(BytesView key) const {
+    const auto* begin = page_.keys.data();
+    const auto is_below = [&](const auto& ranked) { return ranked.newest->key() < key; };
+    return static_cast<size_t>(std::partition_point(begin, begin + page_.count, is_below) - begin);
+  }
+
+  void show_newest() {
+    newer_.clear();
+    if (index_ == page_.count && page_.high != nullptr) {
+      tree_.load(page_.high->key(), page_);
+      index_ = 0;
+    }
+    at_ = index_ < page_.count ? page_.keys[index_].newest : nullptr;
+  }
+  void show_older() {
+    at_ = at_->older();
+    if (at_ != nullptr) return;
+    ++index_;
+    show_newest();
+  }
+  /// Its oldest version.
+  void show_previous_key() {
+    newer_.clear();
+    at_ = nullptr;
+    if (index_ == 0 && page_.low != nullptr) {
+      tree_.load_before(page_.low->key(), page_);
+      index_ = page_.count;
+    }
+    if (index_ == 0) return;
+    --index_;
+    collect_newer(nullptr);
+    at_ = newer_.back();
+    newer_.pop_back();
+  }
+  void collect_newer(const ChainedEntry* end) {
+    for (const auto* at = page_.keys[index_].newest; at != end; at = at->older())
+      newer_.push_back(at);
+  }
+  void fill_entry() {
+    if (at_ != nullptr) entry_ = at_->entry();
+  }
+
   std::shared_ptr<const Memtable> owner_;
-  const SkipList& entries_;
-  const SkipList::Node* node_ = nullptr;
+  const FingerprintTree& tree_;
+  FingerprintTree::Page page_;
+  size_t index_ = 0;  // In the page.
+  const ChainedEntry* at_ = nullptr;
+  /// Walking backward: the versions of the key that are still to come, the newest first. Chains
+  /// lead only the other way.
+  std::vector<const ChainedEntry*> newer_;
+  Entry entry_;
 };
 
 }  // namespace
@@ -42,9 +119,10 @@ void Memtable::add(const Entry& entry) {
 }
 
 std::optional<Entry> Memtable::find(BytesView key, Sequence at) const {
-  const SkipList::Node* node = entries_.first_at_or_after(key, at);
-  if (node == nullptr || SkipList::entry(node).key != key) return std::nullopt;
-  return SkipList::entry(node);
+  const ChainedEntry* entry = entries_.find(key);
+  while (entry != nullptr && entry->sequence() > at) entry = entry->older();
+  if (entry == nullptr) return std::nullopt;
+  return entry->entry();
 }
 
 std::unique_ptr<EntryIterator> Memtable::iterator() const {

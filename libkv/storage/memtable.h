@@ -1,5 +1,6 @@
 // The newest writes, in memory, until they are flushed to an SSTable. One writer (the loop); any
-// thread may read at the same time. Held by shared_ptr: values handed out point into it.
+// thread may read at the same time, without a lock (fingerprint_tree.h). Held by shared_ptr: values
+// handed out point into it.
 #pragma once
 
 #include <memory>
@@ -7,7 +8,7 @@
 
 #include "libkv/storage/arena.h"
 #include "libkv/storage/entry.h"
-#include "libkv/storage/skip_list.h"
+#include "libkv/storage/fingerprint_tree.h"
 
 namespace kv {
 
@@ -19,7 +20,7 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   void add(const Entry& entry);
 
   /// The newest version of `key` at or below `at`, a removal included, or nothing. Its views live
-  /// as long as the memtable.
+  /// as long as the memtable. Takes a step for each version above `at`.
   std::optional<Entry> find(BytesView key, Sequence at) const;
 
   /// Holds the memtable. Sees entries added later too: its user filters by sequence.
@@ -34,7 +35,7 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
 
  private:
   Arena arena_;
-  SkipList entries_;
+  FingerprintTree entries_;
   Sequence last_sequence_ = 0;
   uint64_t count_ = 0;
 };

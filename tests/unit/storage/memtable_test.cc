@@ -22,6 +22,20 @@ TEST(ArenaTest, PiecesAreAlignedAndCounted) {
   EXPECT_GT(arena.used_bytes(), 40000u);
 }
 
+TEST(ArenaTest, PiecesOverlapInNoBlockOfAnySize) {
+  Arena arena;
+  std::vector<char*> pieces;
+  for (size_t i = 0; i < 4000; ++i) {  // Into the second huge block.
+    char* piece = arena.allocate(i % 7 * 500 + 1, i % 2 == 0 ? 64 : alignof(void*));
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(piece) % (i % 2 == 0 ? 64 : alignof(void*)), 0u);
+    std::fill(piece, piece + i % 7 * 500 + 1, static_cast<char>(i));
+    pieces.push_back(piece);
+  }
+  for (size_t i = 0; i < pieces.size(); ++i)
+    for (size_t at = 0; at <= i % 7 * 500; ++at) ASSERT_EQ(pieces[i][at], static_cast<char>(i));
+  EXPECT_GE(arena.reserved_bytes(), arena.used_bytes());
+}
+
 TEST(MemtableTest, FindsTheNewestVersionAtOrBelowASequence) {
   const auto table = std::make_shared<Memtable>();
   table->add({"b", 1, EntryKind::value, "one"});

@@ -1,4 +1,4 @@
-#include "libkv/storage/skip_list.h"
+#include "tests/bench/skip_list.h"
 
 #include <cstring>
 #include <new>

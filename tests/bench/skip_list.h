@@ -1,3 +1,5 @@
+// The yardstick of memtable_bench, and the memtable's index until the tree was faster.
+//
 // An ordered set of entries that one thread adds to while others read without locks (Pugh, "Skip
 // Lists: A Probabilistic Alternative to Balanced Trees", 1990).
 //
