@@ -239,6 +239,34 @@ TEST_F(LeavesTest, WithAFailedLogNothingIsCompared) {
   EXPECT_EQ(answers.last<msg::Fetched>().answer, Answer::io);
 }
 
+TEST_F(LeavesTest, WhatCouldNotBeReadIsTriedAgain) {
+  open();
+  mint("k", "v");
+  replica.reset();
+  engine = std::make_unique<FakeEngine>(&store);
+  engine->damaged = {own_key("k")};
+  auto opened = Replica::open(process.environment(), *engine, *meta, 1, settings, answers, answers);
+  ASSERT_TRUE(opened);
+  replica = std::move(*opened);
+  replica->set_map(share(make_map()));
+  run();
+  EXPECT_EQ(replica->counters().trees_unreadable, 1u);
+  pass(limits::unreadable_retry_interval + 1s);
+  run();
+  EXPECT_EQ(replica->counters().trees_unreadable, 1u);  // It is still damaged.
+  EXPECT_EQ(root("k"), ~uint64_t{0});
+  engine->damaged.clear();
+  replica->on_tick();
+  run();
+  EXPECT_EQ(root("k"), ~uint64_t{0});  // Not before its time.
+  pass(limits::unreadable_retry_interval + 1s);
+  merge("during", foreign(2, 1, "the walk"));
+  run();
+  EXPECT_EQ(replica->counters().trees_unreadable, 0u);
+  EXPECT_EQ(replica->counters().trees_ready, 4u);
+  EXPECT_EQ(told_leaves(), computed_leaves());
+}
+
 TEST_F(LeavesTest, TheCheckFindsWhatChangedBehindItsBack) {
   open();
   for (int i = 0; i < 20; ++i) mint("k" + std::to_string(i), "v");
