@@ -174,7 +174,7 @@ void GetMachine::refuse(Source& source, Answer answer, Epoch epoch, const Step& 
   source.state = State::refused;
   source.due.reset();
   source.corrupt = answer == Answer::corrupt;
-  last_refusal_ = "member " + std::to_string(source.candidate.member) + ": " + to_string(answer);
+  last_refusal_ = told_by(source.candidate.member, answer);
   if (epoch > plan_->epoch() && (answer == Answer::stale_epoch || answer == Answer::not_replica)) {
     want_replan(epoch, step);
   }

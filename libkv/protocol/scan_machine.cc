@@ -101,8 +101,7 @@ void ScanMachine::on_answer(const msg::ScanPageDone& done, const Moment& at,
   if (stream == nullptr) return settle(step);
   step.note_answered(member, stream->sent, false);
   if (done.answer == Answer::ok && take_page(member, *stream, done)) return settle(step);
-  last_refusal_ = "member " + std::to_string(member) + ": " +
-                  to_string(done.answer == Answer::ok ? Answer::invalid : done.answer);
+  last_refusal_ = told_by(member, done.answer == Answer::ok ? Answer::invalid : done.answer);
   if (done.answer == Answer::stale_epoch && done.epoch > plan_.map->epoch && !frontier_ &&
       plan_number_ < settings_.replans_max) {
     replan_wanted_ = std::max(replan_wanted_.value_or(0), done.epoch);

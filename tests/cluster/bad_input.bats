@@ -292,6 +292,7 @@ put_succeeds() {
   kv-cluster stop 3
   umount "$data"
   [[ $first == 3 || $first == 4 ]] || fail "exit $first with a full disk: $(<refused.err)"
+  grep -qF 'member 3: no space left on the device' refused.err || fail "$(<refused.err)"
   assert_equal "$(<value)" v
   assert_equal "$two" 0
   assert_equal "$recovered" 0
