@@ -146,13 +146,14 @@ void PutMachine::on_answer(const msg::MintMade& answer, const Moment& at,
   MintAttempt* attempt = attempt_of(answer.id);
   if (attempt == nullptr || attempt->state == AttemptState::made) return settle(step);
   step.note_answered(attempt->site.member, attempt->sent, false);
-  if (answer.answer == Answer::ok) {
+  const bool is_sound = is_of_kind(answer.record, plan_->keyspace->record_kind());
+  if (answer.answer == Answer::ok && is_sound) {
     made(*attempt, answer, step);
   } else if (is_refusal(answer.answer)) {
     refused(*attempt, answer.answer, answer.epoch, step);
   } else {
     // It may have been made, and no more will be heard of it.
-    last_refusal_ = told_by(attempt->site.member, answer.answer);
+    last_refusal_ = told_by(attempt->site.member, is_sound ? answer.answer : Answer::invalid);
     attempt_is_late(*attempt, step);
   }
   settle(step);
