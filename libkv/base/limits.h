@@ -40,6 +40,7 @@ inline constexpr size_t report_values_max = 2'000'000;
 
 // A daemon's queues.
 inline constexpr size_t requests_in_flight_max = 65'536;
+inline constexpr size_t operations_bytes_max = 256u << 20;  ///< Of keys and values in flight.
 inline constexpr size_t scan_page_records_max = 1'000;
 inline constexpr size_t scan_page_bytes_max = 1u << 20;
 inline constexpr size_t repair_keys_per_page = 1'000;

@@ -6,6 +6,38 @@
 
 namespace kv {
 
+namespace {
+
+// Else one put of the largest value would be refused for ever.
+static_assert(limits::operations_bytes_max >= 2 * limits::value_bytes_max_ceiling);
+
+/// What a request makes its operation hold.
+size_t bytes_of(const msg::ClientPut& request) {
+  return request.key.size() + request.value.size();
+}
+size_t bytes_of(const msg::ClientGet& request) {
+  return request.key.size();
+}
+size_t bytes_of(const msg::ClientScan& request) {
+  return request.from.size() + request.to.size();
+}
+
+/// What an answer adds to it.
+template <typename Answered>
+size_t bytes_of_answer(const Answered& answered) {
+  if constexpr (requires { answered.record; }) return answered.record.value_bytes();
+  if constexpr (requires { answered.records; }) {
+    size_t bytes = 0;
+    for (const msg::KeyRecord& each : answered.records) {
+      bytes += each.key.size() + each.record.value_bytes();
+    }
+    return bytes;
+  }
+  return 0;
+}
+
+}  // namespace
+
 CoordinatorService::CoordinatorService(Environment& environment, Transport& transport,
                                        const MemberInfo& self, const CoordinatorSettings& settings)
     : environment_(environment),
@@ -84,6 +116,10 @@ bool CoordinatorService::admit(const Request& request, PeerId client, const Keys
     ++counters_.busy;
     return no(Answer::busy, std::to_string(operations_.size()) + " operations are in flight");
   }
+  if (operations_bytes_ + bytes_of(request) > settings_.operations_bytes_max) {
+    ++counters_.busy;
+    return no(Answer::busy, std::to_string(operations_bytes_) + " bytes are in flight");
+  }
   *keyspace = watch_.map()->keyspace(request.keyspace);
   if (*keyspace == nullptr) return no(Answer::not_found, "no keyspace " + request.keyspace);
   if ((*keyspace)->kind != KeyspaceKind::ap)
@@ -105,13 +141,7 @@ void CoordinatorService::begin_put(PeerId client, msg::ClientPut request, Instan
   if (request.value.size() > settings_.value_bytes_max)
     return no("a value of " + std::to_string(request.value.size()) +
               " bytes is over the limit of " + std::to_string(settings_.value_bytes_max));
-  const uint64_t number = next_operation_++;
-  Plan plan = plan_for(watch_.map(), *keyspace, request.key.view(), routing_, now);
-  std::string key(request.key.view());
-  std::string name = request.keyspace;
-  auto machine = std::make_unique<PutMachine>(settings_.put, std::move(request), std::move(plan),
-                                              number << kRequestIdBits);
-  begin(number, client, std::move(name), std::move(key), std::move(machine), now);
+  begin_keyed<PutMachine>(settings_.put, client, std::move(request), *keyspace, now);
 }
 
 void CoordinatorService::begin_get(PeerId client, msg::ClientGet request, Instant now) {
@@ -122,13 +152,7 @@ void CoordinatorService::begin_get(PeerId client, msg::ClientGet request, Instan
     return refuse<msg::GetDone>(client, request.id, Answer::invalid,
                                 "a key has 1 to " + std::to_string(limits::key_bytes_max) +
                                     " bytes, not " + std::to_string(request.key.size()));
-  const uint64_t number = next_operation_++;
-  Plan plan = plan_for(watch_.map(), *keyspace, request.key.view(), routing_, now);
-  std::string key(request.key.view());
-  std::string name = request.keyspace;
-  auto machine = std::make_unique<GetMachine>(settings_.get, std::move(request), std::move(plan),
-                                              number << kRequestIdBits);
-  begin(number, client, std::move(name), std::move(key), std::move(machine), now);
+  begin_keyed<GetMachine>(settings_.get, client, std::move(request), *keyspace, now);
 }
 
 void CoordinatorService::begin_scan(PeerId client, msg::ClientScan request, Instant now) {
@@ -137,21 +161,41 @@ void CoordinatorService::begin_scan(PeerId client, msg::ClientScan request, Inst
   if (!admit(request, client, &keyspace)) return;
   const uint64_t number = next_operation_++;
   ScanPlan plan = scan_plan_for(watch_.map(), *keyspace, routing_, now);
-  std::string name = request.keyspace;
+  Operation operation{client, request.keyspace, "", {}, bytes_of(request), 0};
   auto machine = std::make_unique<ScanMachine>(settings_.scan, std::move(request), std::move(plan),
                                                number << kRequestIdBits);
-  begin(number, client, std::move(name), "", std::move(machine), now);
+  begin(number, std::move(operation), std::move(machine), now);
+}
+
+template <typename M, typename Request, typename Settings>
+void CoordinatorService::begin_keyed(const Settings& settings, PeerId client, Request request,
+                                     const Keyspace& keyspace, Instant now) {
+  const uint64_t number = next_operation_++;
+  Plan plan = plan_for(watch_.map(), keyspace, request.key.view(), routing_, now);
+  Operation operation{client, request.keyspace,  std::string(request.key.view()),
+                      {},     bytes_of(request), 0};
+  auto machine =
+      std::make_unique<M>(settings, std::move(request), std::move(plan), number << kRequestIdBits);
+  begin(number, std::move(operation), std::move(machine), now);
 }
 
 template <typename M>
-void CoordinatorService::begin(uint64_t number, PeerId client, std::string keyspace,
-                               std::string key, std::unique_ptr<M> machine, Instant now) {
+void CoordinatorService::begin(uint64_t number, Operation operation, std::unique_ptr<M> machine,
+                               Instant now) {
   M& started = *machine;
-  operations_.emplace(
-      number, Operation{client, std::move(keyspace), std::move(key), std::move(machine), 0});
+  operations_bytes_ += operation.bytes;
+  operation.machine = std::move(machine);
+  operations_.emplace(number, std::move(operation));
   CoordinatorActions actions;
   started.start(moment(now), &actions);
   perform(number, std::move(actions), now);
+}
+
+void CoordinatorService::end(uint64_t number) {
+  const auto ended = operations_.find(number);
+  operations_bytes_ -= ended->second.bytes;
+  operations_.erase(ended);
+  wakes_.clear(number);
 }
 
 template <typename Answered>
@@ -162,6 +206,9 @@ void CoordinatorService::route(const Answered& answered, Instant now) {
     ++counters_.late_answers;
     return;
   }
+  const size_t bytes = bytes_of_answer(answered);
+  found->second.bytes += bytes;
+  operations_bytes_ += bytes;
   CoordinatorActions actions;
   std::visit(
       [&](auto& machine) {
@@ -190,9 +237,7 @@ void CoordinatorService::perform(uint64_t number, CoordinatorActions actions, In
   Operation& operation = operations_.at(number);
   if (actions.reply) reply(operation, actions);
   if (actions.finished) {
-    wakes_.clear(number);
-    operations_.erase(number);
-    return;
+    return end(number);
   }
   if (actions.wake_at) {
     wakes_.set(number, *actions.wake_at);
@@ -323,7 +368,7 @@ void CoordinatorService::abandon_all() {
 Report CoordinatorService::status() const {
   Report report = Report::object();
   report.set("member", self_.number).set("epoch", watch_.view().epoch());
-  report.set("operations", operations_.size());
+  report.set("operations", operations_.size()).set("operations_bytes", operations_bytes_);
   report.set("puts", counters_.puts).set("gets", counters_.gets).set("scans", counters_.scans);
   report.set("ok", counters_.answers_ok).set("unavailable", counters_.answers_unavailable);
   report.set("unknown", counters_.answers_unknown).set("refused", counters_.answers_refused);

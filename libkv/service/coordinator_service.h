@@ -31,6 +31,9 @@ namespace kv {
 struct CoordinatorSettings {
   size_t value_bytes_max = limits::value_bytes_max_default;
   size_t operations_max = limits::requests_in_flight_max;
+  /// Of what all operations hold at a time: keys, values, and records that came for them. Above it
+  /// requests are answered busy at once.
+  size_t operations_bytes_max = limits::operations_bytes_max;
   RoutingSettings routing;
   PutSettings put;
   GetSettings get;
@@ -65,6 +68,7 @@ class CoordinatorService final : public LoopHandler {
     std::string keyspace;
     std::string key;
     Machine machine;
+    size_t bytes = 0;  ///< That it holds.
     Epoch replan = 0;  ///< Waits for a map of this epoch; 0: does not.
   };
 
@@ -73,12 +77,15 @@ class CoordinatorService final : public LoopHandler {
   void refuse(PeerId client, msg::RequestId id, Answer answer, std::string detail);
   template <typename Request>
   bool admit(const Request& request, PeerId client, const Keyspace** keyspace);
+  template <typename M, typename Request, typename Settings>
+  void begin_keyed(const Settings& settings, PeerId client, Request request,
+                   const Keyspace& keyspace, Instant now);
   void begin_put(PeerId client, msg::ClientPut request, Instant now);
   void begin_get(PeerId client, msg::ClientGet request, Instant now);
   void begin_scan(PeerId client, msg::ClientScan request, Instant now);
   template <typename M>
-  void begin(uint64_t number, PeerId client, std::string keyspace, std::string key,
-             std::unique_ptr<M> machine, Instant now);
+  void begin(uint64_t number, Operation operation, std::unique_ptr<M> machine, Instant now);
+  void end(uint64_t number);
   template <typename Answered>
   void route(const Answered& answered, Instant now);
   void perform(uint64_t number, CoordinatorActions actions, Instant now);
@@ -96,6 +103,7 @@ class CoordinatorService final : public LoopHandler {
   AdminDesk admin_;
   WakeQueue wakes_;
   std::unordered_map<uint64_t, Operation> operations_;  ///< Never iterated where order shows.
+  size_t operations_bytes_ = 0;
   std::set<uint64_t> replanning_;
   uint64_t next_operation_;
   CoordinatorCounters counters_;
