@@ -56,9 +56,9 @@ inline constexpr size_t map_waiters_max = 4'096;      ///< Requests that wait fo
 inline constexpr size_t fetch_bytes_max = 8u << 20;   ///< Of one answer to a repair.
 inline constexpr size_t promotions_max = 64;          ///< Hints merged into own data at a time.
 inline constexpr Duration promotion_retry_interval = 5s;
-inline constexpr Duration map_wait_max = 1s;
 inline constexpr size_t unreadable_hints_max = 4'096;  ///< That are known, each told of once.
 inline constexpr Duration unreadable_retry_interval = 60s;  ///< For partitions not read through.
+inline constexpr Duration map_wait_max = 1s;
 inline constexpr Duration judgement_wait_max = 3s;    ///< For the voters' word on a start.
 inline constexpr Duration repair_request_time = 30s;  ///< Of requests that carry no time left.
 
