@@ -16,16 +16,6 @@ teardown() {
   cluster_teardown
 }
 
-# await SECONDS COMMAND…: until it succeeds.
-await() {
-  local deadline=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    ((SECONDS < deadline)) || fail "not in time: $*"
-    read -r -t 0.05 <> <(:) || true
-  done
-}
-
 # refused TEXT COMMAND…: a daemon that ends at once with exit 2, saying TEXT.
 refused() {
   local text=$1
