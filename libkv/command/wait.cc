@@ -10,12 +10,25 @@ namespace kv {
 
 namespace {
 
+bool has_answered(const MemberSurvey& member, bool with_roots) {
+  return member.cluster && member.status && (member.roots || !with_roots);
+}
+
 bool everybody_answered(const Result<ClusterSurvey>& found, bool with_roots) {
-  if (!found) return false;
-  return std::all_of(found->members.begin(), found->members.end(),
-                     [with_roots](const MemberSurvey& member) {
-                       return member.cluster && member.status && (member.roots || !with_roots);
-                     });
+  return found && std::all_of(found->members.begin(), found->members.end(),
+                              [&](const auto& member) { return has_answered(member, with_roots); });
+}
+
+// Of a survey that was cut off: it may be for want of time only.
+std::vector<std::string> not_heard_in(const Result<ClusterSurvey>& found, bool with_roots) {
+  if (!found) return {found.error().what};
+  std::vector<std::string> missing;
+  for (const MemberSurvey& member : found->members) {
+    if (has_answered(member, with_roots)) continue;
+    missing.push_back("member " + std::to_string(member.member) +
+                      " had not answered when the time was over: " + member.why);
+  }
+  return missing;
 }
 
 std::vector<std::string> missing_in(const Result<ClusterSurvey>& found, bool settled) {
@@ -47,8 +60,7 @@ Waited wait_for_cluster(const MakeSurvey& make_survey, Clock& clock, const WaitO
       one_ended = true;
       waited.missing = missing_in(found, options.settled);
     } else if (!one_ended) {
-      waited.missing = {found ? "the time was over before every member could answer"
-                              : found.error().what};
+      waited.missing = not_heard_in(found, options.settled);
     }
     waited.took = clock.now() - begin;
     const Duration pause = std::min(options.interval, deadline - clock.now());

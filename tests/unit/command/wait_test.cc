@@ -70,10 +70,11 @@ TEST_F(WaitTest, AnAnswerOfEveryoneCountsHoweverLittleTimeWasLeft) {
   EXPECT_EQ(waited.missing, Texts());
 }
 
-TEST_F(WaitTest, ThatNoSurveyEndedIsSaid) {
+TEST_F(WaitTest, WhereNoSurveyHadItsTimeNobodyIsCalledSilent) {
   const Waited waited =
       wait(100ms, [](int) -> Result<ClusterSurvey> { return with_three_silent(); });
-  EXPECT_EQ(waited.missing, Texts({"the time was over before every member could answer"}));
+  EXPECT_EQ(waited.missing,
+            Texts({"member 3 had not answered when the time was over: no answer in 2 s"}));
 }
 
 TEST_F(WaitTest, WithoutACoordinatorItsErrorIsSaid) {
