@@ -1,5 +1,6 @@
-// put_meta_row FILE TABLE KEY VALUE: writes a row of a stopped daemon's row base as the daemon itself
-// would, checksums and all, so that a test can say in it what no daemon of this version writes.
+// put_meta_row FILE TABLE KEY VALUE: writes a row of a stopped daemon's row base as the daemon
+// itself would, checksums and all, so that a test can say in it what no daemon of this version
+// writes.
 #include <cstdio>
 
 #include "libkv/base/log.h"
