@@ -40,8 +40,9 @@ Status serve(const MemberSettings& settings, const DaemonFlags& flags, const Dae
   Environment environment = posix.with(executor, log);
   // The directory is locked by open(), before the endpoint is bound: a second daemon on it must
   // not steal the first one's socket.
-  KV_ASSIGN(const auto daemon, open(DaemonWorld{environment, loop.transport(), self,
-                                                settings.directory, settings.gossip_seeds}));
+  KV_ASSIGN(const auto daemon,
+            open(DaemonWorld{environment, loop.transport(), self, settings.directory,
+                             settings.gossip_seeds, settings.value_bytes_max}));
   KV_ASSIGN(const ParsedEndpoint parsed, parse_endpoint(endpoint));
   if (!is_loopback(parsed))
     return fail(ErrorKind::invalid, endpoint +

@@ -28,6 +28,7 @@ struct DaemonWorld {
   MemberInfo self;
   std::string directory;  ///< The member's; each daemon keeps its own below it.
   std::vector<Endpoint> gossip_seeds;
+  size_t value_bytes_max;
 };
 
 struct DaemonKindInfo {

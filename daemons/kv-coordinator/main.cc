@@ -4,10 +4,16 @@
 
 namespace {
 
+kv::CoordinatorSettings settings_of(const kv::DaemonWorld& world) {
+  kv::CoordinatorSettings settings;
+  settings.value_bytes_max = world.value_bytes_max;
+  return settings;
+}
+
 class CoordinatorDaemon final : public kv::Daemon {
  public:
   explicit CoordinatorDaemon(const kv::DaemonWorld& world)
-      : service_(world.environment, world.transport, world.self, {}) {}
+      : service_(world.environment, world.transport, world.self, settings_of(world)) {}
   kv::LoopHandler& handler() override { return service_; }
   kv::Status stop(kv::EventLoop&) override {
     service_.abandon_all();

@@ -17,9 +17,11 @@ class NodeDaemon final : public kv::Daemon {
                                                           kv::DaemonKind::node, world.self.number));
     KV_ASSIGN(daemon->engine_, kv::open_lsm_engine(world.environment, daemon->directory_->meta(),
                                                    path, kv::EngineOptions{}));
+    kv::NodeSettings settings;
+    settings.replica.value_bytes_max = world.value_bytes_max;
     KV_ASSIGN(daemon->service_,
               kv::NodeService::open(world.environment, world.transport, *daemon->directory_,
-                                    *daemon->engine_, world.self, {}));
+                                    *daemon->engine_, world.self, settings));
     daemon->clock_ = &world.environment.clock;
     return daemon;
   }

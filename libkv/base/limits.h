@@ -40,6 +40,7 @@ inline constexpr size_t report_values_max = 2'000'000;
 
 // A daemon's queues.
 inline constexpr size_t requests_in_flight_max = 65'536;
+inline constexpr size_t operations_bytes_max = 256u << 20;  ///< Of keys and values in flight.
 inline constexpr size_t scan_page_records_max = 1'000;
 inline constexpr size_t scan_page_bytes_max = 1u << 20;
 inline constexpr size_t repair_keys_per_page = 1'000;
@@ -55,6 +56,8 @@ inline constexpr size_t map_waiters_max = 4'096;      ///< Requests that wait fo
 inline constexpr size_t fetch_bytes_max = 8u << 20;   ///< Of one answer to a repair.
 inline constexpr size_t promotions_max = 64;          ///< Hints merged into own data at a time.
 inline constexpr Duration promotion_retry_interval = 5s;
+inline constexpr size_t unreadable_hints_max = 4'096;  ///< That are known, each told of once.
+inline constexpr Duration unreadable_retry_interval = 60s;  ///< For partitions not read through.
 inline constexpr Duration map_wait_max = 1s;
 inline constexpr Duration judgement_wait_max = 3s;    ///< For the voters' word on a start.
 inline constexpr Duration repair_request_time = 30s;  ///< Of requests that carry no time left.

@@ -38,9 +38,11 @@ SettingSources setting_sources(const ClientFlags& flags) {
 
 Result<ClientSettings> load_client_settings(const ClientFlags& flags) {
   KV_ASSIGN(const Settings settings, load_settings(setting_sources(flags)));
+  KV_ASSIGN(const uint64_t value_bytes, value_bytes_max(settings));
   ClientSettings client{.endpoints = settings.endpoints("client.endpoint"),
                         .keyspace = settings.text("client.keyspace"),
-                        .timeout = settings.duration("client.timeout")};
+                        .timeout = settings.duration("client.timeout"),
+                        .value_bytes_max = value_bytes};
   if (client.endpoints.empty()) {
     return fail(ErrorKind::invalid,
                 "no coordinator is known: set KV_ENDPOINT (for a local cluster: "

@@ -28,6 +28,7 @@ struct ClientSettings {
   std::vector<std::string> endpoints;  ///< Never empty.
   std::string keyspace;
   Duration timeout{};
+  uint64_t value_bytes_max = 0;  ///< Of a record that is read.
 };
 
 /// Flags over environment over file over defaults. invalid if something is malformed or no endpoint

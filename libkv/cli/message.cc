@@ -46,7 +46,7 @@ void Messages::say(std::string_view what) const {
 }
 
 void Messages::say(std::string_view key, std::string_view what) const {
-  say(printable(key).append(": ").append(what));
+  say((key.empty() ? "''" : printable(key)).append(": ").append(what));
 }
 
 void Messages::say(std::string_view key, const Error& error) const {

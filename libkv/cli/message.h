@@ -19,7 +19,7 @@ class Messages {
 
   /// `kv-get: what`. A write error is ignored: there is nowhere left to tell it.
   void say(std::string_view what) const;
-  /// `kv-get: KEY: what`; the key is made printable.
+  /// `kv-get: KEY: what`; the key is made printable, and an empty one is shown as ''.
   void say(std::string_view key, std::string_view what) const;
   /// `kv-get: KEY: unavailable: 1 of 2 replicas answered …`
   void say(std::string_view key, const Error& error) const;

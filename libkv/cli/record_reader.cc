@@ -182,6 +182,12 @@ class JsonLinesReader final : public LineReader {
   JsonRecord parsed_;
 };
 
+std::string start_of_reject(uint64_t number, const std::string& reason) {
+  std::string line = "{\"record\":" + std::to_string(number) + ",\"reason\":";
+  append_json_string(line, reason);
+  return line + ',';
+}
+
 }  // namespace
 
 std::unique_ptr<RecordReader> make_record_reader(ByteSource& source, const ReaderOptions& options) {
@@ -200,11 +206,23 @@ std::unique_ptr<RecordReader> make_record_reader(ByteSource& source, const Reade
 }
 
 std::string rejects_line(const BadRecord& bad) {
-  std::string line = "{\"record\":" + std::to_string(bad.number) + ",\"reason\":";
-  append_json_string(line, bad.reason);
-  line += ',';
+  std::string line = start_of_reject(bad.number, bad.reason);
   append_json_bytes(line, "raw", bad.raw);
   if (bad.raw_is_cut) line += ",\"cut\":true";
+  return line + "}\n";
+}
+
+std::string rejects_line(const RefusedRecord& refused) {
+  std::string line = start_of_reject(refused.number, refused.reason);
+  append_json_bytes(line, "key", refused.record.key);
+  if (!refused.keys_only) {
+    line += ',';
+    append_json_bytes(line, "value", refused.record.value);
+  }
+  if (refused.record.context) {
+    line += ",\"context\":";
+    append_json_string(line, *refused.record.context);
+  }
   return line + "}\n";
 }
 

@@ -34,5 +34,15 @@ std::unique_ptr<RecordReader> make_record_reader(ByteSource& source, const Reade
 /// A bad record as one line of a rejects file: a JSON object with record, reason and raw or
 /// raw_b64, and "cut": true if raw is only the start.
 std::string rejects_line(const BadRecord& bad);
+/// The same of a record that is sound but was not stored: with key, value and context as a JSON
+/// line has them, so that reading the rejects file as JSON Lines tries it again. `keys_only`: it
+/// has no value.
+struct RefusedRecord {
+  uint64_t number = 0;
+  std::string reason;
+  KeyValue record;
+  bool keys_only = false;
+};
+std::string rejects_line(const RefusedRecord& refused);
 
 }  // namespace kv

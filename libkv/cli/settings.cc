@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "libkv/base/assert.h"
+#include "libkv/base/limits.h"
 #include "libkv/cli/message.h"
 #include "libkv/cli/setting_text.h"
 #include "libkv/cli/settings_file.h"
@@ -183,6 +184,15 @@ Result<Settings> load_settings(const SettingSources& sources) {
   KV_TRY(apply_environment(settings, environment));
   KV_TRY(apply_flags(settings, sources.flags));
   return settings;
+}
+
+Result<uint64_t> value_bytes_max(const Settings& settings) {
+  const uint64_t bytes = settings.size("value_bytes_max");
+  if (bytes >= 1 && bytes <= limits::value_bytes_max_ceiling) return bytes;
+  return fail(ErrorKind::invalid, settings.find("value_bytes_max")->origin +
+                                      ": value_bytes_max is " + format_size(bytes) +
+                                      ", and must be from 1 to " +
+                                      format_size(limits::value_bytes_max_ceiling));
 }
 
 }  // namespace kv

@@ -92,6 +92,9 @@ class Settings {
   std::optional<std::string> file_;
 };
 
+/// The largest value that is taken. invalid, naming the place, if it is none or over the ceiling.
+Result<uint64_t> value_bytes_max(const Settings& settings);
+
 /// A setting given by an option of the command line.
 struct SettingFlag {
   std::string full_name;

@@ -16,6 +16,8 @@ constexpr Setting kSettings[] = {
     {"", "weight", number, "1", "", "The member's share of the data, relative to the others'."},
     {"", "log_level", log_level, "info", "KV_LOG_LEVEL",
      "The least a daemon logs: debug, info, warning or error."},
+    {"", "value_bytes_max", size, "1MiB", "KV_VALUE_BYTES_MAX",
+     "The largest value that is taken, up to 64MiB; the same for all members."},
     {"gossip", "endpoint", endpoint, "", "", "Where kv-gossip listens."},
     {"gossip", "seeds", endpoints, "", "",
      "Where other members' kv-gossips listen: asked while this one has no map, as after a wipe."},

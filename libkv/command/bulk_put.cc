@@ -15,10 +15,12 @@ namespace {
 
 constexpr uint64_t kMessagesMax = 10;
 
-/// What is kept of a record until its outcome is known.
+/// What is kept of a record until its outcome is known: shared with the request under way.
 struct Sent {
   uint64_t number;
-  std::string key;
+  SharedBytes key;
+  SharedBytes value;
+  std::optional<std::string> context;
 };
 
 class BulkPut {
@@ -62,7 +64,8 @@ class BulkPut {
       if (const BadRecord* bad = std::get_if<BadRecord>(&*read)) {
         // In its place among the others, so that --resume counts it once they are settled.
         window_.finish();
-        reject(*bad, ExitCode::usage);
+        reject(bad->number, bad->reason, ExitCode::usage);
+        keep(rejects_line(*bad));
         settled();
       } else {
         KV_TRY(send(std::get<KeyValue>(*read)));
@@ -86,12 +89,13 @@ class BulkPut {
       put.mode = PutMode::over_context;
       put.context = *options_.context;
     }
+    Sent sent{figures_.read, put.key, put.value, {}};
     if (record.context) {
+      sent.context = std::string(*record.context);
       Result<CausalContext> context = context_from_text(*record.context);
       if (!context) {
         window_.finish();
-        reject({figures_.read, "context: " + context.error().what, std::string(record.key), false},
-               ExitCode::usage);
+        refuse(sent, "context: " + context.error().what, ExitCode::usage);
         settled();
         return {};
       }
@@ -99,7 +103,7 @@ class BulkPut {
       put.context = std::move(*context);
     }
     const size_t bytes = put.key.size() + put.value.size() + 200;
-    window_.add({figures_.read, std::string(record.key)}, std::move(put), bytes);
+    window_.add(std::move(sent), std::move(put), bytes);
     return {};
   }
 
@@ -111,10 +115,9 @@ class BulkPut {
       Error error = error_of(done.answer, done.detail);
       // No such keyspace: a write never asks whether the key is there.
       if (error.kind == ErrorKind::not_found) error.kind = ErrorKind::invalid;
-      reject({sent.number, std::string(to_string(error.kind)) + ": " + error.what, sent.key, false},
-             exit_code_of(error.kind));
-      // Unavailable or unknown is worth another try: a run that is taken up again begins here.
       const ExitCode code = exit_code_of(error.kind);
+      refuse(sent, std::string(to_string(error.kind)) + ": " + error.what, code);
+      // Unavailable or unknown is worth another try: a run that is taken up again begins here.
       if (code == ExitCode::unavailable || code == ExitCode::unknown) is_stuck_ = true;
     }
     settled();
@@ -125,18 +128,28 @@ class BulkPut {
     if (const Status status = resume_->settle_one(session_.clock().now()); !status) note(status);
   }
 
-  void reject(const BadRecord& bad, ExitCode code) {
+  void refuse(const Sent& sent, const std::string& reason, ExitCode code) {
+    reject(sent.number, reason, code);
+    KeyValue record{sent.key.view(), sent.value.view()};
+    if (sent.context) record.context = *sent.context;
+    keep(rejects_line({sent.number, reason, record, options_.tombstones}));
+  }
+
+  void keep(const std::string& line) {
+    if (!rejects_) return;
+    if (const Status status = rejects_->write(line); !status) note(status);
+  }
+
+  void reject(uint64_t number, const std::string& reason, ExitCode code) {
     ++figures_.rejected;
     figures_.code = combine(figures_.code, code);
     if (figures_.rejected <= kMessagesMax) {
       progress_.clear();
-      messages_.say("record " + std::to_string(bad.number), bad.reason);
+      messages_.say("record " + std::to_string(number), reason);
     } else if (figures_.rejected == kMessagesMax + 1) {
       messages_.say(rejects_ ? "more records were rejected; see the rejects file"
                              : "more records were rejected; --rejects FILE keeps them");
     }
-    if (!rejects_) return;
-    if (const Status status = rejects_->write(rejects_line(bad)); !status) note(status);
   }
 
   void note(const Status& status) {

@@ -1,5 +1,6 @@
 // Putting, or deleting, a stream of records: pipelined, in batches, in bounded memory. A record
-// that is bad, refused or unknown goes to the rejects file with its reason and costs only itself.
+// that is bad, refused or unknown goes to the rejects file with its reason and costs only itself;
+// the file is JSON Lines which, read again, tries once more what is worth it.
 #pragma once
 
 #include <optional>

@@ -77,7 +77,8 @@ Report member_row(const ClusterSurvey& survey, const MemberSurvey& member, const
   if (!member.status) row.set("why", member.why);
   row.set("seen", seen(survey, member.member)).set("daemons", daemons(survey, member));
   row.set("epoch", copy_at(member, {"epoch"}));
-  for (const char* name : {"keys", "disk_bytes", "hints", "owed", "refilling", "trees_building"})
+  for (const char* name : {"keys", "disk_bytes", "hints", "hints_unreadable", "owed", "refilling",
+                           "trees_building", "trees_unreadable"})
     row.set(name, copy_at(member, {"node", name}));
   for (const char* name :
        {"partitions_to_prove", "partitions_proven", "seconds_since_proven_equal"})

@@ -70,7 +70,7 @@ ExitCode put_one(Session& session, const PutOptions& options, const Messages& me
 ExitCode put_many(Session& session, RecordFormat format, bool keys_only,
                   const BulkPutOptions& options, const Messages& messages) {
   DescriptorSource source(0, "stdin");
-  const RecordLimits record_limits{limits::key_bytes_max, limits::value_bytes_max_default,
+  const RecordLimits record_limits{limits::key_bytes_max, session.settings().value_bytes_max,
                                    64u << 10};
   const auto reader = make_record_reader(
       source, {.format = format, .keys_only = keys_only, .limits = record_limits});

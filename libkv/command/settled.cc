@@ -45,10 +45,12 @@ void missing_of_member(const MemberSurvey& member, std::vector<std::string>* mis
 
 void owed_by_member(const MemberSurvey& member, std::vector<std::string>* missing) {
   if (!member.status) return;
-  const std::pair<const char*, const char*> counted[] = {{"hints", "hints"},
-                                                         {"owed", "owed repairs"},
-                                                         {"refilling", "partitions refilling"},
-                                                         {"trees_building", "trees being built"}};
+  const std::pair<const char*, const char*> counted[] = {
+      {"hints", "hints"},
+      {"owed", "owed repairs"},
+      {"refilling", "partitions refilling"},
+      {"trees_building", "trees being built"},
+      {"trees_unreadable", "partitions that cannot be read"}};
   for (const auto& [name, what] : counted) {
     const uint64_t count = number_at(*member.status, {"node", name});
     if (count != 0)

@@ -4,21 +4,64 @@
 
 #include <poll.h>
 
-#include "libkv/command/cluster_survey.h"
 #include "libkv/command/settled.h"
 
 namespace kv {
 
+namespace {
+
+bool has_answered(const MemberSurvey& member, bool with_roots) {
+  return member.cluster && member.status && (member.roots || !with_roots);
+}
+
+bool everybody_answered(const Result<ClusterSurvey>& found, bool with_roots) {
+  return found && std::all_of(found->members.begin(), found->members.end(),
+                              [&](const auto& member) { return has_answered(member, with_roots); });
+}
+
+// Of a survey that was cut off: it may be for want of time only.
+std::vector<std::string> not_heard_in(const Result<ClusterSurvey>& found, bool with_roots) {
+  if (!found) return {found.error().what};
+  std::vector<std::string> missing;
+  for (const MemberSurvey& member : found->members) {
+    if (has_answered(member, with_roots)) continue;
+    missing.push_back("member " + std::to_string(member.member) +
+                      " had not answered when the time was over: " + member.why);
+  }
+  return missing;
+}
+
+std::vector<std::string> missing_in(const Result<ClusterSurvey>& found, bool settled) {
+  if (!found) return {found.error().what};
+  return settled ? missing_for_settled(*found) : missing_for_ready(*found);
+}
+
+}  // namespace
+
 Waited wait_for_cluster(Client& client, Clock& clock, const WaitOptions& options) {
+  return wait_for_cluster([&](const SurveyOptions& how) { return survey(client, clock, how); },
+                          clock, options);
+}
+
+Waited wait_for_cluster(const MakeSurvey& make_survey, Clock& clock, const WaitOptions& options) {
   const Instant begin = clock.now();
   const Instant deadline = begin + options.timeout;
   Waited waited;
+  bool one_ended = false;
   for (;;) {
-    const Duration left = std::max<Duration>(deadline - clock.now(), 1ms);
-    const auto found = survey(client, clock, {.with_roots = options.settled, .timeout = left});
-    waited.missing = !found            ? std::vector<std::string>{found.error().what}
-                     : options.settled ? missing_for_settled(*found)
-                                       : missing_for_ready(*found);
+    SurveyOptions how;
+    how.with_roots = options.settled;
+    how.timeout = std::max<Duration>(deadline - clock.now(), 1ms);
+    const auto found = make_survey(how);
+    // Its silent members had their time, or none was silent.
+    const bool was_cut_off =
+        how.timeout < how.member_timeout && !everybody_answered(found, options.settled);
+    if (!was_cut_off) {
+      one_ended = true;
+      waited.missing = missing_in(found, options.settled);
+    } else if (!one_ended) {
+      waited.missing = not_heard_in(found, options.settled);
+    }
     waited.took = clock.now() - begin;
     const Duration pause = std::min(options.interval, deadline - clock.now());
     if (waited.missing.empty() || pause <= Duration::zero()) return waited;

@@ -2,11 +2,13 @@
 // nothing is missing or the time is over.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "libkv/base/time.h"
 #include "libkv/client/client.h"
+#include "libkv/command/cluster_survey.h"
 
 namespace kv {
 
@@ -17,10 +19,16 @@ struct WaitOptions {
 };
 
 struct Waited {
-  std::vector<std::string> missing;  ///< Of the last survey; empty: reached.
+  /// What the last survey found that had its time; empty: reached. One that the deadline cut off
+  /// would call members silent that were given too little time to answer.
+  std::vector<std::string> missing;
   Duration took{};
 };
 
 Waited wait_for_cluster(Client& client, Clock& clock, const WaitOptions& options);
+
+/// The same, with the surveys made by `make_survey`.
+using MakeSurvey = std::function<Result<ClusterSurvey>(const SurveyOptions&)>;
+Waited wait_for_cluster(const MakeSurvey& make_survey, Clock& clock, const WaitOptions& options);
 
 }  // namespace kv

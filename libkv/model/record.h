@@ -51,6 +51,17 @@ struct Record {
   friend bool operator==(const Record&, const Record&) = default;
 };
 
+/// Whether a record that a stranger sent may be merged with others of this kind.
+inline bool is_of_kind(const Record& record, RecordKind kind) {
+  return record.is_empty() || record.kind == kind;
+}
+
+/// Whether merge() takes the two: what peers sent must be asked first.
+inline bool may_merge(const Record& a, const Record& b) {
+  if (a.is_empty() || b.is_empty()) return true;
+  return a.kind == b.kind && a.kind != RecordKind::linearizable;
+}
+
 /// A sibling survives if both have it, or if the other side's context contains neither its dot nor
 /// its (put id, attempt). REQUIRES: a.kind == b.kind unless one of them is empty.
 Record merge(const Record& a, const Record& b);

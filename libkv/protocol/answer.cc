@@ -2,6 +2,23 @@
 
 namespace kv {
 
+namespace {
+
+const char* in_words(Answer answer) {
+  switch (answer) {
+    case Answer::no_space:
+      return "no space left on the device";
+    case Answer::io:
+      return "its disk failed, and it writes no more until its restart";
+    case Answer::corrupt:
+      return "its data of this key is corrupt";
+    default:
+      return to_string(answer);
+  }
+}
+
+}  // namespace
+
 const char* to_string(Answer answer) {
   switch (answer) {
     case Answer::ok:
@@ -44,6 +61,10 @@ const char* to_string(Answer answer) {
       return "stale_round";
   }
   return "?";
+}
+
+std::string told_by(MemberNumber member, Answer answer) {
+  return "member " + std::to_string(member) + ": " + in_words(answer);
 }
 
 }  // namespace kv

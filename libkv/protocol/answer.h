@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+
+#include "libkv/model/ids.h"
 
 namespace kv {
 
@@ -29,6 +32,9 @@ enum class Answer : uint8_t {
 };
 
 const char* to_string(Answer answer);
+/// `member 2: no space left on the device`: an answer as it is told to a person, the disk's
+/// troubles in words.
+std::string told_by(MemberNumber member, Answer answer);
 
 /// Whether the answer says for certain that the request changed nothing there.
 constexpr bool is_refusal(Answer answer) {

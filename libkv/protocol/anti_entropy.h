@@ -43,7 +43,6 @@ class AntiEntropy {
   void on_fetched(msg::Fetched answer, Instant now, RepairActions* actions);
   void on_merged(const msg::Merged& answer, Instant now, RepairActions* actions);
   void on_owed(const msg::OwedTold& answer, Instant now, RepairActions* actions);
-  void on_done(const msg::Done&, Instant, RepairActions*) {}
   Instant next_wake() const { return wake_; }
 
   struct Counters {

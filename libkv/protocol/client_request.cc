@@ -143,6 +143,7 @@ bool ClientRequest::may_be_stored() const {
 }
 
 std::string ClientRequest::tried() const {
+  if (tries_.empty()) return "there was no time to try";
   std::string text = "tried";
   const char* separator = " ";
   for (size_t i = 0; i < outcomes_.size(); ++i) {

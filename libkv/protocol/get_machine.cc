@@ -154,8 +154,9 @@ void GetMachine::on_answer(const msg::ReadDone& done, const Moment& at,
                                    is_empty_digest(done.digest));
   if (!answers) return settle(step);
   step.note_answered(source->candidate.member, source->sent, strict_);
-  if (done.answer != Answer::ok) {
-    refuse(*source, done.answer, done.epoch, step);
+  const bool is_sound = !done.has_record || is_of_kind(done.record, plan_->keyspace->record_kind());
+  if (done.answer != Answer::ok || !is_sound) {
+    refuse(*source, is_sound ? done.answer : Answer::invalid, done.epoch, step);
     return settle(step);
   }
   source->state = State::answered;
@@ -174,7 +175,7 @@ void GetMachine::refuse(Source& source, Answer answer, Epoch epoch, const Step& 
   source.state = State::refused;
   source.due.reset();
   source.corrupt = answer == Answer::corrupt;
-  last_refusal_ = "member " + std::to_string(source.candidate.member) + ": " + to_string(answer);
+  last_refusal_ = told_by(source.candidate.member, answer);
   if (epoch > plan_->epoch() && (answer == Answer::stale_epoch || answer == Answer::not_replica)) {
     want_replan(epoch, step);
   }

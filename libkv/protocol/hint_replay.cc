@@ -161,6 +161,7 @@ void HintReplay::finish_page(Instant now, RepairActions* actions) {
     counters_.struck += strikes_.size();
     strikes.strikes = std::move(strikes_);
     strikes_.clear();
+    // A strike that is not done is found again by the next round: the hint still stands.
     actions->sends.push_back({self_, std::move(strikes)});
   }
   if (more_) {
@@ -170,10 +171,6 @@ void HintReplay::finish_page(Instant now, RepairActions* actions) {
   after_keyspace_ = 0;
   after_.clear();
   wake_ = now + settings_.interval;
-}
-
-void HintReplay::on_done(const msg::Done&, Instant, RepairActions*) {
-  // A strike that was not done is found again by the next round: the hint still stands.
 }
 
 }  // namespace kv

@@ -40,7 +40,6 @@ class HintReplay {
   void on_tick(Instant now, RepairActions* actions);
   void on_hints(const msg::HintsListed& answer, Instant now, RepairActions* actions);
   void on_merged(const msg::Merged& answer, Instant now, RepairActions* actions);
-  void on_done(const msg::Done& answer, Instant now, RepairActions* actions);
   Instant next_wake() const { return wake_; }
 
   struct Counters {

@@ -176,7 +176,9 @@ void PartitionExchange::merge_fetched(RepairActions* actions) {
     const msg::FetchedRecord& mine = sides_[0].fetched->records[i];
     const msg::FetchedRecord& theirs = sides_[1].fetched->records[i];
     // A record that one side cannot read is neither repaired from nor taken for absent.
-    if (mine.answer != Answer::ok || theirs.answer != Answer::ok) {
+    // Nor are records of two kinds ever made equal: one of the two is not what it should be.
+    if (mine.answer != Answer::ok || theirs.answer != Answer::ok ||
+        !may_merge(mine.record, theirs.record)) {
       failed_once_ = true;
       continue;
     }

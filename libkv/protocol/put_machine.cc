@@ -154,12 +154,14 @@ void PutMachine::on_answer(msg::MintMade answer, const Moment& at, CoordinatorAc
   MintAttempt* attempt = attempt_of(answer.id);
   if (attempt == nullptr || attempt->state == AttemptState::made) return settle(step);
   step.note_answered(attempt->site.member, attempt->sent, false);
-  if (answer.answer == Answer::ok) {
+  const bool is_sound = is_of_kind(answer.record, plan_->keyspace->record_kind());
+  if (answer.answer == Answer::ok && is_sound) {
     made(*attempt, std::move(answer), step);
   } else if (is_refusal(answer.answer)) {
     refused(*attempt, answer.answer, answer.epoch, step);
   } else {
     // It may have been made, and no more will be heard of it.
+    last_refusal_ = told_by(attempt->site.member, is_sound ? answer.answer : Answer::invalid);
     attempt_is_late(*attempt, step);
   }
   settle(step);
@@ -184,7 +186,7 @@ void PutMachine::refused(MintAttempt& attempt, Answer answer, Epoch epoch, const
   const bool was_standing = standing() == index;
   attempt.state = AttemptState::refused;
   attempt.due.reset();
-  last_refusal_ = "member " + std::to_string(attempt.site.member) + ": " + to_string(answer);
+  last_refusal_ = told_by(attempt.site.member, answer);
   if (attempt.plan_number == plan_number_) refused_by_.insert(attempt.site.member);
   if (is_final(answer)) return fail(answer, last_refusal_, step);
   const bool newer_map =
@@ -232,7 +234,7 @@ void PutMachine::adopt(size_t index, const Step& step) {
   adopted_ = index;
   spread_.emplace(std::move(terms), layout_for(site));
   spread_->start(same_plan ? std::optional(site) : std::nullopt, step);
-  if (same_plan && attempt.durable) spread_->mint_durable(true, step);
+  if (same_plan && attempt.durable) spread_->mint_durable(Answer::ok, step);
   if (replied_) spread_->after_reply(step);
 }
 
@@ -244,7 +246,7 @@ void PutMachine::on_answer(const msg::MintDurable& durable, const Moment& at,
   attempt->durable = durable.answer == Answer::ok;
   const auto index = static_cast<size_t>(attempt - attempts_.data());
   if (spread_ && adopted_ == index && attempt->plan_number == plan_number_) {
-    spread_->mint_durable(attempt->durable, step);
+    spread_->mint_durable(durable.answer, step);
   }
   settle(step);
 }
@@ -366,7 +368,9 @@ std::string PutMachine::facts() const {
   if (second_put_ && reached >= needed_) {
     facts += "; what it was to replace could not be covered in time";
   }
-  if (!last_refusal_.empty()) facts += "; " + last_refusal_;
+  if (spread_) facts += spread_->refusals();
+  const bool told = facts.find(last_refusal_) != std::string::npos;  // Of an empty one, too.
+  if (!told) facts += "; " + last_refusal_;
   return facts;
 }
 

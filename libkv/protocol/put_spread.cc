@@ -93,11 +93,11 @@ void PutSpread::became_durable(Copy& copy, const Step& step) {
   if (replied_) send_owe(step);
 }
 
-void PutSpread::mint_durable(bool ok, const Step& step) {
+void PutSpread::mint_durable(Answer answer, const Step& step) {
   for (Copy& copy : copies_) {
     if (!copy.minted) continue;
-    if (!ok) {
-      refuse(copy, Answer::io, 0, step);
+    if (answer != Answer::ok) {
+      refuse(copy, answer, 0, step);
       return;
     }
     step.note_answered(copy.member, copy.sent, true);
@@ -143,6 +143,7 @@ void PutSpread::refuse(Copy& copy, Answer answer, Epoch epoch, const Step& step)
     later_round_ = MintSite{copy.member, copy.slot, false};
   }
   copy.refused = true;
+  copy.last_refusal = answer;
   const auto index = static_cast<size_t>(&copy - copies_.data());
   if (hint_elsewhere(index, step)) {
     if (!copies_[index].hint) quorum_.rule_out(copies_[index].member);
@@ -228,6 +229,15 @@ bool PutSpread::can_be_met() const {
         return copy.hint && !copy.durable && !copy.given_up;
       }));
   return quorum_.possible(pending + layout_.fallbacks_left()) >= quorum_.needed();
+}
+
+std::string PutSpread::refusals() const {
+  std::string text;
+  for (const Copy& copy : copies_) {
+    if (copy.durable || copy.last_refusal == Answer::ok) continue;
+    text += "; " + told_by(copy.member, copy.last_refusal);
+  }
+  return text;
 }
 
 bool PutSpread::member_is_settled(MemberNumber member, size_t slot) const {

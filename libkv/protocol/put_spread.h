@@ -11,6 +11,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "libkv/protocol/coordinator_actions.h"
@@ -37,7 +38,7 @@ class PutSpread {
   /// Sends the copies. `minted`: where the record was made, which gets none and becomes durable by
   /// mint_durable(); empty after a new plan, when every place gets one.
   void start(const std::optional<MintSite>& minted, const Step& step);
-  void mint_durable(bool ok, const Step& step);
+  void mint_durable(Answer answer, const Step& step);
   /// Each returns whether the answer was to one of its requests.
   bool on_merged(const msg::Merged& merged, const Step& step);
   bool on_done(const msg::Done& done, const Step& step);
@@ -56,6 +57,8 @@ class PutSpread {
   std::optional<Epoch> newer_epoch() const { return newer_epoch_; }
   /// A slot in a later purge round: the mint must be made again, there.
   std::optional<MintSite> later_round() const { return later_round_; }
+  /// `; member 2: busy` for each place that refused and is not durable; for the client's message.
+  std::string refusals() const;
   bool is_settled() const;
   std::optional<Instant> wake_at() const;
 
@@ -68,6 +71,7 @@ class PutSpread {
     bool durable = false;
     bool given_up = false;  ///< Nothing more is sent to it; a late answer counts all the same.
     bool refused = false;
+    Answer last_refusal = Answer::ok;
     unsigned sends = 0;
     Instant sent{};
     std::optional<Instant> due;

@@ -82,10 +82,10 @@ size_t WriteQuorum::slots() const {
 }
 
 size_t WriteQuorum::hints() const {
-  const bool twice = KV_PLANTED(count_slot_and_hint_twice);
-  return static_cast<size_t>(std::count_if(
-      slots_.begin(), slots_.end(),
-      [twice](const SlotState& slot) { return slot.hinted && (twice || !slot.whole()); }));
+  return static_cast<size_t>(std::count_if(slots_.begin(), slots_.end(), [](const SlotState& slot) {
+    const bool twice = KV_PLANTED(count_slot_and_hint_twice);
+    return slot.hinted && (twice || !slot.whole());
+  }));
 }
 
 size_t WriteQuorum::acknowledged() const {

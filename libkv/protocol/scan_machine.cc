@@ -101,8 +101,7 @@ void ScanMachine::on_answer(const msg::ScanPageDone& done, const Moment& at,
   if (stream == nullptr) return settle(step);
   step.note_answered(member, stream->sent, false);
   if (done.answer == Answer::ok && take_page(member, *stream, done)) return settle(step);
-  last_refusal_ = "member " + std::to_string(member) + ": " +
-                  to_string(done.answer == Answer::ok ? Answer::invalid : done.answer);
+  last_refusal_ = told_by(member, done.answer == Answer::ok ? Answer::invalid : done.answer);
   if (done.answer == Answer::stale_epoch && done.epoch > plan_.map->epoch && !frontier_ &&
       plan_number_ < settings_.replans_max) {
     replan_wanted_ = std::max(replan_wanted_.value_or(0), done.epoch);
@@ -112,21 +111,22 @@ void ScanMachine::on_answer(const msg::ScanPageDone& done, const Moment& at,
   settle(step);
 }
 
-bool ScanMachine::is_in_order(const Stream& stream,
-                              const std::vector<msg::KeyRecord>& records) const {
+bool ScanMachine::is_sound(const Stream& stream, const std::vector<msg::KeyRecord>& records) const {
   const std::string& upper = request_.reverse ? stream.cursor : request_.to;
   const std::string& lower = request_.reverse ? request_.from : stream.cursor;
   for (size_t i = 0; i < records.size(); ++i) {
     const BytesView key = records[i].key.view();
     if (key.empty() || key < lower || (!upper.empty() && key >= upper)) return false;
+    if (!is_of_kind(records[i].record, plan_.keyspace->record_kind())) return false;
     if (i > 0 && !comes_before(records[i - 1].key.view(), key)) return false;
   }
   return true;
 }
 
-// False for a page that breaks the order, or that would never come to an end.
+// False for a page that breaks the order, has records of another kind, or that would never come to
+// an end.
 bool ScanMachine::take_page(MemberNumber member, Stream& stream, const msg::ScanPageDone& done) {
-  if (!is_in_order(stream, done.records)) return false;
+  if (!is_sound(stream, done.records)) return false;
   if (done.records.empty() && !done.exhausted) return false;
   stream.waiting = false;
   stream.due.reset();

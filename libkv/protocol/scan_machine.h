@@ -82,7 +82,7 @@ class ScanMachine {
   uint32_t records_per_page() const;
   Stream* stream_of(msg::RequestId id, MemberNumber* member);
   bool take_page(MemberNumber member, Stream& stream, const msg::ScanPageDone& done);
-  bool is_in_order(const Stream& stream, const std::vector<msg::KeyRecord>& records) const;
+  bool is_sound(const Stream& stream, const std::vector<msg::KeyRecord>& records) const;
   void lose(MemberNumber member, const Step& step);
   ScanQuorum quorum() const { return {needed_, hints_count_, gone_}; }
 

@@ -19,16 +19,6 @@ bool overlaps(const KeyRange& a, const KeyRange& b) {
 
 }  // namespace
 
-std::vector<MemberNumber> Debts::others(const PartitionRow& row) const {
-  std::vector<MemberNumber> members;
-  for (const Slot& slot : row.slots) {
-    for (const MemberNumber member : {slot.owner, slot.successor}) {
-      if (member != 0 && member != core_.member) members.push_back(member);
-    }
-  }
-  return members;
-}
-
 template <typename Request>
 void Debts::answer_when_durable(Asker asker, const Request& request, Answer answer,
                                 const WriteBatch& batch) {
@@ -51,7 +41,7 @@ void Debts::owe(Asker asker, const msg::Owe& request, Instant) {
     const PartitionRow* row = core_.map->row(partition);
     if (row == nullptr) continue;
     std::vector<MemberNumber> members;
-    for (const MemberNumber member : others(*row)) {
+    for (const MemberNumber member : core_.others(*row)) {
       const bool named = std::find(request.members.begin(), request.members.end(), member) !=
                          request.members.end();
       if (named) members.push_back(member);
@@ -67,7 +57,7 @@ void Debts::list(Asker asker, const msg::OwedList& request) {
   told.epoch = core_.epoch();
   // What a fallback owes is paid by comparing slots, to whom its hints must have gone before.
   for (const msg::OwedRepair& debt : core_.owed.list()) {
-    if (!core_.hint_tally.may_hold(debt.partition)) told.owed.push_back(debt);
+    if (!core_.hint_tally.may_deliver(debt.partition)) told.owed.push_back(debt);
   }
   told.refilling = core_.refilling.list();
   core_.answers.answer(asker, told);
@@ -160,7 +150,7 @@ void Debts::owe_lost_hints(WriteBatch* batch) {
     for (PartitionId id = 0; id < placement.table.size(); ++id) {
       const PartitionRow& row = placement.table[id];
       if (!standing_of(row, core_.member).fallback) continue;
-      core_.owed.incur({placement.id, id}, others(row), batch);
+      core_.owed.incur({placement.id, id}, core_.others(row), batch);
     }
   }
   core_.refilling.hints_are_owed(batch);

@@ -27,7 +27,6 @@ class Debts {
  private:
   bool mark_partitions(const KeyRange& range, WriteBatch* batch);
   void owe_lost_hints(WriteBatch* batch);
-  std::vector<MemberNumber> others(const PartitionRow& row) const;
   template <typename Request>
   void answer_when_durable(Asker asker, const Request& request, Answer answer,
                            const WriteBatch& batch);

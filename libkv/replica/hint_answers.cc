@@ -18,12 +18,14 @@ struct HintAnswers::Listing {
   size_t records_max = 0;
   size_t bytes = 0;
   std::vector<msg::Hint> hints;
+  UnreadableHints unreadable;
   bool more = false;
 
-  Result<bool> visit(BytesView key, BytesView value) {
-    const auto parsed = parse_record_key(key);
-    if (!parsed) return fail(ErrorKind::corrupt, "a key of a hint does not parse");
-    KV_ASSIGN(StoredHint hint, decode_stored_hint(SharedBytes::copy_of(value)));
+  bool visit(BytesView key, BytesView value) {
+    auto row = decode_hint_row(key, value);
+    // One that rots must not keep the others from their owners.
+    if (!row) return unreadable.pass_over(key, row.error());
+    StoredHint& hint = row->hint;
     if (owner != 0 && !std::binary_search(hint.owners.begin(), hint.owners.end(), owner)) {
       return true;
     }
@@ -34,7 +36,7 @@ struct HintAnswers::Listing {
       return false;
     }
     bytes += key.size() + value.size();
-    hints.push_back({parsed->keyspace, SharedBytes::copy_of(parsed->name), std::move(hint.owners),
+    hints.push_back({row->keyspace, std::move(row->name), std::move(hint.owners),
                      std::move(hint.stored.record), hint.stored.round});
     return true;
   }
@@ -74,6 +76,7 @@ void HintAnswers::list(Asker asker, const msg::HintList& request, Instant deadli
     const bool is_late = core_.now() >= deadline;
     if (!ended && !is_late) return true;
     --core_.walks;
+    core_.on_unreadable_hints(listing->unreadable);
     msg::HintsListed told = refusal(request, is_late ? Answer::late : Answer::ok, core_.epoch());
     if (!status) told.answer = answer_of(status.error());
     if (told.answer == Answer::ok) {

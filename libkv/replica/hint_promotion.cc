@@ -44,16 +44,16 @@ void HintPromotion::begin_page(const PartitionKey& partition, std::string from) 
   walk.visit = [page](BytesView key, BytesView value) -> Result<bool> {
     page->more = page->found.size() == limits::promotions_max;
     if (page->more) return false;
-    const auto parsed = parse_record_key(key);
-    if (!parsed) return fail(ErrorKind::corrupt, "a key of a hint does not parse");
-    KV_ASSIGN(StoredHint hint, decode_stored_hint(SharedBytes::copy_of(value)));
-    page->found.push_back({parsed->keyspace, SharedBytes::copy_of(parsed->name), std::move(hint)});
+    auto row = decode_hint_row(key, value);
+    if (!row) return page->unreadable.pass_over(key, row.error());
+    page->found.push_back(std::move(*row));
     page->last_key = std::string(key);
     return true;
   };
   walk.paused = [this, page](bool ended, const Status& status) {
     if (!ended) return true;
     page->failed = !status;
+    core_.on_unreadable_hints(page->unreadable);
     take_page(page);
     return false;
   };
@@ -62,7 +62,7 @@ void HintPromotion::begin_page(const PartitionKey& partition, std::string from) 
 
 void HintPromotion::take_page(const std::shared_ptr<Page>& page) {
   page->missing = page->found.size() + 1;  // One for this loop, so that it ends only once.
-  for (const Found& found : page->found) {
+  for (const HintRow& found : page->found) {
     writes_.take_over(page->partition, found.keyspace, found.name, found.hint,
                       [this, page](Answer answer) {
                         if (answer == Answer::ok) ++core_.counters.hints_promoted;

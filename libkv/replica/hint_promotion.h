@@ -29,14 +29,10 @@ class HintPromotion {
   bool is_idle() const { return !running_ && waiting_.empty(); }
 
  private:
-  struct Found {
-    KeyspaceId keyspace;
-    SharedBytes name;
-    StoredHint hint;
-  };
   struct Page {
     PartitionKey partition;
-    std::vector<Found> found;
+    std::vector<HintRow> found;
+    UnreadableHints unreadable;
     std::string last_key;
     bool more = false;
     size_t missing = 0;

@@ -53,6 +53,21 @@ bool HintTally::may_hold(const PartitionKey& partition) const {
   return found != by_partition_.end() && found->second > 0;
 }
 
+bool HintTally::note_unreadable(const PartitionKey& partition, BytesView key) {
+  if (unreadable_.size() >= limits::unreadable_hints_max) return false;
+  if (!unreadable_.insert(std::string(key)).second) return false;
+  ++unreadable_by_partition_[partition];
+  return true;
+}
+
+bool HintTally::may_deliver(const PartitionKey& partition) const {
+  if (!counted_) return true;
+  const auto held = by_partition_.find(partition);
+  if (held == by_partition_.end()) return false;
+  const auto unreadable = unreadable_by_partition_.find(partition);
+  return held->second > (unreadable == unreadable_by_partition_.end() ? 0 : unreadable->second);
+}
+
 std::vector<PartitionKey> HintTally::partitions() const {
   std::vector<PartitionKey> holding;
   for (const auto& [partition, count] : by_partition_) {

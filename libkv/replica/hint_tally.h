@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "libkv/model/ids.h"
@@ -25,9 +27,16 @@ class HintTally {
   /// A hint's stored size was `before` bytes and is `after` bytes now; 0: it is not there.
   void changed(const PartitionKey& partition, size_t before, size_t after);
 
+  /// Takes note of a hint that does not decode: it stays where it is, and counted, but nobody can
+  /// deliver it. False: that was known, or there are too many to know.
+  bool note_unreadable(const PartitionKey& partition, BytesView key);
+
   bool is_counted() const { return counted_; }
   bool may_hold(const PartitionKey& partition) const;
+  /// Whether it may hold any but unreadable ones.
+  bool may_deliver(const PartitionKey& partition) const;
   uint64_t count() const { return static_cast<uint64_t>(count_ < 0 ? 0 : count_); }
+  uint64_t unreadable() const { return unreadable_.size(); }
   uint64_t bytes() const { return static_cast<uint64_t>(bytes_ < 0 ? 0 : bytes_); }
   /// Those that hold any. REQUIRES: is_counted().
   std::vector<PartitionKey> partitions() const;
@@ -37,6 +46,8 @@ class HintTally {
   int64_t count_ = 0;  // Below zero while only removals have been seen.
   int64_t bytes_ = 0;
   std::map<PartitionKey, int64_t> by_partition_;
+  std::map<PartitionKey, int64_t> unreadable_by_partition_;
+  std::set<std::string, std::less<>> unreadable_;  // Their keys.
 };
 
 }  // namespace kv

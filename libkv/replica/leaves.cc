@@ -70,6 +70,21 @@ bool Leaves::check(const PartitionKey& partition, Checked done) {
   return true;
 }
 
+void Leaves::retry_unreadable() {
+  for (const auto& [key, partition] : partitions_) {
+    const bool is_due = partition.state == State::unreadable && !partition.fresh;
+    const bool waits = std::find(wanted_.begin(), wanted_.end(), key) != wanted_.end();
+    if (is_due && !waits) wanted_.push_back(key);
+  }
+  begin_next();
+}
+
+size_t Leaves::unreadable() const {
+  return static_cast<size_t>(
+      std::count_if(partitions_.begin(), partitions_.end(),
+                    [](const auto& entry) { return entry.second.state == State::unreadable; }));
+}
+
 uint64_t Leaves::memory_bytes() const {
   uint64_t bytes = 0;
   for (const auto& [key, partition] : partitions_) {

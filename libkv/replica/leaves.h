@@ -51,6 +51,11 @@ class Leaves {
   using Checked = std::function<void(Result<std::vector<uint32_t>> differing)>;
   bool check(const PartitionKey& partition, Checked done);
 
+  /// Walks those that could not be read through once more: what failed may have been mended, or
+  /// compacted away. Call it now and then.
+  void retry_unreadable();
+
+  size_t unreadable() const;
   size_t building() const { return wanted_.size() + (running_ ? 1 : 0); }
   size_t ready() const { return ready_; }
   uint64_t memory_bytes() const;

@@ -147,7 +147,7 @@ void Reads::fetch(Asker asker, const msg::Fetch& request, Instant) {
     look_up(record_key(Space::own, placed.partition, name.keyspace, name.key.view()),
             [this, step, i](const Result<Lookup>& found) { fetched_one(step, i, found); });
   }
-  if (--step->missing == 0) core_.answers.answer(asker, step->answer);
+  if (--step->missing == 0) finish_fetch(step);
 }
 
 void Reads::fetched_one(const std::shared_ptr<FetchStep>& step, size_t index,
@@ -167,7 +167,18 @@ void Reads::fetched_one(const std::shared_ptr<FetchStep>& step, size_t index,
       told.record = std::move(stored->record);
     }
   }
-  if (--step->missing == 0) core_.answers.answer(step->asker, step->answer);
+  if (--step->missing == 0) finish_fetch(step);
+}
+
+// Who fetched it need not bring it back here: as with the answers about trees, it must not be lost.
+void Reads::finish_fetch(const std::shared_ptr<FetchStep>& step) {
+  core_.durable.when_all_durable([this, step](const Status& durable) {
+    if (!durable) {
+      step->answer.answer = Answer::io;
+      step->answer.records.clear();
+    }
+    core_.answers.answer(step->asker, step->answer);
+  });
 }
 
 // Explaining.

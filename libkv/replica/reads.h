@@ -58,6 +58,7 @@ class Reads {
   void tell_read(const ReadStep& step, Answer answer);
   void fetched_one(const std::shared_ptr<FetchStep>& step, size_t index,
                    const Result<Lookup>& found);
+  void finish_fetch(const std::shared_ptr<FetchStep>& step);
 
   ReplicaCore& core_;
   size_t on_disk_ = 0;

@@ -6,53 +6,55 @@
 
 namespace kv {
 
-template <typename Told, typename Request>
-Told refusal_with_epoch(const Request& request, Answer why, Epoch epoch) {
-  Told told;
+/// What a request is answered with.
+template <typename Request>
+struct AnswerTo {
+  using Told = msg::Done;
+};
+template <>
+struct AnswerTo<msg::Mint> {
+  using Told = msg::MintMade;
+};
+template <>
+struct AnswerTo<msg::Merge> {
+  using Told = msg::Merged;
+};
+template <>
+struct AnswerTo<msg::Read> {
+  using Told = msg::ReadDone;
+};
+template <>
+struct AnswerTo<msg::ScanPage> {
+  using Told = msg::ScanPageDone;
+};
+template <>
+struct AnswerTo<msg::TreeRoots> {
+  using Told = msg::TreeRootsTold;
+};
+template <>
+struct AnswerTo<msg::TreeLeaves> {
+  using Told = msg::TreeLeavesTold;
+};
+template <>
+struct AnswerTo<msg::LeafKeys> {
+  using Told = msg::LeafKeysTold;
+};
+template <>
+struct AnswerTo<msg::Fetch> {
+  using Told = msg::Fetched;
+};
+template <>
+struct AnswerTo<msg::HintList> {
+  using Told = msg::HintsListed;
+};
+
+template <typename Request>
+typename AnswerTo<Request>::Told refusal(const Request& request, Answer why, Epoch epoch) {
+  typename AnswerTo<Request>::Told told;
   told.id = request.id;
   told.answer = why;
-  told.epoch = epoch;
+  if constexpr (requires { told.epoch; }) told.epoch = epoch;
   return told;
-}
-
-inline msg::MintMade refusal(const msg::Mint& request, Answer why, Epoch epoch) {
-  return refusal_with_epoch<msg::MintMade>(request, why, epoch);
-}
-inline msg::Merged refusal(const msg::Merge& request, Answer why, Epoch epoch) {
-  return refusal_with_epoch<msg::Merged>(request, why, epoch);
-}
-inline msg::ReadDone refusal(const msg::Read& request, Answer why, Epoch epoch) {
-  return refusal_with_epoch<msg::ReadDone>(request, why, epoch);
-}
-inline msg::ScanPageDone refusal(const msg::ScanPage& request, Answer why, Epoch epoch) {
-  return refusal_with_epoch<msg::ScanPageDone>(request, why, epoch);
-}
-inline msg::Done refusal(const msg::Owe& request, Answer why, Epoch epoch) {
-  return refusal_with_epoch<msg::Done>(request, why, epoch);
-}
-inline msg::Done refusal(const msg::HintStrikes& request, Answer why, Epoch epoch) {
-  return refusal_with_epoch<msg::Done>(request, why, epoch);
-}
-inline msg::Done refusal(const msg::OwedPaid& request, Answer why, Epoch epoch) {
-  return refusal_with_epoch<msg::Done>(request, why, epoch);
-}
-inline msg::TreeRootsTold refusal(const msg::TreeRoots& request, Answer why, Epoch epoch) {
-  return refusal_with_epoch<msg::TreeRootsTold>(request, why, epoch);
-}
-inline msg::TreeLeavesTold refusal(const msg::TreeLeaves& request, Answer why, Epoch epoch) {
-  return refusal_with_epoch<msg::TreeLeavesTold>(request, why, epoch);
-}
-inline msg::LeafKeysTold refusal(const msg::LeafKeys& request, Answer why, Epoch epoch) {
-  return refusal_with_epoch<msg::LeafKeysTold>(request, why, epoch);
-}
-inline msg::Fetched refusal(const msg::Fetch& request, Answer why, Epoch epoch) {
-  return refusal_with_epoch<msg::Fetched>(request, why, epoch);
-}
-inline msg::HintsListed refusal(const msg::HintList& request, Answer why, Epoch) {
-  msg::HintsListed listed;
-  listed.id = request.id;
-  listed.answer = why;
-  return listed;
 }
 
 }  // namespace kv

@@ -67,6 +67,10 @@ void Replica::on_tick() {
   gate_.on_time(now);
   if (gate_.waiting() > 0 && wanted_ > core_.epoch()) core_.signals.map_wanted(wanted_);
   promotion_.on_time(now);
+  if (now >= next_retry_) {
+    next_retry_ = now + limits::unreadable_retry_interval;
+    core_.leaves.retry_unreadable();
+  }
 }
 
 Status Replica::on_start_judged(bool known) {
@@ -174,11 +178,13 @@ ReplicaCounters Replica::counters() const {
   ReplicaCounters counters = core_.counters;
   counters.steps_parked = core_.turns.parked_total();
   counters.hints = core_.hint_tally.count();
+  counters.hints_unreadable = core_.hint_tally.unreadable();
   counters.hint_bytes = core_.hint_tally.bytes();
   counters.owed = core_.owed.size();
   counters.refilling = core_.refilling.list().size();
   counters.trees_ready = core_.leaves.ready();
   counters.trees_building = core_.leaves.building();
+  counters.trees_unreadable = core_.leaves.unreadable();
   counters.tree_bytes = core_.leaves.memory_bytes();
   counters.waiting_for_log = core_.durable.waiting();
   counters.waiting_for_disk = core_.turns.parked() + reads_.waiting_for_disk();

@@ -4,6 +4,7 @@
 
 #include "libkv/base/assert.h"
 #include "libkv/model/token.h"
+#include "libkv/replica/key_layout.h"
 
 namespace kv {
 
@@ -59,6 +60,30 @@ std::vector<PartitionKey> ReplicaCore::held_partitions() const {
     }
   }
   return held;
+}
+
+std::vector<MemberNumber> ReplicaCore::others(const PartitionRow& row) const {
+  std::vector<MemberNumber> members;
+  for (const Slot& slot : row.slots) {
+    for (const MemberNumber other : {slot.owner, slot.successor}) {
+      if (other != 0 && other != member) members.push_back(other);
+    }
+  }
+  return members;
+}
+
+void ReplicaCore::on_unreadable_hints(const UnreadableHints& hints) {
+  WriteBatch batch;
+  for (const auto& [key, error] : hints.rows) {
+    const PartitionKey partition = partition_of_key(key).value_or(PartitionKey{});
+    if (!hint_tally.note_unreadable(partition, key)) continue;
+    environment.log.error("hint_unreadable", {{"placement", partition.placement},
+                                              {"partition", partition.partition},
+                                              {"why", error.what}});
+    const PartitionRow* row = map ? map->row(partition) : nullptr;
+    if (row != nullptr) owed.incur(partition, others(*row), &batch);
+  }
+  if (!batch.empty()) (void)apply(batch);  // Where nothing can be written, memory has the debts.
 }
 
 Result<Sequence> ReplicaCore::apply(const WriteBatch& batch) {

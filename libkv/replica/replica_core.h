@@ -22,6 +22,7 @@
 #include "libkv/replica/replica_answers.h"
 #include "libkv/replica/rounds.h"
 #include "libkv/replica/standing.h"
+#include "libkv/replica/stored_hint.h"
 #include "libkv/storage/engine.h"
 #include "libkv/storage/lane_tasks.h"
 
@@ -46,8 +47,8 @@ struct ReplicaCounters {
   uint64_t hints_refused = 0, hints_struck = 0, hints_grown = 0, hints_promoted = 0;
   uint64_t amnesia_met = 0, steps_parked = 0, leaves_differing = 0;
   // Of this moment.
-  uint64_t hints = 0, hint_bytes = 0, owed = 0, refilling = 0;
-  uint64_t trees_ready = 0, trees_building = 0, tree_bytes = 0;
+  uint64_t hints = 0, hints_unreadable = 0, hint_bytes = 0, owed = 0, refilling = 0;
+  uint64_t trees_ready = 0, trees_building = 0, trees_unreadable = 0, tree_bytes = 0;
   uint64_t waiting_for_log = 0, waiting_for_disk = 0, waiting_for_map = 0;
 };
 
@@ -74,6 +75,13 @@ struct ReplicaCore {
 
   /// The partitions in which this member holds own data by the map.
   std::vector<PartitionKey> held_partitions() const;
+
+  /// The members of a partition's slots, but for this one.
+  std::vector<MemberNumber> others(const PartitionRow& row) const;
+
+  /// Hints whose stored bytes do not decode: each is told of once and left where it is, and what it
+  /// may have been for is owed to all slots of its partition.
+  void on_unreadable_hints(const UnreadableHints& hints);
 
   /// Applies what is not empty. Errors: the engine's; `busy` once stopping.
   Result<Sequence> apply(const WriteBatch& batch);

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "libkv/base/limits.h"
 #include "libkv/codec/record_codec.h"
+#include "libkv/replica/key_layout.h"
 
 namespace kv {
 
@@ -57,6 +59,18 @@ Result<StoredHint> decode_stored_hint(const SharedBytes& bytes) {
   }
   KV_ASSIGN(hint.stored, decode_stored_record(bytes.slice(view.substr(record_begin))));
   return hint;
+}
+
+Result<HintRow> decode_hint_row(BytesView key, BytesView value) {
+  const auto parsed = parse_record_key(key);
+  if (!parsed) return fail(ErrorKind::corrupt, "a key of a hint does not parse");
+  KV_ASSIGN(StoredHint hint, decode_stored_hint(SharedBytes::copy_of(value)));
+  return HintRow{parsed->keyspace, SharedBytes::copy_of(parsed->name), std::move(hint)};
+}
+
+bool UnreadableHints::pass_over(BytesView key, const Error& error) {
+  if (rows.size() < limits::unreadable_hints_max) rows.emplace_back(std::string(key), error);
+  return true;
 }
 
 }  // namespace kv

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "libkv/base/bytes.h"
@@ -27,5 +28,21 @@ struct StoredHint {
 std::string encode_stored_hint(const StoredHint& hint);
 /// Errors: corrupt, format.
 Result<StoredHint> decode_stored_hint(const SharedBytes& bytes);
+
+/// A row of the engine that is to be a hint: its key must parse, too.
+struct HintRow {
+  KeyspaceId keyspace = 0;
+  SharedBytes name;
+  StoredHint hint;
+};
+Result<HintRow> decode_hint_row(BytesView key, BytesView value);
+
+/// Rows that a walk met and could not decode, to be told of on the loop.
+struct UnreadableHints {
+  std::vector<std::pair<std::string, Error>> rows;
+
+  /// Notes the row, up to a bound. True, for the walk to go on.
+  bool pass_over(BytesView key, const Error& error);
+};
 
 }  // namespace kv

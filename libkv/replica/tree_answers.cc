@@ -24,6 +24,15 @@ void TreeAnswers::refuse(Asker asker, const Request& request, Answer why) {
   core_.answers.answer(asker, refusal(request, why, core_.epoch()));
 }
 
+template <typename Request, typename Told>
+void TreeAnswers::answer_when_durable(Asker asker, const Request& request, Told told) {
+  Told failed = refusal(request, Answer::io, told.epoch);
+  core_.durable.when_all_durable(
+      [this, asker, told = std::move(told), failed = std::move(failed)](const Status& durable) {
+        core_.answers.answer(asker, durable ? told : failed);
+      });
+}
+
 void TreeAnswers::roots(Asker asker, const msg::TreeRoots& request, Instant) {
   msg::TreeRootsTold told = refusal(request, Answer::ok, core_.epoch());
   for (const PartitionKey& partition : request.partitions) {
@@ -32,7 +41,7 @@ void TreeAnswers::roots(Asker asker, const msg::TreeRoots& request, Instant) {
     if (tree == nullptr) continue;
     told.roots.push_back({partition, tree->root(), core_.refilling.contains(partition)});
   }
-  core_.answers.answer(asker, told);
+  answer_when_durable(asker, request, std::move(told));
 }
 
 void TreeAnswers::leaves(Asker asker, const msg::TreeLeaves& request, Instant) {
@@ -45,7 +54,7 @@ void TreeAnswers::leaves(Asker asker, const msg::TreeLeaves& request, Instant) {
   }
   msg::TreeLeavesTold told = refusal(request, Answer::ok, core_.epoch());
   told.leaves = tree->leaves();
-  core_.answers.answer(asker, told);
+  answer_when_durable(asker, request, std::move(told));
 }
 
 struct TreeAnswers::Listing {
@@ -107,7 +116,7 @@ void TreeAnswers::leaf_keys(Asker asker, const msg::LeafKeys& request, Instant d
       told.keys = std::move(listing->keys);
       told.more = listing->more;
     }
-    core_.answers.answer(asker, told);
+    answer_when_durable(asker, request, std::move(told));
     return false;
   };
   begin_walk(core_.engine, core_.tasks, std::move(walk));

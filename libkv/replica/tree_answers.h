@@ -1,5 +1,9 @@
 // What kv-repairs compare: roots, leaves, and the keys with their digests of leaves that differ.
 // Lives on the loop's thread; keys are listed by a walk over the partition on Lane::read.
+//
+// Every answer comes once the log has all that it speaks of: a repair that is owed to this member
+// is struck where its copy is found equal, and a crash here must not take back what it was struck
+// for.
 #pragma once
 
 #include <memory>
@@ -24,6 +28,8 @@ class TreeAnswers {
   Answer place(Epoch planned, const PartitionKey& partition) const;
   template <typename Request>
   void refuse(Asker asker, const Request& request, Answer why);
+  template <typename Request, typename Told>
+  void answer_when_durable(Asker asker, const Request& request, Told told);
 
   ReplicaCore& core_;
 };

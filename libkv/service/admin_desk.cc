@@ -23,8 +23,7 @@ Report report_of_members(const std::vector<MemberNumber>& members) {
 
 AdminDesk::AdminDesk(Environment& environment, Transport& transport, const MemberInfo& self,
                      MapWatch& watch, Outbox& outbox)
-    : environment_(environment),
-      self_(self),
+    : self_(self),
       watch_(watch),
       outbox_(outbox),
       own_node_(transport.connect(self.endpoint(DaemonKind::node))),

@@ -67,7 +67,6 @@ class AdminDesk {
   Report ring() const;
   Report keyspaces() const;
 
-  Environment& environment_;
   const MemberInfo self_;
   MapWatch& watch_;
   Outbox& outbox_;

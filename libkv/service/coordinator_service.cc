@@ -8,6 +8,38 @@
 
 namespace kv {
 
+namespace {
+
+// Else one put of the largest value would be refused for ever.
+static_assert(limits::operations_bytes_max >= 2 * limits::value_bytes_max_ceiling);
+
+/// What a request makes its operation hold.
+size_t bytes_of(const msg::ClientPut& request) {
+  return request.key.size() + request.value.size();
+}
+size_t bytes_of(const msg::ClientGet& request) {
+  return request.key.size();
+}
+size_t bytes_of(const msg::ClientScan& request) {
+  return request.from.size() + request.to.size();
+}
+
+/// What an answer adds to it.
+template <typename Answered>
+size_t bytes_of_answer(const Answered& answered) {
+  if constexpr (requires { answered.record; }) return answered.record.value_bytes();
+  if constexpr (requires { answered.records; }) {
+    size_t bytes = 0;
+    for (const msg::KeyRecord& each : answered.records) {
+      bytes += each.key.size() + each.record.value_bytes();
+    }
+    return bytes;
+  }
+  return 0;
+}
+
+}  // namespace
+
 CoordinatorService::CoordinatorService(Environment& environment, Transport& transport,
                                        const MemberInfo& self, const CoordinatorSettings& settings)
     : environment_(environment),
@@ -86,6 +118,10 @@ bool CoordinatorService::admit(const Request& request, PeerId client, const Keys
     ++counters_.busy;
     return no(Answer::busy, std::to_string(operations_.size()) + " operations are in flight");
   }
+  if (operations_bytes_ + bytes_of(request) > settings_.operations_bytes_max) {
+    ++counters_.busy;
+    return no(Answer::busy, std::to_string(operations_bytes_) + " bytes are in flight");
+  }
   *keyspace = watch_.map()->keyspace(request.keyspace);
   if (*keyspace == nullptr) return no(Answer::not_found, "no keyspace " + request.keyspace);
   if ((*keyspace)->kind != KeyspaceKind::ap)
@@ -107,11 +143,7 @@ void CoordinatorService::begin_put(PeerId client, msg::ClientPut request, Instan
   if (request.value.size() > settings_.value_bytes_max)
     return no("a value of " + std::to_string(request.value.size()) +
               " bytes is over the limit of " + std::to_string(settings_.value_bytes_max));
-  const uint64_t number = next_operation_++;
-  Plan plan = plan_for(watch_.map(), *keyspace, request.key.view(), routing_, now);
-  auto machine = std::make_unique<PutMachine>(settings_.put, std::move(request), std::move(plan),
-                                              number << kRequestIdBits);
-  begin(number, client, std::move(machine), now);
+  begin_keyed<PutMachine>(settings_.put, client, std::move(request), *keyspace, now);
 }
 
 void CoordinatorService::begin_get(PeerId client, msg::ClientGet request, Instant now) {
@@ -122,11 +154,7 @@ void CoordinatorService::begin_get(PeerId client, msg::ClientGet request, Instan
     return refuse<msg::GetDone>(client, request.id, Answer::invalid,
                                 "a key has 1 to " + std::to_string(limits::key_bytes_max) +
                                     " bytes, not " + std::to_string(request.key.size()));
-  const uint64_t number = next_operation_++;
-  Plan plan = plan_for(watch_.map(), *keyspace, request.key.view(), routing_, now);
-  auto machine = std::make_unique<GetMachine>(settings_.get, std::move(request), std::move(plan),
-                                              number << kRequestIdBits);
-  begin(number, client, std::move(machine), now);
+  begin_keyed<GetMachine>(settings_.get, client, std::move(request), *keyspace, now);
 }
 
 void CoordinatorService::begin_scan(PeerId client, msg::ClientScan request, Instant now) {
@@ -140,14 +168,32 @@ void CoordinatorService::begin_scan(PeerId client, msg::ClientScan request, Inst
   begin(number, client, std::move(machine), now);
 }
 
+template <typename M, typename Request, typename Settings>
+void CoordinatorService::begin_keyed(const Settings& settings, PeerId client, Request request,
+                                     const Keyspace& keyspace, Instant now) {
+  const uint64_t number = next_operation_++;
+  Plan plan = plan_for(watch_.map(), keyspace, request.key.view(), routing_, now);
+  auto machine =
+      std::make_unique<M>(settings, std::move(request), std::move(plan), number << kRequestIdBits);
+  begin(number, client, std::move(machine), now);
+}
+
 template <typename M>
 void CoordinatorService::begin(uint64_t number, PeerId client, std::unique_ptr<M> machine,
                                Instant now) {
   M& started = *machine;
-  operations_.emplace(number, Operation{client, std::move(machine), 0});
+  const size_t bytes = bytes_of(started.request());
+  operations_bytes_ += bytes;
+  operations_.emplace(number, Operation{client, std::move(machine), bytes, 0});
   CoordinatorActions actions = no_actions();
   started.start(moment(now), &actions);
   perform(number, std::move(actions), now);
+}
+
+void CoordinatorService::end(std::unordered_map<uint64_t, Operation>::iterator operation) {
+  operations_bytes_ -= operation->second.bytes;
+  wakes_.clear(operation->first);
+  operations_.erase(operation);
 }
 
 template <typename Answered>
@@ -158,6 +204,9 @@ void CoordinatorService::route(Answered answered, Instant now) {
     ++counters_.late_answers;
     return;
   }
+  const size_t bytes = bytes_of_answer(answered);
+  found->second.bytes += bytes;
+  operations_bytes_ += bytes;
   CoordinatorActions actions = no_actions();
   std::visit(
       [&](auto& machine) {
@@ -173,8 +222,6 @@ CoordinatorActions CoordinatorService::no_actions() {
   CoordinatorActions actions;
   actions.to_nodes.swap(spare_.to_nodes);
   actions.notes.swap(spare_.notes);
-  actions.to_nodes.clear();
-  actions.notes.clear();
   return actions;
 }
 
@@ -206,16 +253,14 @@ void CoordinatorService::perform(uint64_t number, CoordinatorActions actions, In
   std::vector<msg::RequestId> not_sent;
   send(actions.to_nodes, &not_sent);
   for (const MemberNote& note : actions.notes) routing_.note(note, now);
+  actions.to_nodes.clear();
+  actions.notes.clear();
   spare_.to_nodes.swap(actions.to_nodes);
   spare_.notes.swap(actions.notes);
   const auto operation = operations_.find(number);
   KV_ASSERT(operation != operations_.end());
   if (actions.reply) reply(operation->second, actions);
-  if (actions.finished) {
-    wakes_.clear(number);
-    operations_.erase(operation);
-    return;
-  }
+  if (actions.finished) return end(operation);
   set_wake(number, actions.wake_at);
   for (const msg::RequestId id : not_sent) {
     ++counters_.not_sent;
@@ -342,7 +387,7 @@ void CoordinatorService::abandon_all() {
 Report CoordinatorService::status() const {
   Report report = Report::object();
   report.set("member", self_.number).set("epoch", watch_.view().epoch());
-  report.set("operations", operations_.size());
+  report.set("operations", operations_.size()).set("operations_bytes", operations_bytes_);
   report.set("puts", counters_.puts).set("gets", counters_.gets).set("scans", counters_.scans);
   report.set("ok", counters_.answers_ok).set("unavailable", counters_.answers_unavailable);
   report.set("unknown", counters_.answers_unknown).set("refused", counters_.answers_refused);

@@ -31,6 +31,9 @@ namespace kv {
 struct CoordinatorSettings {
   size_t value_bytes_max = limits::value_bytes_max_default;
   size_t operations_max = limits::requests_in_flight_max;
+  /// Of what all operations hold at a time: keys, values, and records that came for them. Above it
+  /// requests are answered busy at once.
+  size_t operations_bytes_max = limits::operations_bytes_max;
   RoutingSettings routing;
   PutSettings put;
   GetSettings get;
@@ -63,6 +66,7 @@ class CoordinatorService final : public LoopHandler {
   struct Operation {
     PeerId client = PeerId::none;
     Machine machine;
+    size_t bytes = 0;  ///< That it holds.
     Epoch replan = 0;  ///< Waits for a map of this epoch; 0: does not.
   };
 
@@ -71,11 +75,15 @@ class CoordinatorService final : public LoopHandler {
   void refuse(PeerId client, msg::RequestId id, Answer answer, std::string detail);
   template <typename Request>
   bool admit(const Request& request, PeerId client, const Keyspace** keyspace);
+  template <typename M, typename Request, typename Settings>
+  void begin_keyed(const Settings& settings, PeerId client, Request request,
+                   const Keyspace& keyspace, Instant now);
   void begin_put(PeerId client, msg::ClientPut request, Instant now);
   void begin_get(PeerId client, msg::ClientGet request, Instant now);
   void begin_scan(PeerId client, msg::ClientScan request, Instant now);
   template <typename M>
   void begin(uint64_t number, PeerId client, std::unique_ptr<M> machine, Instant now);
+  void end(std::unordered_map<uint64_t, Operation>::iterator operation);
   template <typename Answered>
   void route(Answered answered, Instant now);
   CoordinatorActions no_actions();
@@ -96,6 +104,7 @@ class CoordinatorService final : public LoopHandler {
   AdminDesk admin_;
   WakeQueue wakes_;
   std::unordered_map<uint64_t, Operation> operations_;  ///< Never iterated where order shows.
+  size_t operations_bytes_ = 0;
   CoordinatorActions spare_;  ///< Keeps the room of its lists for the next event.
   std::set<uint64_t> replanning_;
   uint64_t next_operation_;

@@ -296,8 +296,10 @@ Report NodeService::status() const {
   report.set("refused", counters.refused);
   report.set("hints", counters.hints).set("hint_bytes", counters.hint_bytes);
   report.set("hints_struck", counters.hints_struck);
+  report.set("hints_unreadable", counters.hints_unreadable);
   report.set("owed", counters.owed).set("refilling", counters.refilling);
   report.set("trees_ready", counters.trees_ready).set("trees_building", counters.trees_building);
+  report.set("trees_unreadable", counters.trees_unreadable);
   report.set("keys", engine.keys_estimated).set("disk_bytes", engine.disk_bytes);
   report.set("memtable_bytes", engine.memtable_bytes).set("log_bytes", engine.log_bytes);
   report.set("sstables", engine.sstables).set("syncs", engine.syncs);

@@ -87,7 +87,7 @@ setup() {
   kv-config >&- 2>err || code=$?
   assert_equal "$code" 8
   # The reader is gone before the writer begins.
-  { until [[ -e gone ]]; do sleep 0.01; done; kv-config 2>err || echo $? >code; } | { exec <&-; touch gone; }
+  { await 10 test -e gone; kv-config 2>err || echo $? >code; } | { exec <&-; touch gone; }
   assert_equal "$(<code)" 141
   assert_file_empty err
 }

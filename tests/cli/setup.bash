@@ -17,7 +17,7 @@ PATH=${KV_BIN:+$KV_BIN:$KV_BIN/bin:$KV_BIN/daemons:}$project/build/bin:$project/
 export PATH
 
 # No setting of the person who runs the tests may reach them.
-unset KV_CONFIG KV_ENDPOINT KV_KEYSPACE KV_TIMEOUT KV_LOG_LEVEL KV_SESSION KV_KEY_FILE XDG_CONFIG_HOME
+unset KV_CONFIG KV_ENDPOINT KV_KEYSPACE KV_TIMEOUT KV_LOG_LEVEL KV_VALUE_BYTES_MAX KV_SESSION KV_KEY_FILE XDG_CONFIG_HOME
 export HOME=$BATS_TEST_TMPDIR
 
 # assert_exit CODE COMMAND…: runs it with stdout and stderr in files, and compares the exit code.
@@ -39,4 +39,14 @@ assert_message() {
     printf 'stderr is not one line with: %s\nbut: %s\n' "$1" "$(<err)" >&2
     return 1
   fi
+}
+
+# await SECONDS COMMAND…: until it succeeds. The one place in which tests pause.
+await() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    ((SECONDS < deadline)) || fail "not in time: $*"
+    read -r -t 0.05 <> <(:) || true
+  done
 }

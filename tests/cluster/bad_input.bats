@@ -7,6 +7,9 @@ load setup
 eval "cluster_$(declare -f teardown)"
 teardown() {
   local mounted
+  if [[ -d $KV_CLUSTER_DIR/other ]]; then
+    KV_CLUSTER_DIR=$KV_CLUSTER_DIR/other kv-cluster down
+  fi
   kv-cluster down
   while read -r _ mounted _; do
     if [[ $mounted == "$KV_CLUSTER_DIR"/* ]]; then
@@ -14,16 +17,6 @@ teardown() {
     fi
   done </proc/mounts
   cluster_teardown
-}
-
-# await SECONDS COMMAND…: until it succeeds.
-await() {
-  local deadline=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    ((SECONDS < deadline)) || fail "not in time: $*"
-    read -r -t 0.05 <> <(:) || true
-  done
 }
 
 # refused TEXT COMMAND…: a daemon that ends at once with exit 2, saying TEXT.
@@ -56,6 +49,59 @@ member_config() {
   grep -q 'read 4, stored 2, rejected 2' err
   assert_equal "$(jq -s 'map(.record) | tostring' rejects)" '"[2,3]"'
   assert_equal "$(kv-get a)$(kv-get b)" onefour
+}
+
+@test "no key, and no time: said in plain words" {
+  start_cluster 1
+  assert_exit 2 kv-put '' v
+  assert_message "kv-put: '': invalid: a key must not be empty"
+  assert_exit 2 kv-get ''
+  assert_message 'kv-get: a key has 1 to 1024 bytes, not 0'
+  assert_exit 3 kv-get k --timeout 0s
+  assert_message 'kv-get: k: unavailable: there was no time to try'
+}
+
+@test "a larger limit of values, by kv.toml" {
+  start_cluster 1
+  kv-cluster stop 1
+  sed -i '1i value_bytes_max = "3MiB"' "$(member_config 1)"
+  kv-cluster start 1
+  head -c $((3 << 20)) /dev/urandom >value
+  kv-put k <value
+  kv-get k | cmp - value
+  printf x >>value
+  assert_exit 2 kv-put k <value
+  assert_message 'over the limit of 3145728'
+  # A stream has the limit of the command's own settings.
+  { printf 'k\t' && head -c $((2 << 20)) /dev/zero | tr '\0' x && printf '\n'; } >lines
+  assert_exit 2 kv-put --tsv <lines
+  assert_exit 0 env KV_VALUE_BYTES_MAX=3MiB kv-put --tsv <lines
+  kv-scan --tsv | cmp - lines
+}
+
+# byte NUMBER: that byte.
+byte() {
+  printf '%b' "\\x$(printf %x "$1")"
+}
+
+@test "what a stream could not store is stored from its rejects, byte for byte" {
+  start_cluster 3
+  local i
+  for ((i = 0; i < 256; i++)); do
+    printf '{"key":"k%d","value_b64":"%s"}\n' "$i" "$(byte "$i" | base64)"
+  done >lines
+  kv-cluster kill 3
+  local code=0
+  kv-put --jsonl --w 3 --strict --timeout 1s --rejects rejects <lines 2>err || code=$?
+  [[ $code == 3 || $code == 4 ]] || fail "exit $code: $(<err)"
+  assert_equal "$(wc -l <rejects)" 256
+  kv-cluster start 3
+  kv-wait --ready
+  assert_exit 0 kv-put --jsonl --w 3 --strict <rejects
+  for i in 0 10 65 128 255; do
+    kv-get "k$i" | cmp - <(byte "$i")
+  done
+  assert_equal "$(kv-scan --keys | wc -l)" 256
 }
 
 @test "values: over 1 MiB, by every way" {
@@ -229,6 +275,63 @@ PYTHON
   assert_equal "$(<out)" v
 }
 
+@test "a directory whose identity is of a newer format is refused, and left as it is" {
+  local put_meta_row=${KV_BIN:-$project/build}/tests/kit/put_meta_row
+  [[ -x $put_meta_row ]] || skip 'put_meta_row is not built'
+  start_cluster 1
+  kv-put k v
+  kv-cluster stop 1
+  local data
+  data=$(kv-cluster dir 1)/data
+  for daemon in node gossip; do
+    "$put_meta_row" "$data/$daemon/meta.sqlite" identity format 2
+    refused "$data/$daemon: written in format 2 by a newer version; this one knows up to 1" \
+      "kv-$daemon" --config "$(member_config 1)"
+    "$put_meta_row" "$data/$daemon/meta.sqlite" identity format 1
+  done
+  kv-cluster start 1
+  assert_exit 0 kv-get k
+  assert_equal "$(<out)" v
+}
+
+# swap ONE OTHER: each directory in the other's place.
+swap() {
+  mv "$1" "$1.away"
+  mv "$2" "$1"
+  mv "$1.away" "$2"
+}
+
+@test "a directory of another cluster is not served from, and is left as it is" {
+  start_cluster 1
+  local here other=$KV_CLUSTER_DIR/other
+  here=$(kv-cluster dir 1)/data/node
+  kv-put k here
+  # Its directory is within this one's: the teardown takes away both.
+  KV_CLUSTER_DIR=$other kv-cluster up 1
+  KV_ENDPOINT=$(KV_CLUSTER_DIR=$other bash -c 'eval "$(kv-cluster env)"; echo "$KV_ENDPOINT"') \
+    kv-put k there
+  local there
+  there=$(KV_CLUSTER_DIR=$other kv-cluster dir 1)/data/node
+  kv-cluster stop 1
+  KV_CLUSTER_DIR=$other kv-cluster stop 1
+  swap "$here" "$there"
+  kv-cluster start 1 || true
+  assert_exit 3 kv-get --timeout 2s k
+  assert_equal "$(wc -c <out)" 0
+  kv-put --timeout 2s k lost 2>err && fail 'stored in the directory of another cluster'
+  await 10 eval 'kv-cluster log 1 kv-node 2>&1 | grep -q frame_of_another_cluster'
+  kv-cluster stop 1
+  swap "$here" "$there"
+  kv-cluster start 1
+  assert_exit 0 kv-get k
+  assert_equal "$(<out)" here
+  KV_CLUSTER_DIR=$other kv-cluster start 1
+  KV_ENDPOINT=$(KV_CLUSTER_DIR=$other bash -c 'eval "$(kv-cluster env)"; echo "$KV_ENDPOINT"') \
+    assert_exit 0 kv-get k
+  assert_equal "$(<out)" there
+  KV_CLUSTER_DIR=$other kv-cluster down --purge
+}
+
 @test "a read-only directory: the daemon says so and ends" {
   unshare -m true 2>/dev/null || skip 'needs a mount namespace'
   start_cluster 1
@@ -284,14 +387,16 @@ put_succeeds() {
   local two=0
   kv-put --w 2 other v 2>two.err || two=$?
   rm -f "$ballast"
-  kv-cluster status >/dev/null || kv-cluster start 3 || true
+  # No daemon has ended, and none is restarted: room alone mends it, as kv-node(8) has it.
   local recovered=0
+  kv-cluster status >status || recovered=2
   await 40 put_succeeds || recovered=1
   kv-get k --r 3 >value-3 || true
   kv-get fill-0 --r 3 >fill-0 || true
   kv-cluster stop 3
   umount "$data"
   [[ $first == 3 || $first == 4 ]] || fail "exit $first with a full disk: $(<refused.err)"
+  grep -qF 'member 3: no space left on the device' refused.err || fail "$(<refused.err)"
   assert_equal "$(<value)" v
   assert_equal "$two" 0
   assert_equal "$recovered" 0

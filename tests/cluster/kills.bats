@@ -14,8 +14,7 @@ write_until_stopped() {
       printf 'key-%06d-%03d\tvalue %d of batch %d\n' "$batch" "$i" "$i" "$batch"
     done >"$work/batch"
     kv-put --tsv --timeout 20s --rejects "$work/rejects" <"$work/batch" 2>>"$work/put.log" || true
-    # A reject names its key in "raw".
-    jq -r .raw "$work/rejects" >"$work/rejected"
+    jq -r .key "$work/rejects" >"$work/rejected"
     awk -F '\t' 'FILENAME == ARGV[1] { rejected[$1]; next } !($1 in rejected)' "$work/rejected" \
       "$work/batch" >>"$work/acknowledged"
     printf '%d\n' "$batch" >"$work/batches"

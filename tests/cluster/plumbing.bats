@@ -8,16 +8,6 @@ every_byte() {
   python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(int(sys.argv[1]), int(sys.argv[2]) + 1)))' "$@"
 }
 
-# await SECONDS COMMAND…: until it succeeds.
-await() {
-  local deadline=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    ((SECONDS < deadline)) || fail "not in time: $*"
-    read -r -t 0.05 <> <(:) || true
-  done
-}
-
 # key_is VALUE KEY: whether a get of KEY prints VALUE.
 key_is() {
   [[ $(kv-get "$2" 2>/dev/null) == "$1" ]]

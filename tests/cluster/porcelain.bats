@@ -19,16 +19,13 @@ column() {
     column && $1 == member { print $column }' out
 }
 
+column_is() {
+  kv-status >out 2>err && [[ $(column "$1" "$2") == "$3" ]]
+}
+
 # Repeats a status until column NAME of MEMBER is VALUE.
 await_column() {
-  local deadline=$((SECONDS + 20))
-  until kv-status >out 2>err && [[ $(column "$1" "$2") == "$3" ]]; do
-    if ((SECONDS >= deadline)); then
-      printf 'column %s of member %s did not become %s:\n%s\n' "$1" "$2" "$3" "$(<out)" >&2
-      return 1
-    fi
-    sleep 0.1
-  done
+  await 20 column_is "$@"
 }
 
 @test "kv-status: a row for each member, with the columns that are promised" {

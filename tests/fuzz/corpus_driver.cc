@@ -1,5 +1,7 @@
 // Runs a fuzz target without libFuzzer: over the files named as arguments, or, if there are none,
 // over the target's samples and a few thousand seeded mutations of them. A fault aborts.
+//
+// With --write DIRECTORY it writes the samples there: what libFuzzer is given to begin with.
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -35,9 +37,21 @@ std::string mutated(std::string input, kv::Random& random) {
   return input;
 }
 
+int write_samples(const std::string& directory) {
+  int written = 0;
+  for (const std::string& sample : fuzz_samples()) {
+    std::ofstream file(directory + "/sample-" + std::to_string(written), std::ios::binary);
+    if (!(file << sample)) return 8;
+    ++written;
+  }
+  std::printf("%d samples\n", written);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 3 && std::string(argv[1]) == "--write") return write_samples(argv[2]);
   int runs = 0;
   for (int i = 1; i < argc; ++i, ++runs) {
     std::ifstream file(argv[i], std::ios::binary);

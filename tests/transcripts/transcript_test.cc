@@ -1,356 +1,41 @@
-// Runs the transcripts beside this file: scripts of what one put or get is told, with what it must
+// Runs the transcripts beside this file: scripts of what one machine is told, with what it must
 // answer (in the manner of etcd/raft's datadriven tests). Each block is commands, a line `----`,
-// and the expected actions up to an empty line; `#` begins a comment.
+// and the expected actions up to an empty line; `#` begins a comment. The commands of each kind
+// stand in put_get_script.cc, scan_script.cc and client_script.cc; a file's name begins with its
+// kind.
 //
-//   ring members=4 n=3 w=2 [r=2] [strict] [down=3,4] [dc=3:dc2,…] [host=4:h1,…] [move=1:4:read_new]
-//   put [w=N] [mode=plain|context|sibling] [left=MS] | get [r=N]
-//   made M [at attempt K] [refused ANSWER [epoch=E]]    durable M | durable M io
-//   merged M [remain] [refused ANSWER [epoch=E]]        unsent M        done M
-//   read M value=V|none|digest-of=V [refused ANSWER] [refilling]
-//   tick +MS          replan [down=…]
-//
-// M is the member; what is answered is its oldest unanswered request of that kind.
+// KV_TRANSCRIPTS_REWRITE=FOLDER writes there what the files would be with what was really answered.
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <map>
-#include <memory>
-#include <sstream>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
-#include "libkv/protocol/get_machine.h"
-#include "libkv/protocol/put_machine.h"
-#include "tests/kit/small_ring.h"
+#include "tests/transcripts/script.h"
 
-namespace kv {
+namespace kv::transcript {
 namespace {
-
-struct Words {
-  std::vector<std::string> words;
-
-  explicit Words(const std::string& line) {
-    std::istringstream in(line);
-    for (std::string word; in >> word;) words.push_back(word);
-  }
-  const std::string& operator[](size_t i) const {
-    static const std::string kNone;
-    return i < words.size() ? words[i] : kNone;
-  }
-  bool has(const std::string& word) const {
-    return std::find(words.begin(), words.end(), word) != words.end();
-  }
-  std::string value(const std::string& name, const std::string& otherwise = "") const {
-    for (const std::string& word : words) {
-      if (word.rfind(name + "=", 0) == 0) return word.substr(name.size() + 1);
-    }
-    return otherwise;
-  }
-  std::string after(const std::string& name) const {
-    for (size_t i = 0; i + 1 < words.size(); ++i) {
-      if (words[i] == name) return words[i + 1];
-    }
-    return "";
-  }
-  int number(const std::string& name, int otherwise) const {
-    const std::string text = value(name);
-    return text.empty() ? otherwise : std::stoi(text);
-  }
-};
-
-std::vector<std::string> split(const std::string& text, char separator) {
-  std::vector<std::string> parts;
-  std::istringstream in(text);
-  for (std::string part; std::getline(in, part, separator);) parts.push_back(part);
-  return parts;
-}
-
-MemberNumber member_of(const std::string& text) {
-  return static_cast<MemberNumber>(std::stoi(text));
-}
-
-Answer answer_of(const std::string& name) {
-  for (int i = 0; i <= static_cast<int>(Answer::stale_round); ++i) {
-    if (name == to_string(static_cast<Answer>(i))) return static_cast<Answer>(i);
-  }
-  ADD_FAILURE() << "no such answer: " << name;
-  return Answer::invalid;
-}
-
-std::string names(const std::vector<MemberNumber>& members) {
-  std::string text;
-  for (MemberNumber member : members) {
-    text += (text.empty() ? "" : ",") + std::to_string(member);
-  }
-  return text;
-}
-
-// A record whose siblings are the letters of `values`; the letter's place in the alphabet is its
-// counter, and each covers the ones below it unless they are named too.
-Record record_of(const std::string& values) {
-  Record record;
-  if (values == "none") return record;
-  for (char letter : values) {
-    Sibling sibling;
-    sibling.dot = {Actor(1, 7), static_cast<uint64_t>(letter - 'a' + 1)};
-    sibling.put = {2, sibling.dot.counter};
-    sibling.value = SharedBytes(std::string(1, letter));
-    record.context.see(sibling.dot);
-    record.siblings.push_back(sibling);
-  }
-  return record;
-}
-
-std::string letters(const Record& record) {
-  std::string text;
-  for (const Sibling& sibling : record.siblings) text += sibling.value.view();
-  return text.empty() ? "none" : text;
-}
-
-class Script {
- public:
-  std::string run(const std::string& line) {
-    const Words words(line);
-    out_.str("");
-    if (words[0] == "ring") return make_ring(words), "";
-    CoordinatorActions actions;
-    obey(words, &actions);
-    tell(actions);
-    return out_.str();
-  }
-
- private:
-  void make_ring(const Words& words) {
-    put_.reset();
-    get_.reset();
-    waiting_.clear();
-    at_ = Moment();
-    ring_ = std::make_unique<testing::SmallRing>(
-        static_cast<MemberNumber>(words.number("members", 3)),
-        static_cast<uint8_t>(words.number("n", 3)), static_cast<uint8_t>(words.number("r", 2)),
-        static_cast<uint8_t>(words.number("w", 2)), words.has("strict"));
-    for (const std::string& pair : split(words.value("dc"), ',')) {
-      ring_->member(member_of(pair)).labels.dc = pair.substr(pair.find(':') + 1);
-    }
-    for (const std::string& pair : split(words.value("host"), ',')) {
-      ring_->member(member_of(pair)).labels.host = pair.substr(pair.find(':') + 1);
-    }
-    if (const auto move = split(words.value("move"), ':'); move.size() == 3) {
-      Slot& slot = ring_->slot(static_cast<size_t>(std::stoi(move[0])) - 1);
-      slot.successor = member_of(move[1]);
-      slot.stage = move[2] == "read_new" ? SlotStage::read_new : SlotStage::write_both;
-      auto& fallbacks = ring_->map.placements[0].table[0].fallbacks;
-      fallbacks.erase(std::find(fallbacks.begin(), fallbacks.end(), slot.successor));
-    }
-    set_down(words);
-  }
-
-  void set_down(const Words& words) {
-    for (MemberNumber m = 1; m <= ring_->map.members.size(); ++m) ring_->set_up(m, true);
-    for (const std::string& m : split(words.value("down"), ',')) ring_->set_up(member_of(m), false);
-    routing_.on_view(ring_->publish());
-  }
-
-  template <typename M>
-  void give(const M& message, CoordinatorActions* actions) {
-    if constexpr (requires { put_->on_answer(message, at_, actions); }) {
-      if (put_) return put_->on_answer(message, at_, actions);
-    }
-    if constexpr (requires { get_->on_answer(message, at_, actions); }) {
-      if (get_) return get_->on_answer(message, at_, actions);
-    }
-  }
-
-  // The oldest request of a kind that a member has not answered.
-  msg::RequestId take(const std::string& kind, const std::string& member) {
-    auto& ids = waiting_[kind + member];
-    if (ids.empty()) {
-      ADD_FAILURE() << "member " << member << " was sent no " << kind;
-      return 0;
-    }
-    const msg::RequestId id = ids.front();
-    ids.erase(ids.begin());
-    return id;
-  }
-
-  void obey(const Words& words, CoordinatorActions* actions) {
-    const std::string& what = words[0];
-    if (what == "put") return start_put(words, actions);
-    if (what == "get") return start_get(words, actions);
-    if (what == "tick") {
-      at_.now += std::chrono::milliseconds(std::stoi(words[1].substr(1)));
-      return put_ ? put_->on_tick(at_, actions) : get_->on_tick(at_, actions);
-    }
-    if (what == "replan") {
-      ++ring_->map.epoch;
-      set_down(words);
-      Plan plan = ring_->plan(routing_, at_.now);
-      return put_ ? put_->replan(std::move(plan), at_, actions)
-                  : get_->replan(std::move(plan), at_, actions);
-    }
-    if (what == "unsent") {
-      const msg::RequestId id = take(put_ ? "mint" : "read", words[1]);
-      return put_ ? put_->on_not_sent(id, at_, actions) : get_->on_not_sent(id, at_, actions);
-    }
-    if (what == "done") return give(msg::Done{take("owe", words[1]), Answer::ok, 41, ""}, actions);
-    answer(words, actions);
-  }
-
-  void answer(const Words& words, CoordinatorActions* actions) {
-    const std::string refused = words.after("refused");
-    const Answer answer = refused.empty() ? Answer::ok : answer_of(refused);
-    const auto epoch = static_cast<Epoch>(words.number("epoch", 41));
-    if (words[0] == "made") {
-      msg::MintMade made;
-      made.id = take("mint", words[1]);
-      made.answer = answer;
-      made.epoch = epoch;
-      made.record = record_of("a");
-      made.record.siblings[0].put = {9, 9};
-      last_mint_[words[1]] = made.id;
-      give(made, actions);
-    } else if (words[0] == "durable") {
-      const Answer told = words.has("io") ? Answer::io : Answer::ok;
-      give(msg::MintDurable{last_mint_[words[1]], told}, actions);
-    } else if (words[0] == "merged") {
-      msg::Merged merged;
-      merged.id = take("merge", words[1]);
-      merged.answer = answer;
-      merged.epoch = epoch;
-      merged.siblings_remain = words.has("remain");
-      if (merged.siblings_remain) merged.context = record_of("b").context;
-      give(merged, actions);
-    } else if (words[0] == "read") {
-      give_read(words, answer, epoch, actions);
-    } else {
-      ADD_FAILURE() << "no such command: " << words[0];
-    }
-  }
-
-  void give_read(const Words& words, Answer answer, Epoch epoch, CoordinatorActions* actions) {
-    msg::ReadDone done;
-    done.id = take("read", words[1]);
-    done.answer = answer;
-    done.epoch = epoch;
-    done.refilling = words.has("refilling");
-    const std::string digest = words.value("digest-of");
-    const Record record = record_of(digest.empty() ? words.value("value", "none") : digest);
-    done.digest = digest_of(record);
-    done.has_record = digest.empty();
-    if (done.has_record) done.record = record;
-    give(done, actions);
-  }
-
-  void start_put(const Words& words, CoordinatorActions* actions) {
-    msg::ClientPut put;
-    put.key = SharedBytes("k");
-    put.put = {9, 9};
-    put.w = static_cast<uint8_t>(words.number("w", 0));
-    put.time_left = std::chrono::milliseconds(words.number("left", 1600));
-    const std::string mode = words.value("mode", "plain");
-    put.mode = mode == "plain"     ? PutMode::over_what_is_there
-               : mode == "context" ? PutMode::over_context
-                                   : PutMode::sibling;
-    put_ = std::make_unique<PutMachine>(PutSettings(), put, ring_->plan(routing_, at_.now), 0);
-    put_->start(at_, actions);
-  }
-
-  void start_get(const Words& words, CoordinatorActions* actions) {
-    msg::ClientGet get;
-    get.key = SharedBytes("k");
-    get.r = static_cast<uint8_t>(words.number("r", 0));
-    get.time_left = std::chrono::milliseconds(words.number("left", 1600));
-    get_ = std::make_unique<GetMachine>(GetSettings(), get, ring_->plan(routing_, at_.now), 0);
-    get_->start(at_, actions);
-  }
-
-  void tell_sent(MemberNumber to, const msg::Mint& mint) {
-    remember("mint", to, mint.id);
-    out_ << "mint at " << to << " attempt=" << mint.attempt;
-    if (!mint.context.empty()) out_ << " over=" << to_string(mint.context);
-    tell_members(mint.hint_for, mint.owed);
-  }
-  void tell_sent(MemberNumber to, const msg::Merge& merge) {
-    remember("merge", to, merge.id);
-    out_ << (merge.hint_for.empty() ? "merge to " : "hint to ") << to;
-    if (get_) out_ << " value=" << letters(merge.record);
-    if (merge.epoch != 41) out_ << " epoch=" << merge.epoch;
-    tell_members(merge.hint_for, merge.owed);
-  }
-  void tell_sent(MemberNumber to, const msg::Read& read) {
-    remember("read", to, read.id);
-    out_ << "read at " << to << (read.digest_only ? " digest" : " record")
-         << (read.durable ? " durable" : "") << "\n";
-  }
-  void tell_sent(MemberNumber to, const msg::Owe& owe) {
-    remember("owe", to, owe.id);
-    out_ << "owe at " << to;
-    tell_members({}, owe.members);
-  }
-  void tell_sent(MemberNumber, const msg::ScanPage&) {}
-
-  void remember(const std::string& kind, MemberNumber to, msg::RequestId id) {
-    waiting_[kind + std::to_string(to)].push_back(id);
-  }
-  void tell_members(const std::vector<MemberNumber>& hint, const std::vector<MemberNumber>& owed) {
-    if (!hint.empty()) out_ << " for=" << names(hint);
-    if (!owed.empty()) out_ << " owed=" << names(owed);
-    out_ << "\n";
-  }
-
-  void tell_reply(const msg::PutDone& done) {
-    out_ << "reply " << to_string(done.answer) << " slots=" << int{done.slots}
-         << " hints=" << int{done.hints} << " W=" << int{done.needed};
-    if (!done.detail.empty()) out_ << " \"" << done.detail << "\"";
-    out_ << "\n";
-  }
-  void tell_reply(const msg::GetDone& done) {
-    out_ << "reply " << to_string(done.answer) << " value=" << letters(done.record)
-         << " replicas=" << int{done.replicas} << " R=" << int{done.needed};
-    if (!done.detail.empty()) out_ << " \"" << done.detail << "\"";
-    out_ << "\n";
-  }
-  void tell_reply(const msg::ScanDone&) {}
-
-  void tell(const CoordinatorActions& actions) {
-    for (const ToNode& to : actions.to_nodes) {
-      std::visit([&](const auto& message) { tell_sent(to.to, message); }, to.message);
-    }
-    if (actions.reply) std::visit([&](const auto& done) { tell_reply(done); }, *actions.reply);
-    if (actions.replan) out_ << "replan for epoch " << *actions.replan << "\n";
-    for (const MemberNote& note : actions.notes) {
-      if (note.kind == MemberNote::Kind::timed_out) out_ << "late: " << note.member << "\n";
-    }
-    if (actions.finished) {
-      out_ << "finished\n";
-      put_.reset();
-      get_.reset();
-    } else {
-      EXPECT_TRUE(actions.wake_at.has_value()) << "sleeps for ever";
-    }
-  }
-
-  std::unique_ptr<testing::SmallRing> ring_;
-  Routing routing_{1, RoutingSettings()};
-  Moment at_;
-  std::unique_ptr<PutMachine> put_;
-  std::unique_ptr<GetMachine> get_;
-  std::map<std::string, std::vector<msg::RequestId>> waiting_;
-  std::map<std::string, msg::RequestId> last_mint_;
-  std::ostringstream out_;
-};
 
 struct Replay {
   std::string expected;
   std::string actual;
 };
 
+std::unique_ptr<Script> script_for(const std::string& file) {
+  if (file.rfind("scan", 0) == 0) return make_scan_script();
+  if (file.rfind("client", 0) == 0) return make_client_script();
+  return make_put_get_script();
+}
+
 // The file as it is, and as it would be with what was really answered.
 Replay run_file(const std::filesystem::path& path) {
   std::ifstream in(path);
   Replay run;
-  Script script;
+  const auto script = script_for(path.filename().string());
   std::string answered;
   bool expecting = false;
   for (std::string line; std::getline(in, line);) {
@@ -364,7 +49,7 @@ Replay run_file(const std::filesystem::path& path) {
       expecting = false;
     } else if (!expecting) {
       run.actual += line + "\n";
-      if (line[0] != '#') answered += script.run(line);
+      if (line[0] != '#') answered += script->run(line);
     }
   }
   return run;
@@ -397,4 +82,4 @@ INSTANTIATE_TEST_SUITE_P(All, Transcript, ::testing::ValuesIn(transcripts()),
                          });
 
 }  // namespace
-}  // namespace kv
+}  // namespace kv::transcript

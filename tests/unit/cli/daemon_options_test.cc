@@ -84,6 +84,19 @@ TEST_F(DaemonOptions, ANumberTheMapHasNoRoomForIsRefused) {
             directory_ + "/kv.toml:2: weight is 0, and must be from 1 to 4294967295");
 }
 
+TEST_F(DaemonOptions, TheLargestValueIsSetInBounds) {
+  const auto with = [this](const char* line) {
+    return load(std::string("member = 1\ndirectory = \"/d\"\n") + line + kEndpoints);
+  };
+  EXPECT_EQ(with("")->value_bytes_max, 1u << 20);
+  EXPECT_EQ(with("value_bytes_max = \"64MiB\"\n")->value_bytes_max, 64u << 20);
+  EXPECT_EQ(with("value_bytes_max = 10\n")->value_bytes_max, 10u);
+  EXPECT_EQ(with("value_bytes_max = 0\n").error().what,
+            directory_ + "/kv.toml:3: value_bytes_max is 0, and must be from 1 to 64MiB");
+  EXPECT_EQ(with("value_bytes_max = \"65MiB\"\n").error().what,
+            directory_ + "/kv.toml:3: value_bytes_max is 65MiB, and must be from 1 to 64MiB");
+}
+
 TEST_F(DaemonOptions, ANewlineOnTheReadyDescriptor) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);

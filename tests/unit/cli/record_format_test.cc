@@ -236,6 +236,32 @@ TEST(RecordReader, RejectsAreJsonLines) {
             "{\"record\":3,\"reason\":\"r\",\"raw_b64\":\"/w==\",\"cut\":true}\n");
 }
 
+TEST(RecordReader, ARefusedRecordIsReadAgainFromTheRejects) {
+  const std::string key("k\0\xff", 3);
+  const std::string value("\n\0\xfe", 3);
+  const std::string line =
+      rejects_line({.number = 7, .reason = "busy", .record = {key, value, "kv1:AA"}}) +
+      rejects_line({.number = 8, .reason = "busy", .record = {"text", "", std::nullopt}});
+  StringSource source(line, 1 << 20);
+  const auto reader = make_record_reader(source, {.format = RecordFormat::json_lines});
+  auto read = reader->next();
+  ASSERT_TRUE(read && *read);
+  const auto* first = std::get_if<KeyValue>(&**read);
+  ASSERT_NE(first, nullptr);
+  EXPECT_EQ(first->key, key);
+  EXPECT_EQ(first->value, value);
+  EXPECT_EQ(first->context, "kv1:AA");
+  read = reader->next();
+  ASSERT_TRUE(read && *read);
+  const auto* second = std::get_if<KeyValue>(&**read);
+  ASSERT_NE(second, nullptr);
+  EXPECT_EQ(second->key, "text");
+  EXPECT_EQ(second->value, "");
+  EXPECT_FALSE(second->context);
+  EXPECT_EQ(rejects_line({.number = 9, .reason = "r", .record = {"k", ""}, .keys_only = true}),
+            "{\"record\":9,\"reason\":\"r\",\"key\":\"k\"}\n");
+}
+
 TEST(RecordWriter, RefusesWhatTheFormatCannotHold) {
   StringSink sink;
   EXPECT_FALSE(RecordWriter(sink, RecordFormat::nul).write({.key = "a", .value = "x\0y"s}));

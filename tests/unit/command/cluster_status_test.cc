@@ -32,6 +32,15 @@ TEST(ClusterStatus, ShowsARowForEachMember) {
       "3s\n");
 }
 
+TEST(ClusterStatus, WhatADiskDoesNotGiveBackIsInTheReport) {
+  ClusterSurvey survey = sample_survey();
+  (*survey.members[1].status)["node"].set("hints_unreadable", 1).set("trees_unreadable", 2);
+  const Report status = status_of(survey);
+  const Report& row = status.find("members")->elements()[1];
+  EXPECT_EQ(row.find("hints_unreadable")->as_unsigned(), 1u);
+  EXPECT_EQ(row.find("trees_unreadable")->as_unsigned(), 2u);
+}
+
 TEST(ClusterStatus, AMemberThatDoesNotAnswerIsARowAndKeepsItsPlaceInTheMap) {
   ClusterSurvey survey = sample_survey();
   silence(survey, 2);

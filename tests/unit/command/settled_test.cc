@@ -62,9 +62,11 @@ TEST(Settled, EveryDebtIsNamed) {
   ClusterSurvey survey = sample_survey();
   Report& node = (*survey.members[1].status)["node"];
   node.set("hints", 7).set("owed", 2).set("refilling", 1).set("trees_building", 3);
+  node.set("trees_unreadable", 4);
   EXPECT_EQ(missing_for_settled(survey),
             Texts({"member 2 has 7 hints", "member 2 has 2 owed repairs",
-                   "member 2 has 1 partitions refilling", "member 2 has 3 trees being built"}));
+                   "member 2 has 1 partitions refilling", "member 2 has 3 trees being built",
+                   "member 2 has 4 partitions that cannot be read"}));
 }
 
 TEST(Settled, RootsMustBeEqual) {

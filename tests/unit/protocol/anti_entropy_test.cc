@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "libkv/protocol/first_map.h"
+#include "libkv/protocol/partition_exchange.h"
 
 namespace kv {
 namespace {
@@ -87,6 +88,49 @@ TEST(AntiEntropy, AFallbackHasTheSlotItOwesComparedWithTheOthers) {
   EXPECT_EQ(paid[0].first, world.fallback());
   ASSERT_EQ(paid[0].second.paid.size(), 1u);
   EXPECT_EQ(paid[0].second.paid[0].mark, 77u);
+}
+
+// What a peer says is a record of another kind must neither be merged nor end the process.
+TEST(AntiEntropy, RecordsOfTwoKindsAreNotMadeEqual) {
+  const auto outcome = [](RecordKind mine, RecordKind theirs) {
+    RepairRequestIds ids(1);
+    RepairActions actions;
+    PartitionExchange exchange({1, 0}, 1, 2, 5, &ids, {}, kNow, &actions);
+    uint64_t leaf = 0;
+    for (const auto& [to, ask] : AntiEntropyWorld::sent<msg::TreeLeaves>(actions)) {
+      msg::TreeLeavesTold told;
+      told.id = ask.id;
+      told.leaves = {{1, ++leaf}};
+      exchange.on_leaves(told, kNow, &actions);
+    }
+    uint64_t digest = 0;
+    for (const auto& [to, ask] : AntiEntropyWorld::sent<msg::LeafKeys>(actions)) {
+      msg::LeafKeysTold told;
+      told.id = ask.id;
+      told.keys = {{7, SharedBytes("k"), {++digest, 0}}};
+      exchange.on_keys(told, kNow, &actions);
+    }
+    for (const auto& [to, ask] : AntiEntropyWorld::sent<msg::Fetch>(actions)) {
+      msg::Fetched told;
+      told.id = ask.id;
+      told.records.resize(1);
+      Record& record = told.records[0].record;
+      record.kind = to == 1 ? mine : theirs;
+      Sibling sibling;
+      sibling.dot = {Actor(to, 1), 1};
+      record.context.see(sibling.dot);
+      record.siblings.push_back(sibling);
+      exchange.on_fetched(told, kNow, &actions);
+    }
+    const bool merged = !AntiEntropyWorld::sent<msg::Merge>(actions).empty();
+    return std::make_pair(exchange.state(), merged);
+  };
+  using State = PartitionExchange::State;
+  EXPECT_EQ(outcome(RecordKind::causal, RecordKind::causal), std::make_pair(State::running, true));
+  EXPECT_EQ(outcome(RecordKind::causal, RecordKind::last_write_wins),
+            std::make_pair(State::failed, false));
+  EXPECT_EQ(outcome(RecordKind::linearizable, RecordKind::linearizable),
+            std::make_pair(State::failed, false));
 }
 
 TEST(AntiEntropy, ARefillEndsByComparisonsOfRootsAlone) {

@@ -124,6 +124,14 @@ struct CrashTest : ::testing::TestWithParam<OpenEngine> {
       EXPECT_TRUE(done.record.context.covers(seen)) << "request " << id << " of " << key;
     }
   }
+  void ask_roots() {
+    msg::TreeRoots request;
+    request.epoch = 5;
+    for (PartitionId id = 0; id < 1u << kPartitionBits; ++id) {
+      request.partitions.push_back({kPlacement, id});
+    }
+    life->replica->on_tree_roots({1}, request);
+  }
   void check_leaves() {
     for (int i = 0; i < 1 << kPartitionBits; ++i) {
       run_until([&] { return life->replica->counters().trees_building == 0; });
@@ -205,6 +213,38 @@ TEST_P(CrashTest, ACleanStopKeepsTheIncarnation) {
   check_leaves();
   EXPECT_EQ(acknowledged.size(), 30u);
   life->process.kill();
+}
+
+// Whoever is told a root may strike a repair that it owes to this member.
+TEST_P(CrashTest, ARootThatWasToldIsThatOfDataThatSurvives) {
+  Random random(11);
+  size_t told_before_crash = 0;
+  for (uint64_t seed = 1; seed <= 24; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    begin_life(seed);
+    run_until([&] { return life->replica->counters().trees_building == 0; });
+    for (int i = 0; i < 10; ++i) write_something(random);
+    ask_roots();
+    const auto is_told = [&] { return !life->answers.all<msg::TreeRootsTold>().empty(); };
+    for (uint64_t steps = random.below(12); steps > 0 && !is_told(); --steps) scheduler.run_one();
+    std::vector<msg::TreeRoot> told;
+    if (is_told()) told = life->answers.last<msg::TreeRootsTold>().roots;
+    crash(random);
+    begin_life(random.next());
+    run_until([&] { return life->replica->counters().trees_building == 0; });
+    if (!told.empty()) {
+      ++told_before_crash;
+      ask_roots();
+      run_until(is_told);
+      const auto& now = life->answers.last<msg::TreeRootsTold>().roots;
+      ASSERT_EQ(now.size(), told.size());
+      for (size_t i = 0; i < now.size(); ++i) EXPECT_EQ(now[i].root, told[i].root);
+    }
+    crash(random);
+    disk.wipe();
+    rows = {};
+  }
+  EXPECT_GT(told_before_crash, 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, CrashTest,

@@ -204,5 +204,59 @@ TEST_F(HintTest, AFallbackThatBecomesAnOwnerTakesItsHintsOver) {
   EXPECT_EQ(told_leaves(), computed_leaves());
 }
 
+// Stored under a key, behind the replica's back; then opened with it.
+TEST_F(HintTest, OneThatDoesNotDecodeKeepsNoOtherFromItsOwner) {
+  open(4);
+  for (int i = 0; i < 5; ++i) merge("k" + std::to_string(i), foreign(1, 1, "x"), {2});
+  ASSERT_TRUE(engine->close());
+  store.rows[hint_key("k2")] = "junk";
+  crash_and_open();
+  ASSERT_EQ(list().answer, Answer::ok);
+  EXPECT_EQ(answers.last<msg::HintsListed>().hints.size(), 4u);
+  EXPECT_EQ(replica->counters().hints_unreadable, 1u);
+  // It is not taken for absent, nor thrown away.
+  EXPECT_EQ(read("k2").answer, Answer::corrupt);
+  EXPECT_EQ(engine->rows().count(hint_key("k2")), 1u);
+  EXPECT_EQ(replica->counters().owed, 3u);  // To each slot of its partition.
+  list();
+  EXPECT_EQ(replica->counters().hints_unreadable, 1u);
+}
+
+TEST_F(HintTest, WhatIsOwedForAnUnreadableHintIsListedOnceTheOthersAreDelivered) {
+  open(4);
+  merge("k", foreign(1, 1, "x"), {2});
+  ASSERT_TRUE(engine->close());
+  store.rows[hint_key("k")] = "junk";
+  crash_and_open();
+  list();
+  replica->on_owed_list({1}, msg::OwedList{});
+  EXPECT_EQ(answers.last<msg::OwedTold>().owed.size(), 3u);
+  // One more that can be delivered goes first.
+  std::string other;
+  for (int i = 0; other.empty(); ++i) {
+    const std::string key = "other" + std::to_string(i);
+    if (partition(key) == partition("k")) other = key;
+  }
+  merge(other, foreign(1, 1, "x"), {2});
+  replica->on_owed_list({1}, msg::OwedList{});
+  EXPECT_TRUE(answers.last<msg::OwedTold>().owed.empty());
+  EXPECT_EQ(strike(other, 2, digest_of(foreign(1, 1, "x"))), Answer::ok);
+  replica->on_owed_list({1}, msg::OwedList{});
+  EXPECT_EQ(answers.last<msg::OwedTold>().owed.size(), 3u);
+}
+
+TEST_F(HintTest, AnUnreadableOneKeepsNoOtherFromBeingTakenOver) {
+  open(4);
+  for (int i = 0; i < 20; ++i) merge("k" + std::to_string(i), foreign(1, 1, "x"), {2, 3});
+  ASSERT_TRUE(engine->close());
+  store.rows[hint_key("k7")] = "junk";
+  crash_and_open(map_with_rows(6, [](PartitionRow& row) {
+    row.slots[2].owner = 4;
+    row.fallbacks = {5};
+  }));
+  EXPECT_EQ(replica->counters().hints_promoted, 19u);
+  EXPECT_EQ(replica->counters().hints_unreadable, 1u);
+}
+
 }  // namespace
 }  // namespace kv::test

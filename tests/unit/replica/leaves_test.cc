@@ -184,6 +184,89 @@ TEST_F(LeavesTest, ADamagedPartitionIsNotComparedAndIsRefilling) {
   EXPECT_EQ(answers.last<msg::OwedTold>().refilling, std::vector<PartitionKey>{partition("k")});
 }
 
+// Else a crash here could take back what another member struck its debt for.
+TEST_F(LeavesTest, WhatIsComparedIsToldOnceItIsDurable) {
+  open();
+  engine->sync_by_itself = false;
+  merge("k", foreign(2, 1, "v"));
+  msg::TreeRoots roots;
+  roots.epoch = 5;
+  roots.partitions = {partition("k")};
+  replica->on_tree_roots({1}, roots);
+  msg::TreeLeaves leaves;
+  leaves.epoch = 5;
+  leaves.partition = partition("k");
+  replica->on_tree_leaves({1}, leaves);
+  msg::LeafKeys keys;
+  keys.epoch = 5;
+  keys.partition = partition("k");
+  keys.leaves = {leaf("k")};
+  replica->on_leaf_keys({1}, keys);
+  msg::Fetch fetch;
+  fetch.epoch = 5;
+  fetch.keys = {{kKeyspace, bytes("k")}};
+  replica->on_fetch({1}, fetch);
+  run();
+  EXPECT_GT(engine->syncs_asked, 0);
+  EXPECT_TRUE(answers.all<msg::TreeRootsTold>().empty());
+  EXPECT_TRUE(answers.all<msg::TreeLeavesTold>().empty());
+  EXPECT_TRUE(answers.all<msg::LeafKeysTold>().empty());
+  EXPECT_TRUE(answers.all<msg::Fetched>().empty());
+  engine->sync_now();
+  EXPECT_EQ(answers.last<msg::TreeRootsTold>().roots.size(), 1u);
+  EXPECT_EQ(answers.last<msg::TreeLeavesTold>().leaves.size(), 1u);
+  EXPECT_EQ(answers.last<msg::LeafKeysTold>().keys.size(), 1u);
+  EXPECT_EQ(answers.last<msg::Fetched>().records.size(), 1u);
+}
+
+TEST_F(LeavesTest, WithAFailedLogNothingIsCompared) {
+  open();
+  merge("k", foreign(2, 1, "v"));
+  engine->sync_by_itself = false;
+  merge("k", foreign(2, 2, "w"));
+  engine->fail_sync();
+  msg::TreeRoots roots;
+  roots.epoch = 5;
+  roots.partitions = {partition("k")};
+  replica->on_tree_roots({1}, roots);
+  EXPECT_EQ(answers.last<msg::TreeRootsTold>().answer, Answer::io);
+  EXPECT_TRUE(answers.last<msg::TreeRootsTold>().roots.empty());
+  EXPECT_EQ(leaf_keys("k", {leaf("k")}).answer, Answer::io);
+  msg::Fetch fetch;
+  fetch.epoch = 5;
+  fetch.keys = {{kKeyspace, bytes("k")}};
+  replica->on_fetch({1}, fetch);
+  EXPECT_EQ(answers.last<msg::Fetched>().answer, Answer::io);
+}
+
+TEST_F(LeavesTest, WhatCouldNotBeReadIsTriedAgain) {
+  open();
+  mint("k", "v");
+  replica.reset();
+  engine = std::make_unique<FakeEngine>(&store);
+  engine->damaged = {own_key("k")};
+  auto opened = Replica::open(process.environment(), *engine, *meta, 1, settings, answers, answers);
+  ASSERT_TRUE(opened);
+  replica = std::move(*opened);
+  replica->set_map(share(make_map()));
+  run();
+  EXPECT_EQ(replica->counters().trees_unreadable, 1u);
+  pass(limits::unreadable_retry_interval + 1s);
+  run();
+  EXPECT_EQ(replica->counters().trees_unreadable, 1u);  // It is still damaged.
+  EXPECT_EQ(root("k"), ~uint64_t{0});
+  engine->damaged.clear();
+  replica->on_tick();
+  run();
+  EXPECT_EQ(root("k"), ~uint64_t{0});  // Not before its time.
+  pass(limits::unreadable_retry_interval + 1s);
+  merge("during", foreign(2, 1, "the walk"));
+  run();
+  EXPECT_EQ(replica->counters().trees_unreadable, 0u);
+  EXPECT_EQ(replica->counters().trees_ready, 4u);
+  EXPECT_EQ(told_leaves(), computed_leaves());
+}
+
 TEST_F(LeavesTest, TheCheckFindsWhatChangedBehindItsBack) {
   open();
   for (int i = 0; i < 20; ++i) mint("k" + std::to_string(i), "v");
