@@ -1,6 +1,7 @@
 #include "libkv/protocol/put_spread.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "libkv/base/assert.h"
 
@@ -143,6 +144,7 @@ void PutSpread::refuse(Copy& copy, Answer answer, Epoch epoch, const Step& step)
     later_round_ = MintSite{copy.member, copy.slot, false};
   }
   copy.refused = true;
+  copy.not_up = false;
   const auto index = static_cast<size_t>(&copy - copies_.data());
   if (hint_elsewhere(index, step)) {
     if (!copies_[index].hint) quorum_.rule_out(copies_[index].member);
@@ -189,6 +191,11 @@ void PutSpread::late(size_t index, const Step& step) {
   if (!paused) {
     step.note_timed_out(copies_[index].member);
     if (hint_elsewhere(index, step)) return;
+    if (copies_[index].not_up) {
+      quorum_.rule_out(copies_[index].member);
+      return give_up(index, step);
+    }
+    if (!replied_) try_not_up(step);
   }
   // A mint whose "durable" was lost is asked again by a merge, which is idempotent.
   if (!replied_ && copies_[index].sends < terms_.sends_max) {
@@ -197,6 +204,24 @@ void PutSpread::late(size_t index, const Step& step) {
     return;
   }
   give_up(index, step);
+}
+
+bool PutSpread::try_not_up(const Step& step) {
+  if (std::exchange(tried_not_up_, true)) return false;
+  const size_t count = copies_.size();
+  for (size_t i = 0; i < layout_.slots().size(); ++i) {
+    for (MemberNumber member : members_of(terms_.plan->list.slots[i])) {
+      const auto& direct = layout_.slots()[i].direct;
+      if (std::find(direct.begin(), direct.end(), member) != direct.end()) continue;
+      Copy copy;
+      copy.member = member;
+      copy.slot = i;
+      copy.not_up = true;
+      quorum_.admit(member);
+      add(copy, step);
+    }
+  }
+  return copies_.size() > count;
 }
 
 void PutSpread::give_up(size_t index, const Step& step) {
