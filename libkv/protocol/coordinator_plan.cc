@@ -15,6 +15,14 @@ const Candidate& Plan::candidate(MemberNumber member) const {
   return *found;
 }
 
+void Plan::hear(MemberNumber member) {
+  const auto found = std::find_if(candidates.begin(), candidates.end(),
+                                  [&](const Candidate& c) { return c.member == member; });
+  KV_ASSERT(found != candidates.end());
+  found->up = found->live = true;
+  found->dc_down = false;
+}
+
 Plan plan_for(const MapPointer& map, const Keyspace& keyspace, BytesView key,
               const Routing& routing, Instant now) {
   Plan plan;

@@ -1,5 +1,5 @@
 // What one get or put is planned with: the key's preference list by one map, and how its members
-// look from here at this moment. A plan is not changed; a newer map makes a new one.
+// look from here at this moment. A newer map makes a new one.
 #pragma once
 
 #include <vector>
@@ -20,6 +20,8 @@ struct Plan {
   Epoch epoch() const { return list.epoch; }
   /// REQUIRES: the member is a slot's or a fallback.
   const Candidate& candidate(MemberNumber member) const;
+  /// A member that was not up has answered. REQUIRES: as above.
+  void hear(MemberNumber member);
 };
 
 /// REQUIRES: the map is there, and `keyspace` is one of it.

@@ -48,17 +48,11 @@ void GetMachine::begin_plan(const Step& step) {
   repairs_.clear();
   repaired_all_slots_ = false;
   make_sources();
-  if (sources_.size() < needed_) {
-    return fail(
-        Answer::unavailable,
-        to_string(QuorumFacts{sources_.size(), needed_, "can be reached", 'R', plan_->epoch()}),
-        step);
-  }
   for (size_t i = 0; i < needed_; ++i) ask_next(step);
 }
 
 // Live slots, nearest and quickest first; the fallbacks at which a put would leave the hints for
-// those that are not live; last, slots that only this coordinator doubts.
+// those that are not live; slots that only this coordinator doubts; last, those that are not up.
 void GetMachine::make_sources() {
   sources_.clear();
   std::vector<Candidate> readers;
@@ -74,7 +68,7 @@ void GetMachine::make_sources() {
   };
   const auto add_slots = [&](bool live) {
     for (const Candidate& candidate : readers) {
-      if (!candidate.up || candidate.live != live) continue;
+      if (candidate.live != live) continue;
       for (size_t i = 0; i < plan_->list.slots.size(); ++i) {
         if (reader_of(plan_->list.slots[i]) == candidate.member) add(candidate, i);
       }
@@ -98,13 +92,30 @@ bool GetMachine::needs_full() const {
   });
 }
 
-bool GetMachine::ask_next(const Step& step) {
+// Those that are not up stand last, and are asked together: most likely they are dead, and the
+// client should not wait for one after the other.
+void GetMachine::ask_next(const Step& step) {
   for (Source& source : sources_) {
     if (source.state != State::unasked) continue;
     send_read(source, needs_full(), step);
-    return true;
+    if (source.candidate.up) return;
   }
-  return false;
+}
+
+// Beside one that is late, and may yet answer.
+void GetMachine::hedge(const Step& step) {
+  const auto next = std::find_if(sources_.begin(), sources_.end(), [](const Source& source) {
+    return source.state == State::unasked;
+  });
+  if (next != sources_.end() && next->candidate.up) ask_next(step);
+}
+
+// Those that count, and those that may come to count soon.
+size_t GetMachine::expected() const {
+  return counted() + static_cast<size_t>(
+                         std::count_if(sources_.begin(), sources_.end(), [](const Source& source) {
+                           return source.state == State::waiting && !source.timed_out;
+                         }));
 }
 
 void GetMachine::send_read(Source& source, bool full, const Step& step) {
@@ -123,6 +134,12 @@ void GetMachine::send_read(Source& source, bool full, const Step& step) {
   ++source.sends;
   source.ids.push_back(read.id);
   source.sent = step.now();
+  if (!source.candidate.up) {
+    // The client is to hear in its time that it cannot be had.
+    Candidate& last = source.candidate;
+    last.patience = std::min(last.patience, std::max<Duration>(read.time_left / 3, 1ms));
+    last.hedge_after = std::min(last.hedge_after, last.patience);
+  }
   source.due = step.now() + source.candidate.hedge_after;
   step.send(source.candidate.member, std::move(read));
 }
@@ -160,6 +177,7 @@ void GetMachine::on_answer(const msg::ReadDone& done, const Moment& at,
     return settle(step);
   }
   source->state = State::answered;
+  source->candidate.up = true;
   source->due.reset();
   source->refilling = done.refilling;
   source->digest = done.digest;
@@ -240,13 +258,16 @@ void GetMachine::source_is_late(Source& source, const Step& step) {
   if (!source.hedged) {
     source.hedged = true;
     source.due = patience_over;
-    if (is_reading()) ask_next(step);
+    if (is_reading()) hedge(step);
     if (step.now() < patience_over) return;
   }
   source.due.reset();
   source.timed_out = true;
   step.note_timed_out(source.candidate.member);
-  if (is_reading() && source.sends < settings_.sends_max) send_read(source, source.full, step);
+  if (!is_reading()) return;
+  if (expected() < needed_) ask_next(step);
+  const bool again = source.candidate.up && source.sends < settings_.sends_max;
+  if (again) send_read(source, source.full, step);
 }
 
 void GetMachine::want_replan(Epoch epoch, const Step& step) {
@@ -302,7 +323,8 @@ void GetMachine::look_for_end() {
 
 bool GetMachine::may_still_answer() const {
   return std::any_of(sources_.begin(), sources_.end(), [](const Source& source) {
-    return source.state == State::unasked || source.state == State::waiting;
+    const bool is_lost = source.timed_out && !source.candidate.up;
+    return source.state == State::unasked || (source.state == State::waiting && !is_lost);
   });
 }
 

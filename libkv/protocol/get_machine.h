@@ -21,6 +21,8 @@
 //   counts towards R. Strictly, only slots count, and none that is refilling.
 // - A moving slot is read at its reader, but holds something durably (strict) only when owner and
 //   successor both do.
+// - A slot that gossip does not say is up is asked last, once, and with a short patience: when the
+//   others are fewer than R, or do not answer. A hedge never goes there.
 // - A replica at which the key's bytes are corrupt does not count, and is named as owed a repair.
 //
 // Pure; deterministic. Not thread-safe. Owns what it is constructed with. After `finished`, no
@@ -95,7 +97,9 @@ class GetMachine {
   void begin_plan(const Step& step);
   void make_sources();
   bool is_reading() const { return !replied_ && !merged_ && !replan_wanted_; }
-  bool ask_next(const Step& step);
+  void ask_next(const Step& step);
+  void hedge(const Step& step);
+  size_t expected() const;
   void send_read(Source& source, bool full, const Step& step);
   bool needs_full() const;
   bool counts(const Source& source) const;
@@ -114,6 +118,7 @@ class GetMachine {
   void merge_answers();
   void start_strict_repair(bool all_slots, const Step& step);
   bool holds(MemberNumber member) const;
+  bool is_heard(MemberNumber member) const;
   size_t slots_holding() const;
   void repair_stale(const Step& step);
   void repair(MemberNumber member, const Step& step);

@@ -21,6 +21,14 @@ bool GetMachine::holds(MemberNumber member) const {
   });
 }
 
+// Up, or not but it has answered this get.
+bool GetMachine::is_heard(MemberNumber member) const {
+  return plan_->candidate(member).up ||
+         std::any_of(sources_.begin(), sources_.end(), [member](const Source& source) {
+           return source.candidate.member == member && source.state == State::answered;
+         });
+}
+
 size_t GetMachine::slots_holding() const {
   const auto& slots = plan_->list.slots;
   return static_cast<size_t>(std::count_if(slots.begin(), slots.end(), [this](const Slot& slot) {
@@ -60,7 +68,7 @@ void GetMachine::start_strict_repair(bool all_slots, const Step& step) {
     }
     if (excluded || (!read && !all_slots)) continue;
     for (MemberNumber member : members_of(plan_->list.slots[i])) {
-      if (plan_->candidate(member).up && !holds(member)) repair(member, step);
+      if ((all_slots || is_heard(member)) && !holds(member)) repair(member, step);
     }
   }
 }
@@ -107,7 +115,11 @@ void GetMachine::send_repair(Repair& repair, const Step& step) {
 void GetMachine::repair_is_late(Repair& repair, const Step& step) {
   repair.due.reset();
   step.note_timed_out(repair.member);
-  if (!replied_ && repair.sends < settings_.sends_max) send_repair(repair, step);
+  if (!is_heard(repair.member)) {
+    repair.failed = true;
+  } else if (!replied_ && repair.sends < settings_.sends_max) {
+    send_repair(repair, step);
+  }
 }
 
 // A merge would be refused there for that key; kv-repair fetches the whole range.

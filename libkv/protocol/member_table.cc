@@ -81,7 +81,10 @@ void MemberTable::hear(const msg::HeartbeatRow& heard, MemberNumber from, Instan
     if (++taken > settings_.suspicions_max) break;
     accused = add_suspicion(*row, suspicion) || accused;
   }
-  if (accused) make_urgent(*row);
+  if (accused) {
+    ++suspicion_changes_;
+    make_urgent(*row);
+  }
   if (rose || accused) judge(*row, now);
 }
 
@@ -99,8 +102,9 @@ void MemberTable::rise(MemberRow& row, const msg::HeartbeatRow& heard, bool dire
   row.daemons_up = heard.daemons_up;
   row.rose_at = now;
   row.condemned_at = Instant::max();
-  std::erase_if(row.suspicions,
-                [&](const msg::Suspicion& suspicion) { return is_void(suspicion, row); });
+  const size_t cleared = std::erase_if(
+      row.suspicions, [&](const msg::Suspicion& suspicion) { return is_void(suspicion, row); });
+  suspicion_changes_ += cleared;
 }
 
 // True if it is news. Where there is no room, one of a place that has another gives way.
@@ -150,6 +154,7 @@ void MemberTable::judge_all(Instant now, double impatience) {
         std::chrono::duration_cast<Duration>(row.history.patience(settings_.history) * impatience);
     if (now - row.rose_at > patience && !row.is_suspected_by(settings_.self)) {
       add_suspicion(row, {settings_.self, row.start, row.counter});
+      ++suspicion_changes_;
       make_urgent(row);
     }
     if (!row.suspicions.empty() || row.liveness != Liveness::alive) judge(row, now);

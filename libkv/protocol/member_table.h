@@ -77,6 +77,8 @@ class MemberTable {
   const MemberRow* find(MemberNumber member) const;
   /// Rises whenever a member's liveness or daemons change.
   uint64_t changes() const { return changes_; }
+  /// Rises whenever somebody may have come to be suspected by another, or to be so no more.
+  uint64_t suspicion_changes() const { return suspicion_changes_; }
 
  private:
   MemberRow* find_row(MemberNumber member);
@@ -97,6 +99,7 @@ class MemberTable {
   std::vector<bool> seen_places_;
   uint32_t places_ = 1;
   uint64_t changes_ = 0;
+  uint64_t suspicion_changes_ = 0;
 };
 
 /// How many rounds a rumour takes, at most, to be known to all of `members` with high probability.

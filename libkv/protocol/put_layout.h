@@ -32,7 +32,7 @@ struct MintSite {
 
 /// In the order in which they are tried: live slots in the coordinator's data centre, live slots,
 /// with hints the live fallbacks (those of the data centre first), then the slots that only this
-/// coordinator doubts. Never a member that the view says is not up.
+/// coordinator doubts. Never a member that is not up: a put sounds those out before.
 using MintSites = InlineVector<MintSite, 4>;
 MintSites mint_sites(const Plan& plan, bool hints_count);
 

@@ -22,7 +22,7 @@ PutMachine::PutMachine(const PutSettings& settings, msg::ClientPut request, Plan
                        msg::RequestId base)
     : settings_(settings),
       request_(std::move(request)),
-      plan_(std::make_unique<const Plan>(std::move(plan))),
+      plan_(std::make_unique<Plan>(std::move(plan))),
       ids_(base),
       context_(request_.context) {
   KV_ASSERT(plan_->keyspace->kind == KeyspaceKind::ap);
@@ -48,20 +48,27 @@ void PutMachine::begin_plan(const Step& step) {
   next_site_ = 0;
   preferred_site_.reset();
   refused_by_.clear();
+  sounding_ = {};
   // Nobody is left to settle with; the client has its answer.
   if (replied_ && sites_.empty()) {
     finished_ = true;
     return;
   }
+  go_on(step);
+}
+
+// With the plan as it is, or as it is after a sounding.
+void PutMachine::go_on(const Step& step) {
   const size_t reachable = sites_.empty() ? 0 : layout_for(sites_[0]).reachable();
   if (reachable < needed_ && !replied_) {
+    if (sound_out(step)) return;
     return fail(Answer::unavailable,
                 to_string(QuorumFacts{reachable, needed_, "can be reached", 'W', plan_->epoch()}),
                 step);
   }
   const auto stands = standing();
   if (stands && attempts_[*stands].state == AttemptState::made) {
-    adopt(*stands, step);
+    if (adopted_ != stands) adopt(*stands, step);
   } else if (!replied_) {
     mint_next(step);
   }
@@ -96,6 +103,8 @@ std::optional<MintSite> PutMachine::choose_site() {
 
 void PutMachine::mint_next(const Step& step) {
   if (replied_ || replan_wanted_) return;
+  const bool all_asked = !preferred_site_ && !second_put_ && next_site_ >= sites_.size();
+  if (all_asked && sound_out(step)) return;
   const bool any_left = attempts_.size() < settings_.attempts_max;
   const auto site = any_left ? choose_site() : std::nullopt;
   if (site) return send_mint(*site, step);
@@ -270,6 +279,9 @@ void PutMachine::on_not_sent(msg::RequestId id, const Moment& at, CoordinatorAct
   if (attempt != nullptr && attempt->state == AttemptState::waiting) {
     step.note_timed_out(attempt->site.member);
     refused(*attempt, Answer::unavailable, 0, step);
+  } else if (const auto member = take_sounded(id)) {
+    step.note_timed_out(*member);
+    if (sounding_.due && sounding_.silent.empty()) end_sounding(step);
   } else if (spread_) {
     spread_->on_not_sent(id, step);
   }
@@ -286,6 +298,7 @@ void PutMachine::on_tick(const Moment& at, CoordinatorActions* actions) {
     step.note_timed_out(attempts_[i].site.member);
     attempt_is_late(attempts_[i], step);
   }
+  if (sounding_.due && *sounding_.due <= at.now) sounding_is_over(step);
   if (spread_) spread_->on_tick(step);
   settle(step);
 }
@@ -305,7 +318,7 @@ void PutMachine::replan(Plan plan, const Moment& at, CoordinatorActions* actions
   ++plan_number_;
   spread_.reset();
   adopted_.reset();
-  plan_ = std::make_unique<const Plan>(std::move(plan));
+  plan_ = std::make_unique<Plan>(std::move(plan));
   begin_plan(step);
   settle(step);
 }
@@ -350,7 +363,8 @@ void PutMachine::look_at_spread(const Step& step) {
     preferred_site_ = later;
     return mint_next(step);
   }
-  if (!spread_->can_be_met() && !replan_wanted_) fail(Answer::unavailable, facts(), step);
+  if (spread_->can_be_met() || replan_wanted_ || spread_->try_not_up(step)) return;
+  fail(Answer::unavailable, facts(), step);
 }
 
 bool PutMachine::needs_second_put() const {
@@ -414,6 +428,7 @@ std::optional<Instant> PutMachine::next_wake() const {
   std::optional<Instant> wake = replied_ ? give_up_ : deadline_;
   if (!replied_) {
     for (const MintAttempt& attempt : attempts_) wake = earlier(wake, attempt.due);
+    wake = earlier(wake, sounding_.due);
   }
   if (spread_) wake = earlier(wake, spread_->wake_at());
   return wake;

@@ -22,7 +22,9 @@
 //   earlier one would otherwise be undone by the later one. Its replica, being alive, is where the
 //   next attempt goes if one is needed.
 // - It says *unavailable* only if every attempt was refused: if nothing can be stored anywhere.
-// - Nothing is minted if the plan already shows that W cannot be reached.
+// - Nothing is minted if the plan already shows that W cannot be reached. Where it can be only
+//   with slots that gossip does not say are up, or where all others have failed, those are
+//   *sounded out* first: asked for a digest, once. Who answers is live to this put.
 // - Every wait, attempt, send and new plan is bounded (PutSettings).
 //
 // Pure; deterministic. Not thread-safe. Owns what it is constructed with. After `finished`, no
@@ -33,6 +35,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "libkv/protocol/coordinator_actions.h"
@@ -62,6 +65,7 @@ class PutMachine {
   void on_answer(const msg::MintDurable& durable, const Moment& at, CoordinatorActions* actions);
   void on_answer(const msg::Merged& merged, const Moment& at, CoordinatorActions* actions);
   void on_answer(const msg::Done& done, const Moment& at, CoordinatorActions* actions);
+  void on_answer(const msg::ReadDone& done, const Moment& at, CoordinatorActions* actions);
   /// The request never left this process (no connection, full queue): certainly not received.
   void on_not_sent(msg::RequestId id, const Moment& at, CoordinatorActions* actions);
   void on_tick(const Moment& at, CoordinatorActions* actions);
@@ -89,7 +93,21 @@ class PutMachine {
     Round round = 0;
   };
 
+  /// Members that are not up are asked whether they answer (put_machine_sounding.cc).
+  struct Sounding {
+    bool done = false;  ///< Once a plan.
+    std::vector<std::pair<msg::RequestId, MemberNumber>> silent;
+    Instant sent{};
+    std::optional<Instant> due;  ///< Empty: nothing waits for it.
+  };
+
   void begin_plan(const Step& step);
+  void go_on(const Step& step);
+  bool sound_out(const Step& step);
+  std::optional<MemberNumber> take_sounded(msg::RequestId id);
+  void sounded(MemberNumber member, const Step& step);
+  void sounding_is_over(const Step& step);
+  void end_sounding(const Step& step);
   void mint_next(const Step& step);
   void send_mint(const MintSite& site, const Step& step);
   const PutLayout& layout_for(const MintSite& site);
@@ -114,7 +132,7 @@ class PutMachine {
 
   PutSettings settings_;
   msg::ClientPut request_;
-  std::unique_ptr<const Plan> plan_;
+  std::unique_ptr<Plan> plan_;
   RequestIds ids_;
 
   size_t needed_ = 1;
@@ -128,6 +146,7 @@ class PutMachine {
   size_t next_site_ = 0;
   std::optional<MintSite> preferred_site_;
   std::set<MemberNumber> refused_by_;
+  Sounding sounding_;
   std::vector<MintAttempt> attempts_;  ///< In the order of their numbers.
   std::optional<size_t> adopted_;      ///< The attempt that is being spread.
   std::optional<PutSpread> spread_;

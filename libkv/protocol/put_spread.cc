@@ -1,6 +1,7 @@
 #include "libkv/protocol/put_spread.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "libkv/base/assert.h"
 
@@ -144,6 +145,7 @@ void PutSpread::refuse(Copy& copy, Answer answer, Epoch epoch, const Step& step)
   }
   copy.refused = true;
   copy.last_refusal = answer;
+  copy.not_up = false;
   const auto index = static_cast<size_t>(&copy - copies_.data());
   if (hint_elsewhere(index, step)) {
     if (!copies_[index].hint) quorum_.rule_out(copies_[index].member);
@@ -190,6 +192,11 @@ void PutSpread::late(size_t index, const Step& step) {
   if (!paused) {
     step.note_timed_out(copies_[index].member);
     if (hint_elsewhere(index, step)) return;
+    if (copies_[index].not_up) {
+      quorum_.rule_out(copies_[index].member);
+      return give_up(index, step);
+    }
+    if (!replied_) try_not_up(step);
   }
   // A mint whose "durable" was lost is asked again by a merge, which is idempotent.
   if (!replied_ && copies_[index].sends < terms_.sends_max) {
@@ -198,6 +205,23 @@ void PutSpread::late(size_t index, const Step& step) {
     return;
   }
   give_up(index, step);
+}
+
+bool PutSpread::try_not_up(const Step& step) {
+  if (std::exchange(tried_not_up_, true)) return false;
+  const size_t count = copies_.size();
+  for (size_t i = 0; i < layout_.slots().size(); ++i) {
+    for (MemberNumber member : members_of(terms_.plan->list.slots[i])) {
+      if (layout_.slots()[i].direct.contains(member)) continue;
+      Copy copy;
+      copy.member = member;
+      copy.slot = i;
+      copy.not_up = true;
+      quorum_.admit(member);
+      add(copy, step);
+    }
+  }
+  return copies_.size() > count;
 }
 
 void PutSpread::give_up(size_t index, const Step& step) {

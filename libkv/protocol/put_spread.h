@@ -4,6 +4,9 @@
 //              │ patience over: hint elsewhere, or sent again ──▶ (its answer still counts)
 //              └ refused ─────▶ hint elsewhere, or sent again after a pause ──▶ given up
 //
+// Members that are not up get no copy, but when one is late or refused that has no fallback left:
+// then once, and with a short patience.
+//
 // A slot is *settled* when each of its members holds the record durably, or a hint for the slot is
 // durable, or a durable holder has been told to keep a repair owed to it. Answers and time come in;
 // requests go out through the Step. Every copy is sent at most `sends_max` times, every fallback
@@ -50,6 +53,8 @@ class PutSpread {
   const WriteQuorum& quorum() const { return quorum_; }
   /// Whether W can still be reached.
   bool can_be_met() const;
+  /// Sends copies to the slots' members that are not up, once. True if there were any.
+  bool try_not_up(const Step& step);
   /// Of the answers so far that found siblings the mint had not covered: their contexts, joined.
   bool siblings_remain() const { return siblings_remain_; }
   const CausalContext& joined_context() const { return joined_; }
@@ -72,6 +77,7 @@ class PutSpread {
     bool given_up = false;  ///< Nothing more is sent to it; a late answer counts all the same.
     bool refused = false;
     Answer last_refusal = Answer::ok;
+    bool not_up = false;  ///< Sent by try_not_up(), and nothing heard.
     unsigned sends = 0;
     Instant sent{};
     std::optional<Instant> due;
@@ -102,6 +108,7 @@ class PutSpread {
   WriteQuorum quorum_;
   std::vector<Copy> copies_;
   bool replied_ = false;
+  bool tried_not_up_ = false;
   bool siblings_remain_ = false;
   CausalContext joined_;
   std::optional<Epoch> newer_epoch_;

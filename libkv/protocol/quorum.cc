@@ -76,6 +76,14 @@ void WriteQuorum::rule_out(MemberNumber member) {
   }
 }
 
+void WriteQuorum::admit(MemberNumber member) {
+  for (SlotState& slot : slots_) {
+    for (Part& part : slot.parts) {
+      if (part.member == member) part.ruled_out = false;
+    }
+  }
+}
+
 size_t WriteQuorum::slots() const {
   return static_cast<size_t>(std::count_if(slots_.begin(), slots_.end(),
                                            [](const SlotState& slot) { return slot.whole(); }));

@@ -80,6 +80,8 @@ class WriteQuorum {
   void acknowledge_hint(size_t slot);
   /// The member will not acknowledge any more.
   void rule_out(MemberNumber member);
+  /// It may, after all.
+  void admit(MemberNumber member);
 
   size_t slots() const;  ///< Acknowledged by the slot itself.
   size_t hints() const;  ///< By a hint only.

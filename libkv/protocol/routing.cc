@@ -42,6 +42,7 @@ void Routing::on_view(const View& view) {
       opinion.back_off = Duration::zero();
       opinion.back_off_until = Instant();
     }
+    if (up != opinion.up) opinion.heard_until = Instant();
     opinion.up = up;
     if (up) dcs_up_.insert(opinion.dc);
   }
@@ -61,6 +62,7 @@ void Routing::note(const MemberNote& note, Instant now) {
   if (found == opinions_.end()) return;
   Opinion& opinion = found->second;
   if (note.kind == MemberNote::Kind::timed_out) {
+    opinion.heard_until = Instant();
     note_timeout(opinion, now);
     return;
   }
@@ -69,6 +71,7 @@ void Routing::note(const MemberNote& note, Instant now) {
   opinion.timeouts = 0;
   opinion.back_off = Duration::zero();
   opinion.back_off_until = Instant();
+  if (!opinion.up) opinion.heard_until = now + settings_.heard_for;
 }
 
 Candidate Routing::candidate(MemberNumber member, Instant now) const {
@@ -81,10 +84,10 @@ Candidate Routing::candidate(MemberNumber member, Instant now) const {
     const Duration slow = profile.percentile(99, settings_.latency_unknown);
     return std::clamp(slow * 4, settings_.patience_min, settings_.patience_max);
   };
-  candidate.up = opinion.up;
-  candidate.live = opinion.up && now >= opinion.back_off_until;
+  candidate.up = opinion.up || now < opinion.heard_until;
+  candidate.live = candidate.up && now >= opinion.back_off_until;
   candidate.near = opinion.dc == own_dc_;
-  candidate.dc_down = dcs_up_.count(opinion.dc) == 0;
+  candidate.dc_down = !candidate.up && dcs_up_.count(opinion.dc) == 0;
   candidate.dc = opinion.dc;
   candidate.host = opinion.host;
   candidate.quick = opinion.answers.percentile(50, settings_.latency_unknown);
@@ -92,11 +95,16 @@ Candidate Routing::candidate(MemberNumber member, Instant now) const {
                                      settings_.hedge_min, settings_.hedge_max);
   candidate.patience = patience(opinion.answers);
   candidate.durable_patience = patience(opinion.durable_answers);
+  if (!candidate.up) {
+    candidate.patience = candidate.durable_patience = settings_.patience_not_up;
+  }
   return candidate;
 }
 
 void sort_for_reading(std::vector<Candidate>* candidates) {
-  const auto rank = [](const Candidate& c) { return std::make_tuple(!c.live, !c.near, c.quick); };
+  const auto rank = [](const Candidate& c) {
+    return std::make_tuple(!c.up, !c.live, !c.near, c.quick);
+  };
   std::stable_sort(candidates->begin(), candidates->end(),
                    [&](const Candidate& a, const Candidate& b) { return rank(a) < rank(b); });
 }

@@ -2,7 +2,12 @@
 // failed to answer. It decides whom to try first and how long to wait, never what is true; it
 // leaves the process in no message (protocols.md §4).
 //
-//   live = up by the view, and not in a back-off
+//   up   = by the view, or by an answer of late that came after the view had lost it
+//   live = up, and not in a back-off
+//
+// What gossip says is soft: a kv-gossip may be dead while its member's kv-node serves. A member
+// that is not up is therefore not unreachable but the last to be tried, with a patience of its own;
+// who then answers is up for a while. One time-out ends that.
 //
 // Two time-outs without an answer between them put a member in a back-off, which doubles each time
 // until it answers. While in it, it is a down slot to puts (hints) and a last resort to gets.
@@ -32,15 +37,19 @@ struct RoutingSettings {
   Duration hedge_max = 200ms;
   Duration patience_min = 100ms;
   Duration patience_max = 1s;
+  /// With one that is not up: an operation that needs it says soon that it cannot be had.
+  Duration patience_not_up = 200ms;
+  /// How long an answer makes a member up that the view says is not.
+  Duration heard_for = 2s;
 };
 
 /// A kv-node as an operation sees it when it is planned.
 struct Candidate {
   MemberNumber member = 0;
-  bool up = false;       ///< By the view.
+  bool up = false;       ///< By the view, or heard of late: else it is the last to be tried.
   bool live = false;     ///< Up, and not in a back-off: to be tried.
   bool near = false;     ///< In the coordinator's data centre.
-  bool dc_down = false;  ///< No kv-node of its data centre is up.
+  bool dc_down = false;  ///< It is not up, nor by the view any kv-node of its data centre.
   uint32_t dc = 0;       ///< Equal exactly for members with equal labels; a member without a host
   uint32_t host = 0;     ///< label counts as a host of its own.
   Duration quick{};      ///< Median latency.
@@ -62,7 +71,7 @@ class Routing {
 
  private:
   struct Opinion {
-    bool up = false;
+    bool up = false;  ///< By the view.
     uint32_t dc = 0;
     uint32_t host = 0;
     LatencyProfile answers;
@@ -70,6 +79,7 @@ class Routing {
     unsigned timeouts = 0;  ///< Since the last answer.
     Duration back_off{};    ///< Zero: none since the last answer.
     Instant back_off_until{};
+    Instant heard_until{};  ///< While not up by the view: it answered a while before.
   };
 
   void number_labels(const ClusterMap& map);
@@ -82,8 +92,8 @@ class Routing {
   uint32_t own_dc_ = 0;
 };
 
-/// Live before not live, near before far, then by median latency, then as they stood: the order in
-/// which a get asks.
+/// Live before doubted before not up, near before far, then by median latency, then as they stood:
+/// the order in which a get asks.
 void sort_for_reading(std::vector<Candidate>* candidates);
 
 }  // namespace kv

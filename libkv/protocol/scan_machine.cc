@@ -100,6 +100,7 @@ void ScanMachine::on_answer(const msg::ScanPageDone& done, const Moment& at,
   Stream* stream = stream_of(done.id, &member);
   if (stream == nullptr) return settle(step);
   step.note_answered(member, stream->sent, false);
+  plan_.candidates.at(member).up = true;
   if (done.answer == Answer::ok && take_page(member, *stream, done)) return settle(step);
   last_refusal_ = told_by(member, done.answer == Answer::ok ? Answer::invalid : done.answer);
   if (done.answer == Answer::stale_epoch && done.epoch > plan_.map->epoch && !frontier_ &&
@@ -160,7 +161,7 @@ void ScanMachine::on_tick(const Moment& at, CoordinatorActions* actions) {
   std::vector<MemberNumber> lost;
   for (auto& [member, stream] : streams_) {
     if (!stream.due || *stream.due > at.now) continue;
-    if (stream.sends < settings_.sends_max) {
+    if (stream.sends < settings_.sends_max && plan_.candidates.at(member).up) {
       send_page(member, stream, step);
     } else {
       lost.push_back(member);

@@ -8,6 +8,7 @@
 //
 // - It answers only where, for every partition, R slots (or fallbacks in place of slots that are
 //   down) answer; else unavailable, saying how many partitions lack it.
+// - A member that gossip does not say is up is asked, once, where the others are fewer than R.
 // - A member that fails on the way is left out from there on, if the others still suffice; if not,
 //   the page ends at the frontier. `next` is exact: no key is shown twice or left out between
 //   pages.

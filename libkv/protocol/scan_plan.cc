@@ -33,10 +33,15 @@ void ask_of_row(const ScanPlan& plan, const ScanQuorum& quorum, const PartitionR
     asked->insert(fallback);
     ++standing_in;
   }
-  if (counted + std::min(standing_in, down) >= quorum.needed) return;
-  for (const Slot& slot : row.slots) {
-    const MemberNumber reader = reader_of(slot);
-    if (plan.candidates.at(reader).up && quorum.gone.count(reader) == 0) asked->insert(reader);
+  for (const bool up : {true, false}) {
+    if (counted + std::min(standing_in, down) >= quorum.needed) return;
+    for (const Slot& slot : row.slots) {
+      const MemberNumber reader = reader_of(slot);
+      const Candidate& candidate = plan.candidates.at(reader);
+      if (candidate.live || candidate.up != up || quorum.gone.count(reader) != 0) continue;
+      asked->insert(reader);
+      ++standing_in;
+    }
   }
 }
 

@@ -32,7 +32,8 @@ struct ScanQuorum {
 };
 
 /// All live readers; for partitions with a slot that is down (or gone) the live fallbacks; for
-/// partitions that would lack R, the readers that only this coordinator doubts.
+/// partitions that would lack R, the readers that only this coordinator doubts; for those that
+/// would lack it still, the readers that are not up.
 std::set<MemberNumber> members_to_ask(const ScanPlan& plan, const ScanQuorum& quorum);
 
 /// Who answers now, each with the partitions it must not be counted for.

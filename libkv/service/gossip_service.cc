@@ -181,6 +181,7 @@ void GossipService::name_own_store(Instant now, GossipActions& actions) {
 }
 
 void GossipService::end_of_turn(Instant now) {
+  liveness_log_.look(detector_, environment_.log);
   tell_news(now);
   outbox_.flush();
 }

@@ -22,6 +22,7 @@
 #include "libkv/service/data_directory.h"
 #include "libkv/service/dispatch.h"
 #include "libkv/service/gossip_store.h"
+#include "libkv/service/liveness_log.h"
 #include "libkv/service/outbox.h"
 #include "libkv/service/peers.h"
 #include "libkv/transport/loop_handler.h"
@@ -94,6 +95,7 @@ class GossipService final : public LoopHandler {
   StartRegistry starts_;
   StartInquiry inquiry_;
   WatchBoard board_;
+  LivenessLog liveness_log_;
   Epoch told_epoch_ = 0;
   uint64_t told_version_ = 0;
 };

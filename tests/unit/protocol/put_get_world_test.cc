@@ -236,23 +236,33 @@ class World {
     }
   }
 
-  // Crashes, restarts, and what the view hears of them, now and then wrongly.
+  void crash(Replica* replica) {
+    replica->now = replica->durable;
+    replica->made.clear();
+    replica->incarnation = random_.next();
+    ++replica->life;
+    replica->up = false;
+  }
+
+  // Crashes, restarts, and what the view hears of them, now and then wrongly, either way.
   void disturb() {
     const auto member = static_cast<MemberNumber>(1 + random_.below(kMembers));
     Replica& replica = replicas_[member];
     if (replica.up && random_.chance(0.5)) {
-      replica.now = replica.durable;
-      replica.made.clear();
-      replica.incarnation = random_.next();
-      ++replica.life;
+      crash(&replica);
       replica.up = random_.chance(0.5);
     } else {
       replica.up = true;
     }
+    // Else hardly anything would be unavailable: the view alone makes nothing so.
+    if (random_.chance(0.05)) {
+      for (MemberNumber m = 1; m <= kMembers; ++m) crash(&replicas_[m]);
+    }
     loss_ = random_.chance(0.3) ? 0.25 : 0.02;
     if (random_.chance(0.7)) {
       for (MemberNumber m = 1; m <= kMembers; ++m) {
-        ring_.set_up(m, replicas_[m].up || random_.chance(0.1));
+        const bool is_wrong = random_.chance(0.15);
+        ring_.set_up(m, replicas_[m].up != is_wrong);
       }
       routing_.on_view(ring_.publish());
     }

@@ -45,6 +45,53 @@ TEST(Routing, TimeOutsBackOffAndAnAnswerEndsIt) {
   EXPECT_FALSE(routing.candidate(9, now).up);
 }
 
+TEST(Routing, OneThatIsNotUpIsLiveForAWhileOnceItAnswers) {
+  testing::SmallRing ring(3, 3, 2, 2);
+  RoutingSettings settings;
+  Routing routing(1, settings);
+  routing.on_view(ring.publish());
+  Instant now = Instant() + 1h;
+  const auto answer = [&] { routing.note({2, MemberNote::Kind::answered, 1ms}, now); };
+  answer();
+  ring.set_up(2, false);
+  routing.on_view(ring.publish());
+  // What it answered before it was lost proves nothing.
+  EXPECT_FALSE(routing.candidate(2, now).up);
+  EXPECT_EQ(routing.candidate(2, now).patience, settings.patience_not_up);
+  EXPECT_EQ(routing.candidate(2, now).durable_patience, settings.patience_not_up);
+  answer();
+  EXPECT_TRUE(routing.candidate(2, now).live);
+  EXPECT_EQ(routing.candidate(2, now).patience, settings.patience_min);
+  now += settings.heard_for - 1ms;
+  EXPECT_TRUE(routing.candidate(2, now).live);
+  now += 1ms;
+  EXPECT_FALSE(routing.candidate(2, now).up);
+  answer();
+  EXPECT_TRUE(routing.candidate(2, now).live);
+  routing.note({2, MemberNote::Kind::timed_out, {}}, now);
+  EXPECT_FALSE(routing.candidate(2, now).up);
+  // Another loss, another proof.
+  answer();
+  ring.set_up(2, true);
+  routing.on_view(ring.publish());
+  ring.set_up(2, false);
+  routing.on_view(ring.publish());
+  EXPECT_FALSE(routing.candidate(2, now).up);
+}
+
+TEST(Routing, ReadsGoToThoseThatAreNotUpLast) {
+  std::vector<Candidate> candidates(4);
+  for (size_t i = 0; i < 4; ++i) candidates[i].member = static_cast<MemberNumber>(i + 1);
+  candidates[0].near = true;                     // Not up.
+  candidates[1].up = true;                       // Doubted.
+  candidates[2].up = candidates[2].live = true;  // Far.
+  candidates[3].up = candidates[3].live = candidates[3].near = true;
+  sort_for_reading(&candidates);
+  std::vector<MemberNumber> order;
+  for (const Candidate& candidate : candidates) order.push_back(candidate.member);
+  EXPECT_EQ(order, (std::vector<MemberNumber>{4, 3, 2, 1}));
+}
+
 TEST(WriteQuorum, CountsASlotAndItsHintOnce) {
   WriteQuorum quorum({{1, 0, {}}, {2, 4, SlotStage::write_both}, {3, 0, {}}}, 3, true);
   quorum.acknowledge(1);
@@ -57,6 +104,9 @@ TEST(WriteQuorum, CountsASlotAndItsHintOnce) {
   quorum.rule_out(3);
   EXPECT_EQ(quorum.possible(0), 2u);
   EXPECT_EQ(quorum.possible(1), 3u);
+  quorum.admit(3);
+  EXPECT_EQ(quorum.possible(0), 3u);
+  quorum.rule_out(3);
   quorum.acknowledge_hint(2);
   EXPECT_TRUE(quorum.met());
   EXPECT_EQ(quorum.slots(), 2u);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -19,6 +20,12 @@ class ScanWorld {
   testing::SmallRing ring;
   std::map<MemberNumber, std::map<std::string, Record>> held;
   std::map<MemberNumber, int> silent_after;  ///< Pages that it still answers.
+  std::set<MemberNumber> asked;
+
+  void take_down(MemberNumber member) {
+    ring.set_up(member, false);
+    silent_after[member] = 0;
+  }
 
   void put(MemberNumber member, const std::string& key, uint64_t counter, bool tombstone = false) {
     Record& record = held[member][key];
@@ -74,6 +81,7 @@ class ScanWorld {
     }
     const ToNode to = queue_.back();
     queue_.pop_back();
+    asked.insert(to.to);
     const auto silent = silent_after.find(to.to);
     if (silent != silent_after.end() && silent->second-- <= 0) {
       machine->on_not_sent(std::get<msg::ScanPage>(to.message).id, at_, &actions);
@@ -146,16 +154,60 @@ TEST(ScanMachine, ReverseRangeAndKeysOnly) {
 
 TEST(ScanMachine, TooFewReplicasIsUnavailableAndSaysWhere) {
   ScanWorld world = five_keys();
-  world.ring.set_up(2, false);
-  world.ring.set_up(3, false);
+  world.take_down(2);
+  world.take_down(3);
   EXPECT_EQ(world.all({}), "2 of 2 partitions lack 2 replicas that answer (R=2, epoch 41)");
+}
+
+TEST(ScanMachine, OneThatGossipGivesUpIsAskedWhereTheOthersDoNotSuffice) {
+  ScanWorld world = five_keys();
+  world.ring.set_up(2, false);
+  EXPECT_EQ(world.all({}), "a=a1 b=b1 c=c1 e=e1 ");  // 1 and 3 are R.
+  EXPECT_EQ(world.asked.count(2), 0u);
+  world.ring.set_up(3, false);
+  EXPECT_EQ(world.all({}), "a=a1 b=b2 c=c1 e=e1 ");
+  // On the way, too: the one that is up fails after its first page.
+  world = five_keys();
+  world.ring.set_up(2, false);
+  world.silent_after[3] = 1;
+  EXPECT_EQ(world.all({}), "a=a1 b=b1 c=c1 d=d1 e=e1 ");
+  EXPECT_EQ(world.asked.count(2), 1u);
+}
+
+TEST(ScanMachine, UnavailableComesSoonWhereThoseThatAreNotUpAreDead) {
+  testing::SmallRing ring(3, 3, 2, 2);
+  Routing routing(1, RoutingSettings());
+  ring.set_up(2, false);
+  ring.set_up(3, false);
+  routing.on_view(ring.publish());
+  Moment at;
+  msg::ClientScan scan;
+  scan.time_left = 5s;
+  const auto& map = ring.view.map;
+  ScanMachine machine({}, scan, scan_plan_for(map, map->keyspaces[0], routing, at.now), 0);
+  CoordinatorActions actions;
+  machine.start(at, &actions);
+  ASSERT_EQ(actions.to_nodes.size(), 3u);
+  msg::ScanPageDone page;
+  page.id = std::get<msg::ScanPage>(actions.to_nodes[0].message).id;
+  page.exhausted = true;
+  actions = {};
+  machine.on_answer(page, at, &actions);
+  ASSERT_TRUE(actions.wake_at);
+  at.now = *actions.wake_at;
+  actions = {};
+  machine.on_tick(at, &actions);
+  EXPECT_TRUE(actions.finished);
+  EXPECT_LE(at.now - Instant(), 1s);
+  EXPECT_EQ(std::get<msg::ScanDone>(*actions.reply).detail,
+            "2 of 2 partitions lack 2 replicas that answer (R=2, epoch 41)");
 }
 
 TEST(ScanMachine, AFallbackStandsInForASlotThatIsDown) {
   for (bool strict : {false, true}) {
     ScanWorld world(4, 2, strict);
-    world.ring.set_up(2, false);
-    world.ring.set_up(3, false);
+    world.take_down(2);
+    world.take_down(3);
     world.put(1, "a", 1);
     world.put(4, "a", 2);
     EXPECT_EQ(world.all({}),

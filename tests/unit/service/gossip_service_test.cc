@@ -2,6 +2,7 @@
 // themselves are tested at the machines.
 #include "libkv/service/gossip_service.h"
 
+#include <algorithm>
 #include <optional>
 
 #include <gtest/gtest.h>
@@ -23,6 +24,17 @@ MemberInfo info_of(MemberNumber member) {
   info.endpoints[static_cast<int>(DaemonKind::gossip)] = endpoint_of(member);
   return info;
 }
+
+class KeptLog final : public Log {
+ public:
+  void write(LogLevel, std::string_view line) override { lines_.emplace_back(line); }
+  size_t count(std::string_view line) const {
+    return static_cast<size_t>(std::count(lines_.begin(), lines_.end(), line));
+  }
+
+ private:
+  std::vector<std::string> lines_;
+};
 
 /// One kv-gossip: a process with its disk, which outlives it.
 struct Member {
@@ -140,7 +152,7 @@ class GossipServiceTest : public testing::Test {
   uint64_t starts_ = 0;
   SimScheduler scheduler_;
   SimNetwork network_{scheduler_, 1};
-  NullLog log_;
+  KeptLog log_;
   std::unique_ptr<Member> members_[3] = {std::make_unique<Member>(MemberNumber{1}),
                                          std::make_unique<Member>(MemberNumber{2}),
                                          std::make_unique<Member>(MemberNumber{3})};
@@ -188,6 +200,23 @@ TEST_F(GossipServiceTest, AWatcherIsToldTheMapAndWhoDied) {
     if (asker_.members[2].liveness == Liveness::down) return;
   }
   FAIL() << "nobody told that member 3 is down";
+}
+
+// One line an event, by each of the two who are left; what they knew already is not told again.
+TEST_F(GossipServiceTest, SuspicionsAreLogged) {
+  ASSERT_EQ(propose(1, first_map()), Answer::ok);
+  EXPECT_EQ(log_.count("member_suspected member=3 by=1"), 0u);
+  members_[2]->stop();
+  run(20s);
+  EXPECT_EQ(log_.count("member_suspected member=3 by=1"), 2u);
+  EXPECT_EQ(log_.count("member_suspected member=3 by=2"), 2u);
+  EXPECT_EQ(log_.count("member_liveness member=3 was=alive is=suspect"), 2u);
+  EXPECT_EQ(log_.count("member_liveness member=3 was=suspect is=down"), 2u);
+  EXPECT_EQ(log_.count("member_cleared member=3 suspected_by=1,2"), 0u);
+  start(*members_[2]);
+  run(5s);
+  EXPECT_EQ(log_.count("member_cleared member=3 suspected_by=1,2"), 2u);
+  EXPECT_EQ(log_.count("member_liveness member=3 was=down is=alive"), 2u);
 }
 
 TEST_F(GossipServiceTest, AStartIsJudgedByTheVoters) {
