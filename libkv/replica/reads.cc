@@ -107,7 +107,7 @@ void Reads::tell_read(const ReadStep& step, Answer answer) {
     done.has_record = !step.request.digest_only;
     if (done.has_record) done.record = step.record;
     done.refilling =
-        step.placed.standing.filling ||
+        step.placed.standing.filling || core_.in_doubt ||
         (step.placed.standing.slot && core_.refilling.contains(step.placed.partition) &&
          !KV_PLANTED(serve_while_refilling));
   } else {

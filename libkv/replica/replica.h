@@ -70,6 +70,9 @@ class Replica {
 
   /// The engine was created in a cluster that had this member before: all that it held is lost.
   Status mark_all_refilling() { return debts_.mark_all_refilling(); }
+  /// Until the voters have said that this directory is not behind, nothing it answers is to count
+  /// for strict reads.
+  void set_in_doubt(bool in_doubt) { core_.in_doubt = in_doubt; }
 
   /// Facts of one key, when they are there.
   void explain(KeyspaceId keyspace, const SharedBytes& key,

@@ -103,6 +103,7 @@ struct ReplicaCore {
   RecentPuts recent;
   Rounds rounds;
   Refilling refilling;
+  bool in_doubt = false;  ///< Whether it has lost anything is not known yet: as if it refilled.
   Owed owed;
   HintTally hint_tally;
   ReplicaCounters counters;

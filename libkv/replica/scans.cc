@@ -31,7 +31,8 @@ Answer Scans::plan(const msg::ScanPage& request, std::shared_ptr<ScanMerge>* mer
     if (request.epoch < row.changed) return Answer::stale_epoch;
     if (standing.holds_own()) add(request, Space::own, partition, merge->get());
     if (core_.hint_tally.may_hold(partition)) add(request, Space::hint, partition, merge->get());
-    if (standing.filling || (standing.slot && core_.refilling.contains(partition))) {
+    if (standing.filling || core_.in_doubt ||
+        (standing.slot && core_.refilling.contains(partition))) {
       refilling->push_back(id);
     }
   }

@@ -67,6 +67,7 @@ Result<std::unique_ptr<NodeService>> NodeService::open(Environment& environment,
       new NodeService(environment, transport, directory, engine, self, settings, held));
   KV_ASSIGN(service->replica_, Replica::open(environment, engine, directory.meta(), self.number,
                                              settings.replica, *service, *service));
+  service->replica_->set_in_doubt(true);
   if (held) service->replica_->set_map(held);
   return service;
 }
@@ -184,6 +185,7 @@ void NodeService::on_judged(const msg::StartJudged& judged) {
   ++shows_answered_;
   if (judged.behind || majority_spoke || shows_answered_ >= kShowsAnsweredMax)
     losses_are_known_ = true;
+  replica_->set_in_doubt(!losses_are_known_);
   shown_id_ = 0;
   if (replica_->incarnation().is_new()) {
     // Recorded by a majority, or to be shown again.
@@ -200,14 +202,6 @@ void NodeService::incarnation_drawn(uint64_t incarnation, uint64_t start_number)
   start_is_judged_ = false;
   shown_id_ = 0;
   next_show_ = Instant{};
-}
-
-void NodeService::answer(Asker asker, const msg::ReadDone& done) {
-  // Until the voters have said that this directory is not behind, a read does not count strictly.
-  if (losses_are_known_ || done.refilling) return send(asker, done);
-  msg::ReadDone doubtful = done;
-  doubtful.refilling = true;
-  send(asker, doubtful);
 }
 
 void NodeService::on_ask(PeerId from, const msg::Ask& ask) {

@@ -57,7 +57,7 @@ class NodeService final : public LoopHandler, private ReplicaAnswers, private Re
   void answer(Asker asker, const msg::MintMade& made) override { send(asker, made); }
   void answer(Asker asker, const msg::MintDurable& durable) override { send(asker, durable); }
   void answer(Asker asker, const msg::Merged& merged) override { send(asker, merged); }
-  void answer(Asker asker, const msg::ReadDone& done) override;
+  void answer(Asker asker, const msg::ReadDone& done) override { send(asker, done); }
   void answer(Asker asker, const msg::ScanPageDone& done) override { send(asker, done); }
   void answer(Asker asker, const msg::Done& done) override { send(asker, done); }
   void answer(Asker asker, const msg::HintsListed& listed) override { send(asker, listed); }

@@ -1,13 +1,14 @@
 // kv_sim: the whole cluster in one thread, under simulated time, network and disks, from a seed.
 //
 //   kv_sim --seed S [--seeds N] [--hours H] [--seconds T] [--no-faults] [--twice] [--trace]
-//          [--only CLASS,CLASS…] [--watch KEY]
+//          [--only CLASS,CLASS…] [--world NAME] [--stop] [--watch KEY]
 //
 // Each seed is a cluster of its own; `--hours` and `--seconds` say how long each has faults.
 // `--twice` runs each seed again and compares the traces. `--only` names the classes of faults (as
-// in the line of figures), which are then frequent. `--watch` prints every message about a key,
-// such as `strict/1003`. Prints what was violated and the command that shows it again; the last
-// line is one of figures. Exits 1 if anything was violated.
+// in the line of figures), which are then frequent. `--world` names the world (sim_world.h); else
+// the seed has one. `--stop` ends everything at the first violation. `--watch` prints every message
+// about a key, such as `strict/1003`. Prints what was violated and the command that shows it again;
+// the last line is one of figures. Exits 1 if anything was violated.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -24,7 +25,8 @@ struct Options {
   uint64_t seed = 1;
   uint64_t seeds = 1;
   double seconds = 30;
-  bool faults = true, twice = false, trace = false;
+  bool faults = true, twice = false, trace = false, stop = false;
+  const kv::SimWorld* world = nullptr;
   std::string watched, only;
 };
 
@@ -52,7 +54,8 @@ extern "C" void on_abort(int) {
 int usage(const char* what) {
   std::fprintf(stderr,
                "kv_sim: %s\nusage: kv_sim --seed S [--seeds N] [--hours H] [--seconds T] "
-               "[--no-faults] [--twice] [--trace]\n",
+               "[--no-faults] [--twice] [--trace]\n"
+               "       [--only CLASS,…] [--world NAME] [--stop] [--watch KEY]\n",
                what);
   return 64;
 }
@@ -66,12 +69,19 @@ bool parse(int argc, char** argv, Options* options) {
       options->twice = true;
     } else if (name == "--trace") {
       options->trace = true;
+    } else if (name == "--stop") {
+      options->stop = true;
     } else {
       if (i + 1 == argc) return false;
       char* end = nullptr;
       const char* text = argv[++i];
       if (name == "--watch" || name == "--only") {
         (name == "--only" ? options->only : options->watched) = text;
+        continue;
+      }
+      if (name == "--world") {
+        options->world = kv::find_world(text);
+        if (options->world == nullptr) return false;
         continue;
       }
       const double number = std::strtod(text, &end);
@@ -116,6 +126,8 @@ void run_one(uint64_t seed, const Options& options, Totals* totals) {
   run.trace = options.trace;
   run.watched = options.watched;
   run.only = options.only;
+  run.world = options.world;
+  run.stop = options.stop;
   kv::SimRunResult result = kv::run_seed(run);
   if (options.twice) {
     run.trace = false;
@@ -132,11 +144,13 @@ void run_one(uint64_t seed, const Options& options, Totals* totals) {
     std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed),
                 result.violations[i].c_str());
   if (!result.violations.empty())
-    std::printf("seed %llu: %zu violations; again: kv_sim --seed %llu --seconds %g%s%s%s --trace\n",
-                static_cast<unsigned long long>(seed), result.violations.size(),
-                static_cast<unsigned long long>(seed), options.seconds,
-                options.faults ? "" : " --no-faults", options.only.empty() ? "" : " --only ",
-                options.only.c_str());
+    std::printf(
+        "seed %llu: %zu violations; again: kv_sim --seed %llu --seconds %g%s%s%s%s%s --trace\n",
+        static_cast<unsigned long long>(seed), result.violations.size(),
+        static_cast<unsigned long long>(seed), options.seconds,
+        options.faults ? "" : " --no-faults", options.only.empty() ? "" : " --only ",
+        options.only.c_str(), options.world == nullptr ? "" : " --world ",
+        options.world == nullptr ? "" : options.world->name);
   std::fflush(stdout);
 }
 
@@ -167,7 +181,7 @@ int main(int argc, char** argv) {
               static_cast<unsigned long long>(options.seeds), options.seconds);
   Totals totals;
   for (uint64_t seed = options.seed; seed < options.seed + options.seeds; ++seed)
-    run_one(seed, options, &totals);
+    if (!options.stop || totals.violations == 0) run_one(seed, options, &totals);
   print(totals);
   return totals.violations == 0 ? 0 : 1;
 }

@@ -23,19 +23,27 @@ const char* to_string(FaultClass fault) {
   return kNames[static_cast<size_t>(fault)];
 }
 
-Nemesis::Nemesis(SimCluster& cluster, uint64_t seed, const std::string& only)
-    : cluster_(cluster), random_(seed) {
+Nemesis::Nemesis(SimCluster& cluster, uint64_t seed, const SimWorld& world, const std::string& only)
+    : cluster_(cluster), world_(world), random_(seed), network_share_(world.network_share) {
   for (size_t i = 0; i < kFaultClasses; ++i) enabled_[i] = random_.chance(kShares[i]);
   beyond_budget_ = destroys() && random_.chance(kBeyondBudgetShare);
   pause_max_ = between(500ms, 6s);
-  if (only.empty()) return;
+  if (!only.empty()) {
+    enable(only);
+    network_share_ = 0.3;
+    pause_max_ = between(500ms, 2s);
+  } else if (*world.faults != '\0') {
+    enable(world.faults);
+    pause_max_ = world.strike_pause_max;
+  }
+}
+
+void Nemesis::enable(const std::string& only) {
   const std::string names = "," + only + ",";
   for (size_t i = 0; i < kFaultClasses; ++i)
     enabled_[i] = names.find(std::string(",") + to_string(static_cast<FaultClass>(i)) + ",") !=
                   std::string::npos;
   beyond_budget_ = false;
-  network_share_ = 0.3;
-  pause_max_ = between(500ms, 2s);
 }
 
 bool Nemesis::destroys() const {
@@ -139,13 +147,25 @@ void Nemesis::cut(bool one_way) {
   const auto& members = cluster_.members();
   // Who is on this side; a cut between two alone is a partial partition.
   std::vector<SimHost> here, there;
-  if (random_.chance(0.5)) {
+  if (random_.chance(world_.all_but_one_share)) {
+    SimMember& alone = any_member();
+    const SimMember& reached = any_member();
+    here.push_back(alone.number());
+    for (const auto& member : members)
+      if (member->number() != reached.number()) there.push_back(member->number());
+    if (random_.chance(0.5)) alone.stall(any_daemon(), between(500ms, 4s));
+  } else if (!random_.chance(std::max(0.5, world_.between_two_share))) {
     for (const auto& member : members)
       (random_.chance(0.5) ? here : there).push_back(member->number());
   } else {
     here.push_back(any_member().number());
     there.push_back(any_member().number());
   }
+  cut_between(here, there, one_way, between(100ms, kCutMax));
+}
+
+void Nemesis::cut_between(const std::vector<SimHost>& here, const std::vector<SimHost>& there,
+                          bool one_way, Duration time) {
   const auto each = [here, there](const auto& act) {
     for (const SimHost a : here)
       for (const SimHost b : there)
@@ -158,7 +178,7 @@ void Nemesis::cut(bool one_way) {
   });
   cluster_.trace().info(
       "cut", {{"here", here.size()}, {"there", there.size()}, {"one_way", one_way ? "yes" : "no"}});
-  cluster_.scheduler().after(between(100ms, kCutMax), [each, &network] {
+  cluster_.scheduler().after(time, [each, &network] {
     each([&](SimHost a, SimHost b) {
       network.heal(a, b);
       network.heal(b, a);
@@ -180,13 +200,34 @@ void Nemesis::kill_daemon() {
 /// The building has no power: nobody's memory can stand in for what a disk lost.
 void Nemesis::lose_power_everywhere() {
   count(FaultClass::power_loss);
-  const auto& policies = crash_policies();
   for (auto& member : cluster_.members()) {
     if (down_[member->number()]) continue;
     down_[member->number()] = true;
-    member->lose_power(policies[random_.below(policies.size())]);
+    lose_power(*member);
     start_later(*member, between(50ms, 2s));
   }
+}
+
+void Nemesis::lose_power(SimMember& member) {
+  const auto& policies = crash_policies();
+  member.lose_power(policies[random_.below(policies.size())]);
+}
+
+/// The power goes after a few more changes of the disk, so between a write and its sync, too.
+void Nemesis::lose_power_in_a_write(SimMember& member, Duration down) {
+  member.disk().fail_power_after(random_.below(8));
+  lose_power_when_off(member, down, cluster_.scheduler().now() + 1s);
+}
+
+// Until this looks, the processes live on with a disk that fails.
+void Nemesis::lose_power_when_off(SimMember& member, Duration down, Instant at_latest) {
+  cluster_.scheduler().after(50us, [this, &member, down, at_latest, alive = alive_] {
+    if (!*alive) return;
+    if (!member.disk().is_power_off() && cluster_.scheduler().now() < at_latest)
+      return lose_power_when_off(member, down, at_latest);
+    lose_power(member);
+    start_later(member, down);
+  });
 }
 
 void Nemesis::kill_member(FaultClass fault) {
@@ -202,11 +243,12 @@ void Nemesis::kill_member(FaultClass fault) {
     });
     return;
   }
+  if (fault == FaultClass::power_loss && random_.chance(world_.power_in_write))
+    return lose_power_in_a_write(member, after);
   if (fault == FaultClass::member_kill) {
     member.kill_all();
   } else {
-    const auto& policies = crash_policies();
-    member.lose_power(policies[random_.below(policies.size())]);
+    lose_power(member);
   }
   start_later(member, after);
 }
@@ -225,6 +267,7 @@ void Nemesis::start_or_replace(SimMember& member) {
   const Status started = member.start_all();
   if (started) return;
   if (started.error().kind == ErrorKind::corrupt && destroys()) {
+    note_store_lost(member);
     member.wipe();
     note_destroyed(member);
   }
@@ -264,9 +307,33 @@ void Nemesis::note_destroyed(SimMember& member) {
   watch_destroyed();
 }
 
+void Nemesis::isolate(const SimMember& member, Duration time) {
+  std::vector<SimHost> others;
+  for (const auto& other : cluster_.members())
+    if (other->number() != member.number()) others.push_back(other->number());
+  cut_between({member.number()}, others, false, time);
+}
+
 void Nemesis::destroy(FaultClass fault) {
   SimMember& member = any_member();
-  if (down_[member.number()]) return;
+  if (!random_.chance(world_.destroy_at_the_worst)) return destroy(member, fault, kDownMax);
+  // The moment that is worst: a slot that missed what was written, and one that lost it, are all
+  // that can be reached.
+  const size_t count = cluster_.members().size();
+  const size_t behind = (member.number() + random_.below(count - 1)) % count;
+  size_t whole = behind;
+  while (whole == behind || whole + 1 == member.number()) whole = (whole + 1) % count;
+  const Duration time = between(300ms, 2s);
+  isolate(*cluster_.members()[behind], time);
+  cluster_.scheduler().after(time, [this, &member, whole, fault, alive = alive_] {
+    if (!*alive || !running_) return;
+    isolate(*cluster_.members()[whole], between(2s, 6s));
+    destroy(member, fault, 300ms);
+  });
+}
+
+void Nemesis::destroy(SimMember& member, FaultClass fault, Duration down_max) {
+  if (down_[member.number()] || !member.runs(DaemonKind::gossip)) return;
   if (!beyond_budget_ && (destroyed_ != nullptr || rotten_ != nullptr)) return;
   if (!beyond_budget_ && !spares_the_voters(member)) return;
   // Back to a moment of the same start looks like a mere crash: nobody could notice the loss, and
@@ -277,6 +344,7 @@ void Nemesis::destroy(FaultClass fault) {
   }
   count(fault);
   if (fault == FaultClass::rot) return rot_a_block(member);
+  note_store_lost(member);
   note_destroyed(member);
   down_[member.number()] = true;
   if (fault == FaultClass::wipe) {
@@ -284,22 +352,41 @@ void Nemesis::destroy(FaultClass fault) {
   } else {
     member.roll_back(snapshots_.at(member.number()).image);
   }
-  start_later(member, between(50ms, kDownMax));
+  start_later(member, between(50ms, down_max));
   // What is rolled back to next time is of some later moment.
   cluster_.scheduler().after(between(1s, 20s), [this, &member, alive = alive_] {
     if (*alive) take_snapshot(member);
   });
 }
 
-/// A voter whose store was destroyed votes no more until a map change, and a majority must stay.
-bool Nemesis::spares_the_voters(const SimMember& member) {
-  const auto& voters = cluster_.map().voters;
-  if (std::find(voters.begin(), voters.end(), member.number()) == voters.end()) return true;
-  std::set<MemberNumber> lost = lost_voters_;
-  lost.insert(member.number());
-  if (lost.size() > (voters.size() - 1) / 2) return false;
-  lost_voters_ = std::move(lost);
-  return true;
+/// A voter whose store was destroyed votes no more until a map names its new one. A majority must
+/// be left that does, and that knows that map.
+bool Nemesis::spares_the_voters(const SimMember& member) const {
+  MapPointer newest;
+  for (const auto& each : cluster_.members())
+    if (const SimDaemon* gossip = each->daemon(DaemonKind::gossip);
+        gossip != nullptr && gossip->gossip()->map() != nullptr &&
+        (newest == nullptr || newest->epoch < gossip->gossip()->map()->epoch))
+      newest = gossip->gossip()->map();
+  if (newest == nullptr) return false;
+  size_t left = 0;
+  for (const MemberNumber voter : newest->voters)
+    if (voter != member.number() && may_vote(*cluster_.members()[voter - 1u], *newest)) ++left;
+  return left > newest->voters.size() / 2;
+}
+
+bool Nemesis::may_vote(SimMember& voter, const ClusterMap& map) const {
+  const SimDaemon* gossip = voter.daemon(DaemonKind::gossip);
+  if (gossip == nullptr || gossip->gossip()->map() == nullptr) return false;
+  const auto lost = lost_stores_.find(voter.number());
+  if (lost != lost_stores_.end() && gossip->store_id() == lost->second) return false;
+  return gossip->gossip()->map()->epoch == map.epoch &&
+         map.member(voter.number())->store_id == gossip->store_id();
+}
+
+void Nemesis::note_store_lost(SimMember& member) {
+  if (const SimDaemon* gossip = member.daemon(DaemonKind::gossip))
+    lost_stores_[member.number()] = gossip->store_id();
 }
 
 void Nemesis::take_snapshot(SimMember& member) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "tests/sim/sim_cluster.h"
+#include "tests/sim/sim_world.h"
 
 namespace kv {
 
@@ -44,9 +45,9 @@ using FaultCounts = std::array<uint64_t, kFaultClasses>;
 
 class Nemesis {
  public:
-  /// `only`: names of classes, with commas between: just these, and often. Empty: the seed decides.
-  /// REQUIRES: the cluster has formed.
-  Nemesis(SimCluster& cluster, uint64_t seed, const std::string& only);
+  /// `only`: names of classes, with commas between: just these, and often. Empty: as in the world,
+  /// which must outlive it. REQUIRES: the cluster has formed.
+  Nemesis(SimCluster& cluster, uint64_t seed, const SimWorld& world, const std::string& only);
   ~Nemesis() { *alive_ = false; }
   Nemesis(const Nemesis&) = delete;
   Nemesis& operator=(const Nemesis&) = delete;
@@ -74,10 +75,18 @@ class Nemesis {
   void strike();
   void strike(FaultClass fault);
   void cut(bool one_way);
+  void cut_between(const std::vector<SimHost>& here, const std::vector<SimHost>& there,
+                   bool one_way, Duration time);
+  void isolate(const SimMember& member, Duration time);
   void kill_daemon();
   void kill_member(FaultClass fault);
   void lose_power_everywhere();
+  void lose_power_in_a_write(SimMember& member, Duration down);
+  void lose_power_when_off(SimMember& member, Duration down, Instant at_latest);
+  void lose_power(SimMember& member);
+  void enable(const std::string& names);
   void destroy(FaultClass fault);
+  void destroy(SimMember& member, FaultClass fault, Duration down_max);
   void rot_a_block(SimMember& member);
   void fail_calls();
   void fill_a_disk();
@@ -90,22 +99,25 @@ class Nemesis {
   void watch_destroyed();
   bool owes_nothing() const;
   void take_snapshot(SimMember& member);
-  bool spares_the_voters(const SimMember& member);
+  bool spares_the_voters(const SimMember& member) const;
+  bool may_vote(SimMember& voter, const ClusterMap& map) const;
+  void note_store_lost(SimMember& member);
   bool would_be_noticed(const SimMember& member) const;
 
   SimCluster& cluster_;
+  const SimWorld& world_;
   Random random_;
   std::array<bool, kFaultClasses> enabled_{};
   FaultCounts counts_{};
   Duration pause_max_{};
-  double network_share_ = 0.05;  // Of frames that each fault of the network may hit.
+  double network_share_;  // Of frames that each fault of the network may hit.
   bool running_ = false;
   bool beyond_budget_ = false;
-  std::set<MemberNumber> lost_voters_;  // Whose store was destroyed: they vote no more.
-  SimMember* destroyed_ = nullptr;      // Whose copies are not yet whole again.
-  bool refill_seen_ = false;            // It has found out.
-  SimMember* rotten_ = nullptr;         // Has a bad block that nobody may have met yet.
-  std::map<MemberNumber, bool> down_;   // Held down until its start is due.
+  std::map<MemberNumber, uint64_t> lost_stores_;  // Of kv-gossips: the last one destroyed.
+  SimMember* destroyed_ = nullptr;                // Whose copies are not yet whole again.
+  bool refill_seen_ = false;                      // It has found out.
+  SimMember* rotten_ = nullptr;                   // Has a bad block that nobody may have met yet.
+  std::map<MemberNumber, bool> down_;             // Held down until its start is due.
   struct Snapshot {
     DiskImage image;
     uint64_t start_number = 0;  // Of the kv-node's start in which it was taken.

@@ -6,6 +6,7 @@ namespace kv {
 
 namespace {
 constexpr Duration kTimeLeft = 4s;
+constexpr double kFavourShare = 0.6;
 constexpr msg::RequestId kIdsPerRequest = 1000;
 }  // namespace
 
@@ -64,7 +65,12 @@ void SimClient::on_reply(const ClientReply& reply) {
 
 void SimClient::begin_something(Instant now) {
   const auto& keyspaces = cluster_.keyspaces();
-  const SimKeyspace& keyspace = keyspaces[random_.below(keyspaces.size())];
+  size_t chosen = random_.below(keyspaces.size());
+  const auto is_favoured = [this](const SimKeyspace& k) { return k.name == options_.keyspace; };
+  const auto favoured = std::find_if(keyspaces.begin(), keyspaces.end(), is_favoured);
+  if (favoured != keyspaces.end() && random_.chance(kFavourShare))
+    chosen = static_cast<size_t>(favoured - keyspaces.begin());
+  const SimKeyspace& keyspace = keyspaces[chosen];
   const auto number = static_cast<unsigned>(random_.below(options_.keys));
   if (random_.chance(options_.writes)) return begin_put(keyspace, number, now);
   if (random_.chance(options_.scans)) return begin_scan(keyspace, now);
@@ -96,7 +102,8 @@ void SimClient::begin_put(const SimKeyspace& keyspace, unsigned number, Instant 
   if (!put.tombstone) {
     std::string value =
         key_ + "=" + std::to_string(put.put.client) + "/" + std::to_string(put.put.number) + ":";
-    value.resize(value.size() + random_.below(random_.chance(0.1) ? 4000 : 60), 'x');
+    value.resize(value.size() + random_.below(random_.chance(options_.big_values) ? 4000 : 60),
+                 'x');
     put.value = SharedBytes(std::move(value));
   }
   // Values whose key a scan must show do not expire either.
@@ -104,7 +111,7 @@ void SimClient::begin_put(const SimKeyspace& keyspace, unsigned number, Instant 
     put.ttl = random_.chance(0.5) ? 2s : 30s;
   put.strict = random_.chance(0.1);
   const unsigned w = quorum(keyspace.w, keyspace.n, &put.w);
-  cluster_.history().begin_put(key_, put, keyspace.strict || put.strict ? w : 0, now);
+  cluster_.history().begin_put(key_, put, {w, keyspace.n, keyspace.strict || put.strict}, now);
   begin(std::move(put), now);
 }
 
@@ -145,6 +152,7 @@ void SimClient::begin_scan(const SimKeyspace& keyspace, Instant now) {
   for (unsigned i = 1; i < options_.keys; i += 2) never_deleted.push_back(key_name(keyspace, i));
   if (scan_.strict)
     scan_.expected = cluster_.history().known_to_strict(never_deleted, r, keyspace.n);
+  scan_.terms = {now, now, r, keyspace.n};
   begin(std::move(scan), now);
 }
 
@@ -215,6 +223,7 @@ void SimClient::scan_page_over(const msg::ScanDone& done, Instant now) {
   for (const msg::KeyRecord& row : done.records) {
     const std::string key(row.key.view());
     history.saw_visible(key, row.record, now);
+    if (scan_.strict) history.saw_strict_row(key, row.record, scan_.terms);
     if (!scan_.last.empty() && (scan.reverse ? key >= scan_.last : key <= scan_.last))
       history.violation(key + ": a scan shows it after " + scan_.last);
     scan_.last = key;

@@ -30,6 +30,8 @@ struct SimClientOptions {
   double contexts = 0.5;
   double scans = 0.05;  ///< Of the reads.
   double overrides = 0.15;
+  double big_values = 0.1;    ///< Of the writes.
+  std::string keyspace = {};  ///< To which most requests go.
 };
 
 class SimClient final : public LoopHandler {
@@ -62,6 +64,7 @@ class SimClient final : public LoopHandler {
     std::set<std::string> shown;
     std::string last;
     bool strict = false;
+    History::StrictGet terms;
   };
 
   void begin_something(Instant now);

@@ -40,6 +40,12 @@ void SimTrace::write(LogLevel level, std::string_view line) {
               to_string(level), static_cast<int>(line.size()), line.data());
 }
 
+struct RepeatWitness {
+  History& history;
+  void on(msg::ClientPut&& put) const { history.saw_sent_twice(put.key.view(), put.put); }
+  void on(msg::Mint&& mint) const { history.saw_sent_twice(mint.key.view(), mint.put); }
+};
+
 SimCluster::SimCluster(const SimClusterOptions& options)
     : options_(options),
       random_(options.seed),
@@ -48,6 +54,10 @@ SimCluster::SimCluster(const SimClusterOptions& options)
       operator_(network_) {
   network_.observe(
       [this](SimHost from, SimHost to, const Frame& frame) { observe(from, to, frame); });
+  network_.observe_repeats([this](const Frame& frame) {
+    FrameParser parser(frame);
+    static_cast<void>(parser.for_each(RepeatWitness{history_}));
+  });
   make_members(options);
 }
 
@@ -86,6 +96,11 @@ struct MintWitness {
   SimHost from, to;
   void on(msg::Mint&& mint) const { history.saw_mint(from, mint); }
   void on(msg::MintMade&& made) const { history.saw_made(to, made); }
+  void on(msg::MintDurable&& durable) const { history.saw_durable(to, from, durable); }
+  void on(msg::Merge&& merge) const { history.saw_merge(from, merge); }
+  void on(msg::Merged&& merged) const { history.saw_merged(to, from, merged); }
+  void on(msg::Read&& read) const { history.saw_read(from, read); }
+  void on(msg::ReadDone&& done) const { history.saw_read_done(to, done); }
 };
 
 void SimCluster::observe(SimHost from, SimHost to, const Frame& frame) {
@@ -164,6 +179,17 @@ struct KeyWitness {
     answer("ReadDone", m, text(m.record) + (m.refilling ? " refilling" : ""));
   }
   void on(msg::Read&& m) { ask("Read", m, ""); }
+  template <typename M>
+  void rows(const char* name, const M& m, const std::string& more) {
+    for (const msg::KeyRecord& row : m.records)
+      if (row.key.view() == key) add(name, m.id, text(row.record) + more);
+  }
+  void on(msg::ScanPageDone&& m) {
+    std::string refilling;
+    for (const PartitionId partition : m.refilling) refilling += " " + std::to_string(partition);
+    rows("ScanPageDone", m, " refilling" + refilling);
+  }
+  void on(msg::ScanDone&& m) { rows("ScanDone", m, ""); }
   void on(msg::HintStrikes&& m) {
     for (const msg::HintStrike& strike : m.strikes)
       if (strike.key.view() == key) add("HintStrike", m.id, std::to_string(strike.owner));

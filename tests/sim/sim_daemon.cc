@@ -54,8 +54,10 @@ Status SimDaemon::open_node(const SimDaemonWorld& world) {
 Status SimDaemon::open_gossip(const SimDaemonWorld& world) {
   KV_ASSIGN(directory_, DataDirectory::open(environment_, "member/gossip", DaemonKind::gossip,
                                             world.self.number));
-  KV_ASSIGN(other_, GossipService::open(environment_, process_, *directory_, world.self,
-                                        GossipSettings{world.seeds}));
+  KV_ASSIGN(auto gossip, GossipService::open(environment_, process_, *directory_, world.self,
+                                             GossipSettings{world.seeds}));
+  gossip_ = gossip.get();
+  other_ = std::move(gossip);
   return {};
 }
 

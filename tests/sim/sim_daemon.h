@@ -41,6 +41,10 @@ class SimDaemon {
   /// Null unless it is of that kind.
   NodeService* node() { return node_.get(); }
   Engine* engine() { return engine_.get(); }
+  /// Null unless it is of that kind.
+  const GossipService* gossip() const { return gossip_; }
+  /// Of a daemon that keeps a store.
+  uint64_t store_id() const { return directory_->store_id(); }
   SimProcess& process() { return process_; }
   SimEnvironment& environment() { return sim_environment_; }
   /// kv-node: lets it finish as SIGTERM does; `stopped` comes in a turn of its own process.
@@ -62,6 +66,7 @@ class SimDaemon {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<NodeService> node_;
   std::unique_ptr<LoopHandler> other_;
+  const GossipService* gossip_ = nullptr;  ///< That is `other_`.
 };
 
 }  // namespace kv

@@ -20,6 +20,7 @@ void SimDisk::restore(DiskImage image) {
   range_holds_.clear();
   directory_holds_.clear();
   power_left_.reset();
+  power_is_off_ = false;
   if (recording_) record(true);
 }
 
@@ -69,6 +70,7 @@ Status SimDisk::admit(FaultKind kind, bool needs_space, const std::string& path)
 Status SimDisk::change(DiskOperation operation) {
   if (power_left_) {
     if (*power_left_ == 0) {
+      power_is_off_ = true;
       const std::vector<ProcessNumber> all(processes_.begin(), processes_.end());
       for (const ProcessNumber process : all) detach(process);
       return fail(ErrorKind::io, operation.path + ": the power is off");

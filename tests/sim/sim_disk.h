@@ -54,6 +54,8 @@ class SimDisk {
   /// After `operations` more changes the power fails: nothing more happens, every call of every
   /// process fails until crash() or restore().
   void fail_power_after(uint64_t operations) { power_left_ = operations; }
+  /// Whether that has come to pass.
+  bool is_power_off() const { return power_is_off_; }
 
   FaultPlan& faults() { return faults_; }
   void fail_nth(uint64_t n, FaultKind kind, bool from_then_on) {
@@ -117,6 +119,7 @@ class SimDisk {
   AfterFailedSync after_failed_sync_ = AfterFailedSync::lost;
   std::optional<uint64_t> capacity_bytes_;
   std::optional<uint64_t> power_left_;
+  bool power_is_off_ = false;
 
   bool recording_ = false;
   std::vector<DiskOperation> trace_;

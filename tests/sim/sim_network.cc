@@ -138,6 +138,7 @@ void SimNetwork::carry(SimProcess& from, uint64_t to_process, const Frame& frame
   carry_once(from.id_, to_process, frame);
   if (!local && random_.chance(faults_.duplicate)) {
     ++counters_.duplicated;
+    if (repeat_observer_) repeat_observer_(frame);
     carry_once(from.id_, to_process, frame);
   }
 }

@@ -100,6 +100,10 @@ class SimNetwork {
   void observe(std::function<void(SimHost from, SimHost to, const Frame&)> observer) {
     observer_ = std::move(observer);
   }
+  /// Sees those that arrive twice.
+  void observe_repeats(std::function<void(const Frame&)> observer) {
+    repeat_observer_ = std::move(observer);
+  }
 
   struct Counters {
     uint64_t sent = 0, lost = 0, duplicated = 0, cut = 0, straggled = 0;
@@ -122,6 +126,7 @@ class SimNetwork {
   std::map<Endpoint, uint64_t> listening_;
   uint64_t next_process_ = 1;
   std::function<void(SimHost, SimHost, const Frame&)> observer_;
+  std::function<void(const Frame&)> repeat_observer_;
   Counters counters_;
 };
 

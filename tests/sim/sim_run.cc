@@ -1,5 +1,6 @@
 #include "tests/sim/sim_run.h"
 
+#include <algorithm>
 #include <memory>
 
 #include <sqlite3.h>
@@ -14,10 +15,16 @@ namespace {
 constexpr Duration kSettleLimit = 180s;
 constexpr SimHost kFirstClientHost = 200'000;
 
+const SimWorld& world_for(const SimRunOptions& options) {
+  if (options.world != nullptr) return *options.world;
+  return options.only.empty() ? world_of(options.seed) : *find_world("any");
+}
+
 class SimRun {
  public:
   explicit SimRun(const SimRunOptions& options)
       : options_(options),
+        world_(world_for(options)),
         random_(options.seed),
         cluster_(cluster_options()),
         began_(cluster_.scheduler().now()) {}
@@ -26,13 +33,17 @@ class SimRun {
 
  private:
   SimClusterOptions cluster_options();
+  unsigned between(unsigned min, unsigned max);
   void make_clients();
   void finish_clients();
   void read_everything();
   void check_leaves();
   SimRunResult result() const;
 
+  bool run_faults();
+
   const SimRunOptions options_;
+  const SimWorld& world_;
   Random random_;
   std::string shape_;
   SimCluster cluster_;
@@ -45,32 +56,44 @@ class SimRun {
 SimClusterOptions SimRun::cluster_options() {
   SimClusterOptions options;
   options.seed = random_.next();
-  options.members = static_cast<unsigned>(3 + random_.below(5));
+  options.members = between(world_.members_min, world_.members_max);
   options.partitions = random_.chance(0.5) ? 16 : 4;
-  options.memory_engine = random_.chance(0.4);
+  options.memory_engine = random_.chance(world_.memory_engine);
   if (options_.faults && random_.chance(0.5)) {
     options.clocks_apart = 10s;
     options.drift_max = 1e-3;
   }
   options.trace = options_.trace;
   options.watched = options_.watched;
-  shape_ = std::to_string(options.members) + " members, " +
+  shape_ = std::string(world_.name) + ": " + std::to_string(options.members) + " members, " +
            (options.memory_engine ? "memory" : "lsm") + " engine" +
            (options.drift_max > 0 ? ", clocks apart" : "");
   return options;
 }
 
+unsigned SimRun::between(unsigned min, unsigned max) {
+  return min + static_cast<unsigned>(random_.below(max - min + 1));
+}
+
 void SimRun::make_clients() {
-  const auto count = static_cast<unsigned>(2 + random_.below(4));
-  keys_ = static_cast<unsigned>(4 + random_.below(12));
-  const Duration pause_max = random_.chance(0.3) ? 10ms : 60ms;
+  const auto count = between(world_.clients_min, world_.clients_max);
+  keys_ = between(world_.keys_min, world_.keys_max);
+  Duration pause_max = random_.chance(0.3) ? 10ms : 60ms;
+  if (world_.client_pause_max != Duration::zero()) pause_max = world_.client_pause_max;
   for (unsigned i = 0; i < count; ++i) {
     SimClientOptions options;
     options.seed = random_.next();
     options.host = kFirstClientHost + i;
     options.keys = keys_;
-    options.writes = 0.3 + 0.5 * random_.unit();
+    options.writes = world_.writes > 0 ? world_.writes : 0.3 + 0.5 * random_.unit();
     options.pause_max = pause_max;
+    options.deletes = world_.deletes;
+    options.siblings = world_.siblings;
+    options.contexts = world_.contexts;
+    options.scans = world_.scans;
+    options.overrides = world_.overrides;
+    options.big_values = world_.big_values;
+    options.keyspace = world_.keyspace;
     clients_.push_back(std::make_unique<SimClient>(cluster_, options));
     clients_.back()->run();
   }
@@ -121,19 +144,29 @@ void SimRun::check_leaves() {
   }
 }
 
+/// False: stopped at a violation.
+bool SimRun::run_faults() {
+  constexpr Duration kStep = 500ms;
+  for (Duration done{}; done < options_.time; done += kStep) {
+    cluster_.run_for(std::min(kStep, options_.time - done));
+    if (options_.stop && !cluster_.history().violations().empty()) return false;
+  }
+  return true;
+}
+
 SimRunResult SimRun::run() {
   if (const Status formed = cluster_.form(); !formed) {
     cluster_.history().violation("the cluster did not form: " + formed.error().what);
     return result();
   }
   make_clients();
-  nemesis_ = std::make_unique<Nemesis>(cluster_, random_.next(), options_.only);
+  nemesis_ = std::make_unique<Nemesis>(cluster_, random_.next(), world_, options_.only);
   if (options_.faults) {
     if (nemesis_->destroys()) cluster_.history().set_copies_lost(1);
     if (nemesis_->beyond_budget()) cluster_.history().judge_falsehood_only();
     nemesis_->start();
   }
-  cluster_.run_for(options_.time);
+  if (!run_faults()) return result();
   nemesis_->stop_and_heal();
   finish_clients();
   std::string why;

@@ -7,6 +7,7 @@
 
 #include "tests/sim/history.h"
 #include "tests/sim/nemesis.h"
+#include "tests/sim/sim_world.h"
 
 namespace kv {
 
@@ -15,8 +16,10 @@ struct SimRunOptions {
   Duration time = 60s;  ///< Of faults and clients.
   bool faults = true;
   bool trace = false;
-  std::string only = {};     ///< Classes of faults (Nemesis).
-  std::string watched = {};  ///< A key whose every message is printed.
+  std::string only = {};            ///< Classes of faults (Nemesis), in place of the world's.
+  const SimWorld* world = nullptr;  ///< Null: the seed's.
+  bool stop = false;                ///< At the first violation.
+  std::string watched = {};         ///< A key whose every message is printed.
 };
 
 struct SimRunResult {

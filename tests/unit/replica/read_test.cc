@@ -178,6 +178,19 @@ TEST_F(ReadTest, AScanIsInKeyOrderOverAllPartitions) {
   EXPECT_TRUE(keys(scan("f", "c")).empty());
 }
 
+TEST_F(ReadTest, InDoubtOfALossNothingCountsForStrictReads) {
+  open();
+  mint("k", "v");
+  replica->set_in_doubt(true);
+  EXPECT_TRUE(read("k").refilling);
+  const msg::ScanPageDone doubtful = scan("", "");
+  EXPECT_EQ(keys(doubtful), std::vector<std::string>{"k"});
+  EXPECT_FALSE(doubtful.refilling.empty());
+  replica->set_in_doubt(false);
+  EXPECT_FALSE(read("k").refilling);
+  EXPECT_TRUE(scan("", "").refilling.empty());
+}
+
 TEST_F(ReadTest, AScanIsBoundedInBytes) {
   open();
   settings.value_bytes_max = limits::scan_page_bytes_max;
