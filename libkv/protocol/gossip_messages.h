@@ -163,7 +163,8 @@ struct StartVoted {
   MemberNumber voter = 0;
   bool yes = false;
   bool behind = false;  ///< The voter holds a later start, or this one under another incarnation.
-  KV_FIELDS(a, b, c, d)
+  bool knew = false;    ///< It held an earlier start of this member when it was first asked.
+  KV_FIELDS(a, b, c, d, e)
 };
 
 /// kv-init to a kv-gossip: who are you? Answered by Introduced.

@@ -64,9 +64,7 @@ void PutMachine::sounded(MemberNumber member, const Step& step) {
   plan_->hear(member);
   layout_.reset();
   const auto sites = mint_sites(*plan_, hints_count_);
-  const bool is_enough =
-      !sites.empty() &&
-      PutLayout(*plan_, {needed_, hints_count_}, sites.front()).reachable() >= needed_;
+  const bool is_enough = !sites.empty() && layout_for(sites[0]).reachable() >= needed_;
   if (is_enough || sounding_.silent.empty()) end_sounding(step);
 }
 

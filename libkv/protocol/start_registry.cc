@@ -23,11 +23,12 @@ void StartRegistry::forget_unless_voter(GossipActions& actions) {
   if (rows_.empty() || is_voter(held_, settings_.self, settings_.store_id)) return;
   rows_.clear();
   last_yes_.clear();
+  first_heard_.clear();
   actions.push_back(Persist{StartsForgotten{}});
 }
 
 void StartRegistry::on_vote(const msg::StartVote& vote, AskerId asker, GossipActions& actions) {
-  msg::StartVoted voted{vote.id, settings_.self, false, false};
+  msg::StartVoted voted{vote.id, settings_.self, false, false, false};
   const auto last = last_yes_.find(vote.member);
   const bool may_vote = !stopped_ && is_voter(held_, settings_.self, settings_.store_id);
   // One that must not vote (its store is new) knows nothing: a "no" of it would end the inquiry
@@ -35,6 +36,10 @@ void StartRegistry::on_vote(const msg::StartVote& vote, AskerId asker, GossipAct
   if (!may_vote) return;
   if (held_->member(vote.member) != nullptr) {
     voted.behind = is_behind(vote);
+    voted.knew = knew(vote);
+    if (rows_.count(vote.member) == 0) {
+      first_heard_[vote.member] = {vote.incarnation, vote.start_number};
+    }
     if (voted.behind) behind_[vote.member] = {vote.incarnation, vote.start_number};
     voted.yes = (last != last_yes_.end() && last->second == vote.id) || record(vote, actions);
     if (voted.yes) last_yes_[vote.member] = vote.id;
@@ -53,6 +58,14 @@ bool StartRegistry::is_behind(const msg::StartVote& vote) const {
   if (told != behind_.end() && told->second == start) return true;
   return vote.start_number < row.start_number ||
          (vote.start_number == row.start_number && vote.incarnation != row.incarnation);
+}
+
+// The question itself may have been recorded already, and its answer lost.
+bool StartRegistry::knew(const msg::StartVote& vote) const {
+  const auto first = first_heard_.find(vote.member);
+  const std::pair<uint64_t, uint64_t> start{vote.incarnation, vote.start_number};
+  const bool is_first = first != first_heard_.end() && first->second == start;
+  return rows_.count(vote.member) != 0 && !is_first;
 }
 
 // Whether the vote is yes; then it is recorded, before it is told.
@@ -111,9 +124,11 @@ void StartInquiry::ask(Inquiry& inquiry, Instant now, GossipActions& actions) co
 
 bool StartInquiry::is_settled(const Inquiry& inquiry) {
   const size_t needed = inquiry.voters.size() / 2 + 1;
-  // A "no" is not told before all have spoken or the time is over: who speaks last may know that
-  // the asker's directory is behind.
-  return inquiry.yes() >= needed || inquiry.answers.size() == inquiry.voters.size();
+  if (inquiry.answers.size() == inquiry.voters.size()) return true;
+  // Nothing else is told before all have spoken or the time is over: who speaks last may know that
+  // the asker's directory is behind. The yes of voters whose stores are new would not show it, as
+  // they know of no earlier start.
+  return inquiry.yes() >= needed && (inquiry.behind || inquiry.knew >= needed);
 }
 
 void StartInquiry::judge(const Inquiry& inquiry, GossipActions& actions) {
@@ -134,7 +149,8 @@ void StartInquiry::on_voted(const msg::StartVoted& voted, GossipActions& actions
   if (found == inquiries_.end()) return;
   const auto& voters = found->voters;
   if (std::find(voters.begin(), voters.end(), voted.voter) == voters.end()) return;
-  found->answers.emplace(voted.voter, voted.yes);
+  const bool is_new = found->answers.emplace(voted.voter, voted.yes).second;
+  if (is_new && voted.yes && voted.knew) ++found->knew;
   found->behind = found->behind || voted.behind;
   if (!is_settled(*found)) return;
   judge(*found, actions);

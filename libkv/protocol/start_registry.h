@@ -44,6 +44,7 @@ class StartRegistry {
  private:
   bool record(const msg::StartVote& vote, GossipActions& actions);
   bool is_behind(const msg::StartVote& vote) const;
+  bool knew(const msg::StartVote& vote) const;
   void forget_unless_voter(GossipActions& actions);
 
   const Settings settings_;
@@ -51,6 +52,8 @@ class StartRegistry {
   std::map<MemberNumber, msg::RequestId> last_yes_;
   /// The last start of each member that was behind: its incarnation and number.
   std::map<MemberNumber, std::pair<uint64_t, uint64_t>> behind_;
+  /// The first start that was heard of each member, where it was in this run.
+  std::map<MemberNumber, std::pair<uint64_t, uint64_t>> first_heard_;
   MapPointer held_;
   bool stopped_ = false;
 };
@@ -67,8 +70,8 @@ class StartInquiry {
   StartInquiry(const Settings& settings, Random random, MapPointer held);
 
   void on_map(MapPointer map) { held_ = std::move(map); }
-  /// Answered by StartJudged: once a majority said yes, or when it no longer can, or after
-  /// give_up_after. Without a map there are no voters, and the answer is no.
+  /// Answered by StartJudged: once a majority said yes that knew the member, or the asker is known to
+  /// be behind, or all have answered, or after give_up_after. Without a map there are no voters, and the answer is no.
   void on_shown(const msg::StartShown& shown, AskerId asker, Instant now, GossipActions& actions);
   void on_voted(const msg::StartVoted& voted, GossipActions& actions);
   void on_tick(Instant now, GossipActions& actions);
@@ -82,6 +85,7 @@ class StartInquiry {
     AskerId asker = AskerId::nobody;
     std::vector<MemberNumber> voters;
     std::map<MemberNumber, bool> answers;
+    size_t knew = 0;  ///< Of those that said yes.
     bool behind = false;
     Instant resend_at;
     Instant give_up_at;

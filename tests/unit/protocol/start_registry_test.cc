@@ -79,6 +79,17 @@ TEST_F(StartRegistryTest, AWipedDiskThatAsksAgainHearsAgainThatItIsBehind) {
   EXPECT_FALSE(behind());
 }
 
+TEST_F(StartRegistryTest, SaysWhetherItKnewTheMemberBeforeItWasAsked) {
+  const auto knew = [this](uint64_t incarnation, uint64_t start) {
+    vote(incarnation, start, true, 500 + start);
+    return std::get<msg::StartVoted>(std::get<ReplyTo>(actions_.back()).message).knew;
+  };
+  EXPECT_FALSE(knew(70, 1));
+  EXPECT_FALSE(knew(70, 1));  // Asked again: the answer was lost.
+  EXPECT_TRUE(knew(70, 2));
+  EXPECT_TRUE(knew(71, 2));
+}
+
 TEST_F(StartRegistryTest, OneThatIsNoVoterAnyMoreForgets) {
   vote(70, 1, true);
   ClusterMap without = map_;
@@ -136,11 +147,11 @@ class StartInquiryTest : public testing::Test {
 TEST_F(StartInquiryTest, AMajorityOfYesMakesItKnown) {
   const uint64_t id = show();
   EXPECT_EQ(actions_.size(), 3u);
-  inquiry_.on_voted({id, 1, true}, actions_);
-  inquiry_.on_voted({id, 1, true}, actions_);  // Twice the same voter.
-  inquiry_.on_voted({id, 4, true}, actions_);  // No voter.
+  inquiry_.on_voted({id, 1, true, false, true}, actions_);
+  inquiry_.on_voted({id, 1, true, false, true}, actions_);  // Twice the same voter.
+  inquiry_.on_voted({id, 4, true, false, true}, actions_);  // No voter.
   ASSERT_EQ(judged(), nullptr);
-  inquiry_.on_voted({id, 3, true}, actions_);
+  inquiry_.on_voted({id, 3, true, false, true}, actions_);
   ASSERT_NE(judged(), nullptr);
   EXPECT_TRUE(judged()->known);
   EXPECT_EQ(judged()->id, 50u);
@@ -155,6 +166,18 @@ TEST_F(StartInquiryTest, ANoIsToldOnlyWhenAllHaveSpokenForTheLastMayKnowOfALoss)
   inquiry_.on_voted({id, 3, false, true}, actions_);
   ASSERT_NE(judged(), nullptr);
   EXPECT_FALSE(judged()->known);
+  EXPECT_TRUE(judged()->behind);
+}
+
+// Two of three voters have lost their stores and been named anew; the disk of member 4 is wiped. The
+// third alone knows that it had started before.
+TEST_F(StartInquiryTest, TheYesOfVotersWhoKnewNothingWaitsForTheOneWhoKnows) {
+  const uint64_t id = show();
+  inquiry_.on_voted({id, 1, true, false, false}, actions_);
+  inquiry_.on_voted({id, 2, true, false, false}, actions_);
+  EXPECT_EQ(judged(), nullptr);
+  inquiry_.on_voted({id, 3, true, true, true}, actions_);
+  ASSERT_NE(judged(), nullptr);
   EXPECT_TRUE(judged()->behind);
 }
 
