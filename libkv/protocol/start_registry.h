@@ -70,8 +70,9 @@ class StartInquiry {
   StartInquiry(const Settings& settings, Random random, MapPointer held);
 
   void on_map(MapPointer map) { held_ = std::move(map); }
-  /// Answered by StartJudged: once a majority said yes that knew the member, or the asker is known to
-  /// be behind, or all have answered, or after give_up_after. Without a map there are no voters, and the answer is no.
+  /// Answered by StartJudged: once a majority said yes that knew the member, or the asker is known
+  /// to be behind, or all have answered, or after give_up_after. Without a map there are no voters,
+  /// and the answer is no.
   void on_shown(const msg::StartShown& shown, AskerId asker, Instant now, GossipActions& actions);
   void on_voted(const msg::StartVoted& voted, GossipActions& actions);
   void on_tick(Instant now, GossipActions& actions);

@@ -169,8 +169,8 @@ TEST_F(StartInquiryTest, ANoIsToldOnlyWhenAllHaveSpokenForTheLastMayKnowOfALoss)
   EXPECT_TRUE(judged()->behind);
 }
 
-// Two of three voters have lost their stores and been named anew; the disk of member 4 is wiped. The
-// third alone knows that it had started before.
+// Two of three voters have lost their stores and been named anew; the disk of member 4 is wiped.
+// The third alone knows that it had started before.
 TEST_F(StartInquiryTest, TheYesOfVotersWhoKnewNothingWaitsForTheOneWhoKnows) {
   const uint64_t id = show();
   inquiry_.on_voted({id, 1, true, false, false}, actions_);
