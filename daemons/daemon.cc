@@ -38,11 +38,16 @@ Status serve(const MemberSettings& settings, const DaemonFlags& flags, const Dae
   ThreadExecutor executor;
   EventLoop loop(posix.clock(), &executor);
   Environment environment = posix.with(executor, log);
+  Status given_up;
+  const auto give_up = [&](const Error& error) {
+    given_up = fail(error);
+    loop.stop();
+  };
   // The directory is locked by open(), before the endpoint is bound: a second daemon on it must
   // not steal the first one's socket.
   KV_ASSIGN(const auto daemon,
             open(DaemonWorld{environment, loop.transport(), self, settings.directory,
-                             settings.gossip_seeds, settings.value_bytes_max}));
+                             settings.gossip_seeds, settings.value_bytes_max, give_up}));
   KV_ASSIGN(const ParsedEndpoint parsed, parse_endpoint(endpoint));
   if (!is_loopback(parsed))
     return fail(ErrorKind::invalid, endpoint +
@@ -58,7 +63,7 @@ Status serve(const MemberSettings& settings, const DaemonFlags& flags, const Dae
   log.info("stopping", {{"signal", loop.stop_signal()}});
   const Status stopped = daemon->stop(loop);
   log.info("stopped", {{"clean", stopped ? "yes" : "no"}});
-  return stopped;
+  return given_up ? stopped : given_up;
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ class NodeDaemon final : public kv::Daemon {
                                                    path, kv::EngineOptions{}));
     kv::NodeSettings settings;
     settings.replica.value_bytes_max = world.value_bytes_max;
+    settings.give_up = world.give_up;
     KV_ASSIGN(daemon->service_,
               kv::NodeService::open(world.environment, world.transport, *daemon->directory_,
                                     *daemon->engine_, world.self, settings));

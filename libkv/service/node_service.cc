@@ -118,9 +118,21 @@ struct NodeService::Receiver {
 
 void NodeService::on_frame(PeerId from, Frame frame, Instant now) {
   engine_.begin_turn();
+  const uint64_t foreign = frames_.wrong_cluster;
   const Epoch epoch =
       dispatch(frame, directory_.cluster(), environment_.log, &frames_, Receiver{*this, from, now});
+  if (frames_.wrong_cluster != foreign) return on_frame_of_another_cluster(from, frame);
   watch_.want(epoch);
+}
+
+// A stranger's frame is nothing but refused. But where this member's own kv-gossip is of another
+// cluster, the directory is in the wrong place, and serving from it would never begin.
+void NodeService::on_frame_of_another_cluster(PeerId from, const Frame& frame) {
+  if (from != watch_.gossip() || !settings_.give_up) return;
+  settings_.give_up(Error{
+      ErrorKind::wrong_cluster,
+      directory_.path() + ": belongs to cluster " + directory_.cluster().to_hex() +
+          ", but this member's kv-gossip is of " + FrameParser(frame).head().cluster.to_hex()});
 }
 
 Instant NodeService::next_wake() const {

@@ -5,6 +5,7 @@
 // Without sockets or threads: the event loop and the simulator drive it alike.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <unordered_map>
 
@@ -23,6 +24,8 @@ struct NodeSettings {
   ReplicaSettings replica;
   Duration tick_interval = 100ms;
   Duration show_start_interval = 500ms;  ///< Until the voters have answered.
+  /// Called when nothing can be served from this directory any more; may be empty.
+  std::function<void(const Error&)> give_up;
 };
 
 class NodeService final : public LoopHandler, private ReplicaAnswers, private ReplicaSignals {
@@ -78,6 +81,7 @@ class NodeService final : public LoopHandler, private ReplicaAnswers, private Re
   Status keep_map(const MapPointer& map);
   void show_start(Instant now);
   void on_judged(const msg::StartJudged& judged);
+  void on_frame_of_another_cluster(PeerId from, const Frame& frame);
   void on_ask(PeerId from, const msg::Ask& ask);
   void explain(PeerId from, const msg::Ask& ask);
   void tell_roots(PeerId from, const msg::Ask& ask);

@@ -319,7 +319,8 @@ swap() {
   assert_exit 3 kv-get --timeout 2s k
   assert_equal "$(wc -c <out)" 0
   kv-put --timeout 2s k lost 2>err && fail 'stored in the directory of another cluster'
-  await 10 eval 'kv-cluster log 1 kv-node 2>&1 | grep -q frame_of_another_cluster'
+  await 10 eval 'kv-cluster log 1 kv-node 2>&1 | grep -q "belongs to cluster"'
+  await 10 eval '! kv-cluster pids | grep -q "^1 kv-node "'
   kv-cluster stop 1
   swap "$here" "$there"
   kv-cluster start 1
