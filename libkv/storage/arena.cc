@@ -4,6 +4,8 @@
 
 #include <sys/mman.h>
 
+#include "libkv/base/assert.h"
+
 namespace kv {
 
 namespace {
@@ -12,14 +14,18 @@ constexpr size_t kPieceBytesMax = kSmallBlockBytes / 4;
 /// What the kernel may back with one page: one fault to clear it all, and one entry of the
 /// translation buffers for what otherwise takes 512.
 constexpr size_t kHugeBlockBytes = 2 << 20;
+/// Every block begins at a multiple of it. So what padding costs depends on the pieces alone, not
+/// on where the system puts a block: a memtable is full after the same writes each time.
+constexpr size_t kAlignmentMax = 64;
 }  // namespace
 
 char* Arena::allocate(size_t bytes, size_t alignment) {
+  KV_ASSERT(alignment <= kAlignmentMax);
   bytes = (bytes + alignof(void*) - 1) & ~(alignof(void*) - 1);
   // A large piece gets a block of its own, so that the rest of the current one is not wasted.
   if (bytes > kPieceBytesMax) {
     used_bytes_.fetch_add(bytes, std::memory_order_relaxed);
-    return new_block(bytes, alignof(std::max_align_t));
+    return new_block(bytes, kAlignmentMax);
   }
   size_t padding = padding_to(alignment);
   if (padding + bytes > free_bytes_) {
@@ -37,7 +43,7 @@ char* Arena::allocate(size_t bytes, size_t alignment) {
 void Arena::begin_block() {
   const bool huge = reserved_bytes() >= kHugeBlockBytes;
   free_bytes_ = huge ? kHugeBlockBytes : kSmallBlockBytes;
-  free_begin_ = new_block(free_bytes_, huge ? kHugeBlockBytes : alignof(std::max_align_t));
+  free_begin_ = new_block(free_bytes_, huge ? kHugeBlockBytes : kAlignmentMax);
 #ifdef MADV_HUGEPAGE
   // A wish: the memory is as good without.
   if (huge) static_cast<void>(madvise(free_begin_, free_bytes_, MADV_HUGEPAGE));

@@ -36,6 +36,22 @@ TEST(ArenaTest, PiecesOverlapInNoBlockOfAnySize) {
   EXPECT_GE(arena.reserved_bytes(), arena.used_bytes());
 }
 
+// Else a simulated run would not repeat itself: a memtable is flushed when it is full.
+TEST(MemtableTest, IsAsFullAfterTheSameWritesWhereverItLies) {
+  std::vector<std::unique_ptr<char[]>> others;
+  std::vector<size_t> full;
+  for (size_t round = 0; round < 8; ++round) {
+    others.push_back(std::make_unique<char[]>(round * 16 + 8));
+    const auto table = std::make_shared<Memtable>();
+    for (Sequence sequence = 1; sequence <= 3000; ++sequence) {
+      const std::string key = "k" + std::to_string(sequence * 7919 % 3000);
+      table->add({key, sequence, EntryKind::value, key});
+    }
+    full.push_back(table->memory_bytes());
+  }
+  EXPECT_EQ(full, std::vector<size_t>(full.size(), full.front()));
+}
+
 TEST(MemtableTest, FindsTheNewestVersionAtOrBelowASequence) {
   const auto table = std::make_shared<Memtable>();
   table->add({"b", 1, EntryKind::value, "one"});
