@@ -1,7 +1,7 @@
 // The preference list of a key: who is to hold it, in which order, and who stands in.
 #pragma once
 
-#include <vector>
+#include <span>
 
 #include "libkv/model/cluster_map.h"
 #include "libkv/model/token.h"
@@ -11,9 +11,9 @@ namespace kv {
 struct PreferenceList {
   Epoch epoch = 0;  ///< Of the map it was made with; travels with every request.
   PartitionKey partition;
-  std::vector<Slot> slots;              ///< N, in order.
-  std::vector<MemberNumber> fallbacks;  ///< In order; same data centre as the slot first is the
-                                        ///< caller's choice (quorum needs the slot to know).
+  std::span<const Slot> slots;              ///< N, in order. Of the map, which must outlive it.
+  std::span<const MemberNumber> fallbacks;  ///< In order; same data centre as the slot first is the
+                                            ///< caller's choice (quorum needs the slot to know).
 };
 
 /// REQUIRES: the keyspace is in the map.

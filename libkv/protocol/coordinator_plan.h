@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "libkv/base/inline_vector.h"
 #include "libkv/model/preference_list.h"
 #include "libkv/model/view.h"
 #include "libkv/protocol/routing.h"
@@ -15,7 +16,7 @@ struct Plan {
   const Keyspace* keyspace = nullptr;
   PreferenceList list;
   /// Every slot's owner and successor, then the fallbacks, each once.
-  std::vector<Candidate> candidates;
+  InlineVector<Candidate, 4> candidates;
 
   Epoch epoch() const { return list.epoch; }
   /// REQUIRES: the member is a slot's or a fallback.

@@ -22,10 +22,10 @@ PutMachine::PutMachine(const PutSettings& settings, msg::ClientPut request, Plan
                        msg::RequestId base)
     : settings_(settings),
       request_(std::move(request)),
-      plan_(std::make_unique<Plan>(std::move(plan))),
+      plan_(std::move(plan)),
       ids_(base),
       context_(request_.context) {
-  KV_ASSERT(plan_->keyspace->kind == KeyspaceKind::ap);
+  KV_ASSERT(plan_.keyspace->kind == KeyspaceKind::ap);
   KV_ASSERT(settings_.attempts_max <= msg::kAttemptsPerTry);
 }
 
@@ -33,17 +33,17 @@ void PutMachine::start(const Moment& at, CoordinatorActions* actions) {
   const Step step{at, ids_, *actions};
   deadline_ = deadline_of(request_.time_left, at.now);
   give_up_ = deadline_ + settings_.grace;
-  hints_count_ = !request_.strict && !plan_->keyspace->strict;
+  hints_count_ = !request_.strict && !plan_.keyspace->strict;
   begin_plan(step);
   settle(step);
 }
 
 void PutMachine::begin_plan(const Step& step) {
   const auto needed =
-      replicas_needed({request_.w, plan_->keyspace->w, plan_->list.slots.size(), 'W'});
+      replicas_needed({request_.w, plan_.keyspace->w, plan_.list.slots.size(), 'W'});
   if (!needed) return fail(Answer::invalid, needed.error().what, step);
   needed_ = *needed;
-  sites_ = mint_sites(*plan_, hints_count_);
+  sites_ = mint_sites(plan_, hints_count_);
   layout_.reset();
   next_site_ = 0;
   preferred_site_.reset();
@@ -63,7 +63,7 @@ void PutMachine::go_on(const Step& step) {
   if (reachable < needed_ && !replied_) {
     if (sound_out(step)) return;
     return fail(Answer::unavailable,
-                to_string(QuorumFacts{reachable, needed_, "can be reached", 'W', plan_->epoch()}),
+                to_string(QuorumFacts{reachable, needed_, "can be reached", 'W', plan_.epoch()}),
                 step);
   }
   const auto stands = standing();
@@ -77,7 +77,7 @@ void PutMachine::go_on(const Step& step) {
 // Where the copies go if `site` mints: nearly always the same as was asked for last.
 const PutLayout& PutMachine::layout_for(const MintSite& site) {
   if (!layout_ || !(layout_site_ == site)) {
-    layout_.emplace(*plan_, PutLayout::Terms{needed_, hints_count_}, site);
+    layout_.emplace(plan_, PutLayout::Terms{needed_, hints_count_}, site);
     layout_site_ = site;
   }
   return *layout_;
@@ -124,14 +124,14 @@ void PutMachine::send_mint(const MintSite& site, const Step& step) {
   attempt.second_put = second_put_;
   attempt.sent = step.now();
   const Duration left = std::max(Duration::zero(), deadline_ - step.now());
-  const Duration patience = plan_->candidate(site.member).patience;
+  const Duration patience = plan_.candidate(site.member).patience;
   attempt.due = step.now() + std::min(patience, std::max<Duration>(left / 3, 1ms));
 
   msg::Mint mint;
   mint.id = attempt.id;
-  mint.epoch = plan_->epoch();
+  mint.epoch = plan_.epoch();
   mint.time_left = left;
-  mint.keyspace = plan_->keyspace->id;
+  mint.keyspace = plan_.keyspace->id;
   mint.key = request_.key;
   mint.mode = request_.mode;
   mint.context = context_;
@@ -140,9 +140,9 @@ void PutMachine::send_mint(const MintSite& site, const Step& step) {
   mint.tombstone = request_.tombstone;
   mint.value = request_.value;
   if (!request_.tombstone) {
-    mint.ttl = request_.ttl != Duration::zero() ? request_.ttl : plan_->keyspace->ttl;
+    mint.ttl = request_.ttl != Duration::zero() ? request_.ttl : plan_.keyspace->ttl;
   }
-  if (site.hint) mint.hint_for = members_of(plan_->list.slots[site.slot]).to_vector();
+  if (site.hint) mint.hint_for = members_of(plan_.list.slots[site.slot]).to_vector();
   mint.owed = layout_for(site).owed();
   attempts_.push_back(std::move(attempt));
   if (KV_PLANTED(mint_at_two_slots) && sites_.size() > 1) {
@@ -163,7 +163,7 @@ void PutMachine::on_answer(msg::MintMade answer, const Moment& at, CoordinatorAc
   MintAttempt* attempt = attempt_of(answer.id);
   if (attempt == nullptr || attempt->state == AttemptState::made) return settle(step);
   step.note_answered(attempt->site.member, attempt->sent, false);
-  const bool is_sound = is_of_kind(answer.record, plan_->keyspace->record_kind());
+  const bool is_sound = is_of_kind(answer.record, plan_.keyspace->record_kind());
   if (answer.answer == Answer::ok && is_sound) {
     made(*attempt, std::move(answer), step);
   } else if (is_refusal(answer.answer)) {
@@ -199,7 +199,7 @@ void PutMachine::refused(MintAttempt& attempt, Answer answer, Epoch epoch, const
   if (attempt.plan_number == plan_number_) refused_by_.insert(attempt.site.member);
   if (is_final(answer)) return fail(answer, last_refusal_, step);
   const bool newer_map =
-      epoch > plan_->epoch() && (answer == Answer::stale_epoch || answer == Answer::not_replica);
+      epoch > plan_.epoch() && (answer == Answer::stale_epoch || answer == Answer::not_replica);
   if (newer_map) want_replan(epoch, step);
   if (!was_standing) return;
   const auto stands = standing();
@@ -221,7 +221,7 @@ void PutMachine::attempt_is_late(MintAttempt& attempt, const Step& step) {
 void PutMachine::adopt(size_t index, const Step& step) {
   const MintAttempt& attempt = attempts_[index];
   PutSpread::Terms terms;
-  terms.plan = plan_.get();
+  terms.plan = &plan_;
   terms.key = request_.key;
   terms.record = attempt.record;
   terms.round = attempt.round;
@@ -311,14 +311,14 @@ void PutMachine::want_replan(Epoch epoch, const Step& step) {
 }
 
 void PutMachine::replan(Plan plan, const Moment& at, CoordinatorActions* actions) {
-  KV_ASSERT(plan.list.epoch >= plan_->list.epoch);
+  KV_ASSERT(plan.list.epoch >= plan_.list.epoch);
   const Step step{at, ids_, *actions};
   if (!replan_wanted_ || finished_) return settle(step);
   replan_wanted_.reset();
   ++plan_number_;
   spread_.reset();
   adopted_.reset();
-  plan_ = std::make_unique<Plan>(std::move(plan));
+  plan_ = std::move(plan);
   begin_plan(step);
   settle(step);
 }
@@ -358,7 +358,7 @@ void PutMachine::look_at_spread(const Step& step) {
     return mint_next(step);
   }
   const auto later = spread_->later_round();
-  if (later && reader_of(plan_->list.slots[later->slot]) == later->member &&
+  if (later && reader_of(plan_.list.slots[later->slot]) == later->member &&
       attempts_.size() < settings_.attempts_max) {
     preferred_site_ = later;
     return mint_next(step);
@@ -378,7 +378,7 @@ bool PutMachine::may_be_stored() const {
 
 std::string PutMachine::facts() const {
   const size_t reached = spread_ ? spread_->quorum().acknowledged() : 0;
-  std::string facts = to_string(QuorumFacts{reached, needed_, "acknowledged", 'W', plan_->epoch()});
+  std::string facts = to_string(QuorumFacts{reached, needed_, "acknowledged", 'W', plan_.epoch()});
   if (second_put_ && reached >= needed_) {
     facts += "; what it was to replace could not be covered in time";
   }
@@ -398,7 +398,7 @@ void PutMachine::reply(Answer answer, std::string detail, const Step& step) {
   done.id = request_.id;
   done.answer = answer;
   done.detail = std::move(detail);
-  done.epoch = plan_->epoch();
+  done.epoch = plan_.epoch();
   done.needed = static_cast<uint8_t>(needed_);
   if (spread_) {
     done.slots = static_cast<uint8_t>(spread_->quorum().slots());

@@ -132,7 +132,7 @@ class PutMachine {
 
   PutSettings settings_;
   msg::ClientPut request_;
-  std::unique_ptr<Plan> plan_;
+  Plan plan_;
   RequestIds ids_;
 
   size_t needed_ = 1;

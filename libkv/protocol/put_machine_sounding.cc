@@ -12,15 +12,15 @@ bool PutMachine::sound_out(const Step& step) {
   if (std::exchange(sounding_.done, true)) return false;
   const Duration left = std::max(Duration::zero(), deadline_ - step.now());
   Duration patience{};
-  for (const Slot& slot : plan_->list.slots) {
+  for (const Slot& slot : plan_.list.slots) {
     for (MemberNumber member : members_of(slot)) {
-      const Candidate& candidate = plan_->candidate(member);
+      const Candidate& candidate = plan_.candidate(member);
       if (candidate.up) continue;
       msg::Read read;
       read.id = step.ids.draw();
-      read.epoch = plan_->epoch();
+      read.epoch = plan_.epoch();
       read.time_left = left;
-      read.keyspace = plan_->keyspace->id;
+      read.keyspace = plan_.keyspace->id;
       read.key = request_.key;
       read.digest_only = true;
       sounding_.silent.emplace_back(read.id, member);
@@ -61,9 +61,9 @@ void PutMachine::sounded(MemberNumber member, const Step& step) {
   step.note_answered(member, sounding_.sent, false);
   // One that answers too late is owed a repair already, and is known to the next put.
   if (!sounding_.due) return;
-  plan_->hear(member);
+  plan_.hear(member);
   layout_.reset();
-  const auto sites = mint_sites(*plan_, hints_count_);
+  const auto sites = mint_sites(plan_, hints_count_);
   const bool is_enough = !sites.empty() && layout_for(sites[0]).reachable() >= needed_;
   if (is_enough || sounding_.silent.empty()) end_sounding(step);
 }
@@ -72,7 +72,7 @@ void PutMachine::sounded(MemberNumber member, const Step& step) {
 void PutMachine::end_sounding(const Step& step) {
   sounding_.due.reset();
   if (replied_ || replan_wanted_) return;
-  for (const MintSite& site : mint_sites(*plan_, hints_count_)) {
+  for (const MintSite& site : mint_sites(plan_, hints_count_)) {
     const bool is_known = std::any_of(sites_.begin(), sites_.end(), [&](const MintSite& known) {
       return known.member == site.member;
     });

@@ -13,6 +13,7 @@ PutSpread::PutSpread(Terms terms, PutLayout layout)
       quorum_(terms_.plan->list.slots, terms_.needed, terms_.hints_count) {}
 
 void PutSpread::start(const std::optional<MintSite>& minted, const Step& step) {
+  copies_.reserve(layout_.slots().size() + 1);
   for (size_t i = 0; i < layout_.slots().size(); ++i) {
     const SlotLayout slot = layout_.slots()[i];
     for (MemberNumber member : slot.direct) {

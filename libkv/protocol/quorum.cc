@@ -46,7 +46,7 @@ bool WriteQuorum::SlotState::ruled_out() const {
                      [](const Part& p) { return p.ruled_out && !p.acknowledged; });
 }
 
-WriteQuorum::WriteQuorum(const std::vector<Slot>& slots, size_t needed, bool hints_count)
+WriteQuorum::WriteQuorum(std::span<const Slot> slots, size_t needed, bool hints_count)
     : needed_(needed), hints_count_(hints_count) {
   for (const Slot& slot : slots) {
     SlotState state;

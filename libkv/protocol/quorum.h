@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -72,7 +73,7 @@ std::string to_string(const QuorumFacts& facts);
 class WriteQuorum {
  public:
   WriteQuorum() = default;
-  WriteQuorum(const std::vector<Slot>& slots, size_t needed, bool hints_count);
+  WriteQuorum(std::span<const Slot> slots, size_t needed, bool hints_count);
 
   /// Durable at a slot's member; one that belongs to no slot changes nothing.
   void acknowledge(MemberNumber member);

@@ -5,6 +5,14 @@
 
 namespace kv {
 
+namespace {
+
+// A profile of fewer answers is looked at anew with each, an older one with every sixteenth.
+constexpr uint32_t kYoungSamples = 64;
+constexpr unsigned kNotesToPace = 16;
+
+}  // namespace
+
 Routing::Routing(MemberNumber own_member, const RoutingSettings& settings)
     : own_member_(own_member), settings_(settings) {}
 
@@ -13,7 +21,9 @@ void Routing::number_labels(const ClusterMap& map) {
   std::map<std::string, uint32_t> hosts;
   uint32_t next_host = 0;
   for (const MemberInfo& info : map.members) {
-    Opinion& opinion = opinions_[info.number];
+    const auto [at, is_new] = opinions_.try_emplace(info.number);
+    Opinion& opinion = at->second;
+    if (is_new) opinion.pace = pace_of(opinion);
     const auto dc = dcs.emplace(info.labels.dc, static_cast<uint32_t>(dcs.size()));
     opinion.dc = dc.first->second;
     if (info.labels.host.empty()) {
@@ -67,11 +77,30 @@ void Routing::note(const MemberNote& note, Instant now) {
     return;
   }
   const bool durable = note.kind == MemberNote::Kind::answered_durable;
-  (durable ? opinion.durable_answers : opinion.answers).add(note.latency);
+  LatencyProfile& profile = durable ? opinion.durable_answers : opinion.answers;
+  profile.add(note.latency);
+  const bool is_young = profile.samples() < kYoungSamples;
+  if (is_young || ++opinion.notes % kNotesToPace == 0) opinion.pace = pace_of(opinion);
   opinion.timeouts = 0;
   opinion.back_off = Duration::zero();
   opinion.back_off_until = Instant();
   if (!opinion.up) opinion.heard_until = now + settings_.heard_for;
+}
+
+Routing::Pace Routing::pace_of(const Opinion& opinion) const {
+  const auto percentile = [this](const LatencyProfile& profile, unsigned percent) {
+    return profile.percentile(percent, settings_.latency_unknown);
+  };
+  const auto patience = [&](const LatencyProfile& profile) {
+    return std::clamp(percentile(profile, 99) * 4, settings_.patience_min, settings_.patience_max);
+  };
+  Pace pace;
+  pace.quick = percentile(opinion.answers, 50);
+  pace.hedge_after =
+      std::clamp(percentile(opinion.answers, 95), settings_.hedge_min, settings_.hedge_max);
+  pace.patience = patience(opinion.answers);
+  pace.durable_patience = patience(opinion.durable_answers);
+  return pace;
 }
 
 Candidate Routing::candidate(MemberNumber member, Instant now) const {
@@ -80,21 +109,16 @@ Candidate Routing::candidate(MemberNumber member, Instant now) const {
   const auto found = opinions_.find(member);
   if (found == opinions_.end()) return candidate;
   const Opinion& opinion = found->second;
-  const auto patience = [this](const LatencyProfile& profile) {
-    const Duration slow = profile.percentile(99, settings_.latency_unknown);
-    return std::clamp(slow * 4, settings_.patience_min, settings_.patience_max);
-  };
   candidate.up = opinion.up || now < opinion.heard_until;
   candidate.live = candidate.up && now >= opinion.back_off_until;
   candidate.near = opinion.dc == own_dc_;
   candidate.dc_down = !candidate.up && dcs_up_.count(opinion.dc) == 0;
   candidate.dc = opinion.dc;
   candidate.host = opinion.host;
-  candidate.quick = opinion.answers.percentile(50, settings_.latency_unknown);
-  candidate.hedge_after = std::clamp(opinion.answers.percentile(95, settings_.latency_unknown),
-                                     settings_.hedge_min, settings_.hedge_max);
-  candidate.patience = patience(opinion.answers);
-  candidate.durable_patience = patience(opinion.durable_answers);
+  candidate.quick = opinion.pace.quick;
+  candidate.hedge_after = opinion.pace.hedge_after;
+  candidate.patience = opinion.pace.patience;
+  candidate.durable_patience = opinion.pace.durable_patience;
   if (!candidate.up) {
     candidate.patience = candidate.durable_patience = settings_.patience_not_up;
   }

@@ -70,6 +70,13 @@ class Routing {
   Candidate candidate(MemberNumber member, Instant now) const;
 
  private:
+  /// What the profiles come to: asked for far more often than it changes.
+  struct Pace {
+    Duration quick{};
+    Duration hedge_after{};
+    Duration patience{};
+    Duration durable_patience{};
+  };
   struct Opinion {
     bool up = false;  ///< By the view.
     uint32_t dc = 0;
@@ -80,10 +87,13 @@ class Routing {
     Duration back_off{};    ///< Zero: none since the last answer.
     Instant back_off_until{};
     Instant heard_until{};  ///< While not up by the view: it answered a while before.
+    unsigned notes = 0;
+    Pace pace;
   };
 
   void number_labels(const ClusterMap& map);
   void note_timeout(Opinion& opinion, Instant now) const;
+  Pace pace_of(const Opinion& opinion) const;
 
   MemberNumber own_member_;
   RoutingSettings settings_;

@@ -112,7 +112,8 @@ void AdminDesk::gather_explain(PeerId from, const msg::Ask& ask, Instant now) {
     members.push_back(slot.owner);
   }
   members.insert(members.end(), list.fallbacks.begin(), list.fallbacks.end());
-  report.set("slots", std::move(slots)).set("fallbacks", report_of_members(list.fallbacks));
+  report.set("slots", std::move(slots))
+      .set("fallbacks", report_of_members({list.fallbacks.begin(), list.fallbacks.end()}));
   report.set("replicas", Report::object());
   const Report arguments =
       Report::object().set("keyspace", keyspace->id).set("key", std::string(*key));

@@ -93,7 +93,8 @@ TEST(Routing, ReadsGoToThoseThatAreNotUpLast) {
 }
 
 TEST(WriteQuorum, CountsASlotAndItsHintOnce) {
-  WriteQuorum quorum({{1, 0, {}}, {2, 4, SlotStage::write_both}, {3, 0, {}}}, 3, true);
+  const std::vector<Slot> slots{{1, 0, {}}, {2, 4, SlotStage::write_both}, {3, 0, {}}};
+  WriteQuorum quorum(slots, 3, true);
   quorum.acknowledge(1);
   quorum.acknowledge_hint(0);
   EXPECT_EQ(quorum.acknowledged(), 1u);
