@@ -39,12 +39,12 @@ void PutMachine::start(const Moment& at, CoordinatorActions* actions) {
 }
 
 void PutMachine::begin_plan(const Step& step) {
+  layout_.reset();
+  sites_ = mint_sites(plan_, hints_count_);
   const auto needed =
       replicas_needed({request_.w, plan_.keyspace->w, plan_.list.slots.size(), 'W'});
   if (!needed) return fail(Answer::invalid, needed.error().what, step);
   needed_ = *needed;
-  sites_ = mint_sites(plan_, hints_count_);
-  layout_.reset();
   next_site_ = 0;
   preferred_site_.reset();
   refused_by_.clear();
@@ -220,6 +220,10 @@ void PutMachine::attempt_is_late(MintAttempt& attempt, const Step& step) {
 
 void PutMachine::adopt(size_t index, const Step& step) {
   const MintAttempt& attempt = attempts_[index];
+  // Made under an older plan, and by this one nobody is there to spread it to: not yet (a sounding
+  // may find somebody), or not in this put's time.
+  const bool same_plan = attempt.plan_number == plan_number_;
+  if (!same_plan && sites_.empty()) return;
   PutSpread::Terms terms;
   terms.plan = &plan_;
   terms.key = request_.key;
@@ -237,8 +241,6 @@ void PutMachine::adopt(size_t index, const Step& step) {
   terms.give_up = give_up_;
   terms.sends_max = settings_.sends_max;
   // A mint under an older plan was acknowledged by nobody under this one.
-  const bool same_plan = attempt.plan_number == plan_number_;
-  KV_ASSERT(same_plan || !sites_.empty());
   const MintSite site = same_plan ? attempt.site : sites_[0];
   adopted_ = index;
   spread_.emplace(std::move(terms), layout_for(site));

@@ -58,6 +58,8 @@ class PutMachine {
  public:
   /// REQUIRES: plan.keyspace->kind is ap; the low 16 bits of `base` are 0.
   PutMachine(const PutSettings& settings, msg::ClientPut request, Plan plan, msg::RequestId base);
+  PutMachine(const PutMachine&) = delete;
+  PutMachine& operator=(const PutMachine&) = delete;
 
   void start(const Moment& at, CoordinatorActions* actions);
   /// Answers that are late, repeated or unknown are taken or ignored as is right.
