@@ -138,7 +138,8 @@ struct StartShown {
   uint64_t incarnation = 0;
   uint64_t start_number = 0;
   bool incarnation_is_new = false;  ///< Drawn anew at this start: to be recorded, not judged.
-  KV_FIELDS(a, b, c, d, e)
+  uint64_t run = 0;  ///< Of the process, random; 0: not told. It may draw more than once.
+  KV_FIELDS(a, b, c, d, e, f)
 };
 struct StartJudged {
   RequestId id = 0;
@@ -156,7 +157,8 @@ struct StartVote {
   uint64_t incarnation = 0;
   uint64_t start_number = 0;
   bool incarnation_is_new = false;
-  KV_FIELDS(a, b, c, d, e)
+  uint64_t run = 0;
+  KV_FIELDS(a, b, c, d, e, f)
 };
 struct StartVoted {
   RequestId id = 0;

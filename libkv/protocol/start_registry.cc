@@ -24,6 +24,9 @@ void StartRegistry::forget_unless_voter(GossipActions& actions) {
   rows_.clear();
   last_yes_.clear();
   first_heard_.clear();
+  behind_.clear();
+  recorded_of_.clear();
+  run_behind_.clear();
   actions.push_back(Persist{StartsForgotten{}});
 }
 
@@ -40,9 +43,15 @@ void StartRegistry::on_vote(const msg::StartVote& vote, AskerId asker, GossipAct
     if (rows_.count(vote.member) == 0) {
       first_heard_[vote.member] = {vote.incarnation, vote.start_number};
     }
-    if (voted.behind) behind_[vote.member] = {vote.incarnation, vote.start_number};
+    if (voted.behind) {
+      behind_[vote.member] = {vote.incarnation, vote.start_number};
+      run_behind_[vote.member] = vote.run;
+    }
     voted.yes = (last != last_yes_.end() && last->second == vote.id) || record(vote, actions);
-    if (voted.yes) last_yes_[vote.member] = vote.id;
+    if (voted.yes) {
+      last_yes_[vote.member] = vote.id;
+      recorded_of_[vote.member] = vote.run;
+    }
   }
   actions.push_back(ReplyTo{asker, voted});
 }
@@ -56,6 +65,11 @@ bool StartRegistry::is_behind(const msg::StartVote& vote) const {
   const auto told = behind_.find(vote.member);
   const std::pair<uint64_t, uint64_t> start{vote.incarnation, vote.start_number};
   if (told != behind_.end() && told->second == start) return true;
+  const auto recorded = recorded_of_.find(vote.member);
+  if (vote.run != 0 && recorded != recorded_of_.end() && recorded->second == vote.run) {
+    const auto run = run_behind_.find(vote.member);
+    return run != run_behind_.end() && run->second == vote.run;
+  }
   return vote.start_number < row.start_number ||
          (vote.start_number == row.start_number && vote.incarnation != row.incarnation);
 }
@@ -103,8 +117,8 @@ size_t StartInquiry::Inquiry::yes() const {
 void StartInquiry::on_shown(const msg::StartShown& shown, AskerId asker, Instant now,
                             GossipActions& actions) {
   Inquiry inquiry;
-  inquiry.vote = {random_.next(), shown.member, shown.incarnation, shown.start_number,
-                  shown.incarnation_is_new};
+  inquiry.vote = {random_.next(),           shown.member, shown.incarnation, shown.start_number,
+                  shown.incarnation_is_new, shown.run};
   inquiry.shown_id = shown.id;
   inquiry.asker = asker;
   if (held_) inquiry.voters = held_->voters;

@@ -52,6 +52,10 @@ class StartRegistry {
   std::map<MemberNumber, msg::RequestId> last_yes_;
   /// The last start of each member that was behind: its incarnation and number.
   std::map<MemberNumber, std::pair<uint64_t, uint64_t>> behind_;
+  /// Which run of the member's kv-node its row is of, where it was recorded in this run of ours: a
+  /// process that draws another incarnation shows it with the same start number.
+  std::map<MemberNumber, uint64_t> recorded_of_;
+  std::map<MemberNumber, uint64_t> run_behind_;
   /// The first start that was heard of each member, where it was in this run.
   std::map<MemberNumber, std::pair<uint64_t, uint64_t>> first_heard_;
   MapPointer held_;

@@ -82,7 +82,8 @@ NodeService::NodeService(Environment& environment, Transport& transport, DataDir
       settings_(settings),
       outbox_(transport),
       watch_(DaemonKind::node, self.number, self.endpoint(DaemonKind::gossip), std::move(held),
-             transport, outbox_, environment.clock.now()) {}
+             transport, outbox_, environment.clock.now()),
+      run_(environment.entropy() | 1) {}
 
 /// Takes the messages of one frame.
 struct NodeService::Receiver {
@@ -178,8 +179,9 @@ void NodeService::show_start(Instant now) {
   const Incarnation& incarnation = replica_->incarnation();
   if (shown_id_ == 0) shown_id_ = environment_.entropy() | 1;
   next_show_ = now + settings_.show_start_interval;
-  outbox_.add(watch_.gossip(), msg::StartShown{shown_id_, self_.number, incarnation.value(),
-                                               incarnation.start_number(), incarnation.is_new()});
+  outbox_.add(watch_.gossip(),
+              msg::StartShown{shown_id_, self_.number, incarnation.value(),
+                              incarnation.start_number(), incarnation.is_new(), run_});
 }
 
 void NodeService::on_judged(const msg::StartJudged& judged) {

@@ -102,6 +102,7 @@ class NodeService final : public LoopHandler, private ReplicaAnswers, private Re
   bool start_is_judged_ = false;   ///< The voters have told whether this start is known.
   bool losses_are_known_ = false;  ///< They have told whether this directory is behind.
   int shows_answered_ = 0;
+  const uint64_t run_;  ///< Of this process, told with its start.
   msg::RequestId shown_id_ = 0;
   bool map_cannot_be_kept_ = false;
   std::unordered_map<msg::RequestId, std::pair<PeerId, msg::RequestId>> root_askers_;

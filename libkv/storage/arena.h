@@ -17,8 +17,8 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  /// `bytes` of memory aligned for pointers, valid as long as the arena; up to 16 KiB of them may
-  /// ask for more `alignment`, a power of two up to that of a page.
+  /// `bytes` of memory aligned for pointers, valid as long as the arena; a power of two up to 64
+  /// may be asked for as another `alignment`.
   char* allocate(size_t bytes, size_t alignment = alignof(void*));
   /// Memory taken from the system, including what is not handed out yet.
   size_t reserved_bytes() const { return reserved_bytes_.load(std::memory_order_relaxed); }

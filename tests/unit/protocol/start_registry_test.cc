@@ -90,6 +90,22 @@ TEST_F(StartRegistryTest, SaysWhetherItKnewTheMemberBeforeItWasAsked) {
   EXPECT_TRUE(knew(71, 2));
 }
 
+// It kept its incarnation, was not answered by a majority in time, and drew another one.
+TEST_F(StartRegistryTest, AProcessThatDrawsAgainIsNotBehindItself) {
+  const auto behind = [this](uint64_t incarnation, uint64_t start, bool is_new, uint64_t run) {
+    actions_.clear();
+    registry_.on_vote({++next_id_, 4, incarnation, start, is_new, run}, AskerId{9}, actions_);
+    return std::get<msg::StartVoted>(std::get<ReplyTo>(actions_.back()).message).behind;
+  };
+  EXPECT_FALSE(behind(70, 1, true, 900));
+  EXPECT_FALSE(behind(70, 2, false, 901));
+  EXPECT_FALSE(behind(71, 2, true, 901));
+  EXPECT_FALSE(behind(72, 2, true, 901));
+  // A wiped one is, however often it draws.
+  EXPECT_TRUE(behind(73, 1, true, 902));
+  EXPECT_TRUE(behind(74, 1, true, 902));
+}
+
 TEST_F(StartRegistryTest, OneThatIsNoVoterAnyMoreForgets) {
   vote(70, 1, true);
   ClusterMap without = map_;
