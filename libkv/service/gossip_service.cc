@@ -138,7 +138,21 @@ struct GossipService::Receiver {
 
 void GossipService::on_frame(PeerId from, Frame frame, Instant now) {
   Receiver receiver{*this, from, now, {}};
+  const uint64_t foreign = counters_.wrong_cluster;
   dispatch(frame, directory_.cluster(), environment_.log, &counters_, receiver);
+  if (counters_.wrong_cluster != foreign) tell_own_cluster(from, frame);
+}
+
+// A daemon of this member with the directory of another cluster learns so from the head of a frame.
+// Only a Watch is answered, which nobody answers with: two clusters do not talk without end.
+void GossipService::tell_own_cluster(PeerId from, const Frame& frame) {
+  struct {
+    MemberNumber self;
+    bool is_own = false;
+    void on(msg::Watch&& watch) { is_own = is_own || watch.member == self; }
+  } watches{self_.number};
+  if (!FrameParser(frame).for_each(watches) || !watches.is_own) return;
+  outbox_.add(from, msg::HelloDone{0, 0, "kv-gossip " KV_VERSION, self_.number, spread_.epoch()});
 }
 
 Instant GossipService::next_wake() const {

@@ -63,6 +63,7 @@ class GossipService final : public LoopHandler {
   void adopt(const MapPointer& map, Instant now, GossipActions& more);
   void renew_store();
   void name_own_store(Instant now, GossipActions& actions);
+  void tell_own_cluster(PeerId from, const Frame& frame);
   PeerId peer_of(const Send& send);
   void take_own(const GossipMessage& message, Instant now, GossipActions& more);
   void propose(const msg::Propose& propose, AskerId asker, Instant now, GossipActions& actions);
