@@ -47,31 +47,32 @@ inline constexpr size_t repair_keys_per_page = 1'000;
 
 // What a kv-node keeps and does at a time.
 inline constexpr uint64_t hint_bytes_max_default = uint64_t{1} << 30;
-inline constexpr size_t recent_puts_max = 65'536;     ///< Mints whose repetition is recognised.
-inline constexpr size_t parked_steps_max = 16'384;    ///< Writes that wait for a block of their key.
-inline constexpr size_t disk_reads_max = 16'384;      ///< Reads that wait for a block.
-inline constexpr size_t range_walks_max = 64;         ///< Scans, listings and checks at a time.
-inline constexpr size_t walk_slice_keys = 1'024;      ///< Then the reading thread is let go.
-inline constexpr size_t map_waiters_max = 4'096;      ///< Requests that wait for a newer map.
-inline constexpr size_t fetch_bytes_max = 8u << 20;   ///< Of one answer to a repair.
-inline constexpr size_t promotions_max = 64;          ///< Hints merged into own data at a time.
+inline constexpr size_t recent_puts_max = 65'536;    ///< Mints whose repetition is recognised.
+inline constexpr size_t parked_steps_max = 16'384;   ///< Writes that wait for a block of their key.
+inline constexpr size_t disk_reads_max = 16'384;     ///< Reads that wait for a block.
+inline constexpr size_t range_walks_max = 64;        ///< Scans, listings and checks at a time.
+inline constexpr size_t walk_slice_keys = 1'024;     ///< Then the reading thread is let go.
+inline constexpr size_t map_waiters_max = 4'096;     ///< Requests that wait for a newer map.
+inline constexpr size_t fetch_bytes_max = 8u << 20;  ///< Of one answer to a repair.
+inline constexpr size_t promotions_max = 64;         ///< Hints merged into own data at a time.
 inline constexpr Duration promotion_retry_interval = 5s;
-inline constexpr size_t unreadable_hints_max = 4'096;  ///< That are known, each told of once.
+inline constexpr size_t unreadable_hints_max = 4'096;       ///< That are known, each told of once.
 inline constexpr Duration unreadable_retry_interval = 60s;  ///< For partitions not read through.
 inline constexpr Duration map_wait_max = 1s;
 inline constexpr Duration judgement_wait_max = 3s;    ///< For the voters' word on a start.
 inline constexpr Duration repair_request_time = 30s;  ///< Of requests that carry no time left.
 
 // The storage engine.
-inline constexpr size_t engine_key_bytes_max = 8u << 10;     ///< With the replica's prefix.
-inline constexpr size_t engine_value_bytes_max = 72u << 20;  ///< A record: values and their history.
+inline constexpr size_t engine_key_bytes_max = 8u << 10;  ///< With the replica's prefix.
+inline constexpr size_t engine_value_bytes_max = 72u
+                                                 << 20;  ///< A record: values and their history.
 inline constexpr size_t engine_batch_bytes_max = 96u << 20;
-inline constexpr size_t log_unsynced_bytes_max = 1u << 20;   ///< Then written, though nobody waits.
-inline constexpr size_t log_forming_bytes_max = 32u << 20;   ///< Then writers are answered busy.
+inline constexpr size_t log_unsynced_bytes_max = 1u << 20;  ///< Then written, though nobody waits.
+inline constexpr size_t log_forming_bytes_max = 32u << 20;  ///< Then writers are answered busy.
 inline constexpr size_t log_spare_segments_max = 4;
-inline constexpr size_t log_old_segments_max = 4;            ///< At open; more are flushed away.
-inline constexpr size_t memtables_waiting_max = 4;           ///< Then writers are answered busy.
-inline constexpr size_t level0_tables_max = 24;              ///< The same.
+inline constexpr size_t log_old_segments_max = 4;   ///< At open; more are flushed away.
+inline constexpr size_t memtables_waiting_max = 4;  ///< Then writers are answered busy.
+inline constexpr size_t level0_tables_max = 24;     ///< The same.
 inline constexpr size_t open_tables_max = 500;
 inline constexpr Duration disk_full_retry_interval = 1s;
 
