@@ -62,9 +62,8 @@ void PutMachine::go_on(const Step& step) {
   const size_t reachable = sites_.empty() ? 0 : layout_for(sites_[0]).reachable();
   if (reachable < needed_ && !replied_) {
     if (sound_out(step)) return;
-    return fail(Answer::unavailable,
-                to_string(QuorumFacts{reachable, needed_, "can be reached", 'W', plan_.epoch()}),
-                step);
+    fail(Answer::unavailable,
+         to_string(QuorumFacts{reachable, needed_, "can be reached", 'W', plan_.epoch()}), step);
   }
   const auto stands = standing();
   if (stands && attempts_[*stands].state == AttemptState::made) {

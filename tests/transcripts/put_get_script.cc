@@ -1,22 +1,18 @@
 // The scripts of puts and gets:
 //
-//   ring members=4 n=3 w=2 [r=2] [strict] [down=3,4] [dc=3:dc2,…] [host=4:h1,…] [move=1:4:read_new]
+//   ring … [dc=3:dc2,…] [host=4:h1,…] [move=1:4:read_new]      (ring_script.h has the rest)
 //   put [w=N] [mode=plain|context|sibling] [left=MS] | get [r=N]
 //   made M [kind=lww] [refused ANSWER [epoch=E]]        durable M | durable M io
 //   merged M [remain] [refused ANSWER [epoch=E]]        unsent M        done M
 //   read M value=V|none|digest-of=V [kind=lww] [refused ANSWER] [refilling]
-//   tick +MS          replan [down=…]
 //
 // M is the member; what is answered is its oldest unanswered request of that kind.
-#include <map>
-#include <sstream>
+#include <algorithm>
 #include <utility>
 
 #include "libkv/protocol/get_machine.h"
 #include "libkv/protocol/put_machine.h"
-#include "tests/kit/small_ring.h"
-#include "tests/transcripts/script.h"
-#include "tests/transcripts/words.h"
+#include "tests/transcripts/ring_script.h"
 
 namespace kv::transcript {
 namespace {
@@ -43,28 +39,13 @@ std::string letters(const Record& record) {
   return text.empty() ? "none" : text;
 }
 
-class PutGetScript final : public Script {
- public:
-  std::string run(const std::string& line) override {
-    const Words words(line);
-    out_.str("");
-    if (words[0] == "ring") return make_ring(words), "";
-    CoordinatorActions actions;
-    obey(words, &actions);
-    tell(actions);
-    return out_.str();
-  }
-
- private:
-  void make_ring(const Words& words) {
+class PutGetScript final : public RingScript {
+  void end() override {
     put_.reset();
     get_.reset();
-    waiting_.clear();
-    at_ = Moment();
-    ring_ = std::make_unique<testing::SmallRing>(
-        static_cast<MemberNumber>(words.number("members", 3)),
-        static_cast<uint8_t>(words.number("n", 3)), static_cast<uint8_t>(words.number("r", 2)),
-        static_cast<uint8_t>(words.number("w", 2)), words.has("strict"));
+  }
+
+  void shape_ring(const Words& words) override {
     for (const std::string& pair : split(words.value("dc"), ',')) {
       ring_->member(member_of(pair)).labels.dc = pair.substr(pair.find(':') + 1);
     }
@@ -78,13 +59,6 @@ class PutGetScript final : public Script {
       auto& fallbacks = ring_->map.placements[0].table[0].fallbacks;
       fallbacks.erase(std::find(fallbacks.begin(), fallbacks.end(), slot.successor));
     }
-    set_down(words);
-  }
-
-  void set_down(const Words& words) {
-    for (MemberNumber m = 1; m <= ring_->map.members.size(); ++m) ring_->set_up(m, true);
-    for (const std::string& m : split(words.value("down"), ',')) ring_->set_up(member_of(m), false);
-    routing_.on_view(ring_->publish());
   }
 
   template <typename M>
@@ -97,32 +71,13 @@ class PutGetScript final : public Script {
     }
   }
 
-  // The oldest request of a kind that a member has not answered.
-  msg::RequestId take(const std::string& kind, const std::string& member) {
-    auto& ids = waiting_[kind + member];
-    if (ids.empty()) {
-      ADD_FAILURE() << "member " << member << " was sent no " << kind;
-      return 0;
-    }
-    const msg::RequestId id = ids.front();
-    ids.erase(ids.begin());
-    return id;
-  }
-
-  void obey(const Words& words, CoordinatorActions* actions) {
+  void obey(const Words& words, CoordinatorActions* actions) override {
     const std::string& what = words[0];
     if (what == "put") return start_put(words, actions);
     if (what == "get") return start_get(words, actions);
-    if (what == "tick") {
-      at_.now += std::chrono::milliseconds(std::stoi(words[1].substr(1)));
-      return put_ ? put_->on_tick(at_, actions) : get_->on_tick(at_, actions);
-    }
+    if (what == "tick") return put_ ? put_->on_tick(at_, actions) : get_->on_tick(at_, actions);
     if (what == "replan") {
-      ++ring_->map.epoch;
-      set_down(words);
-      Plan plan = ring_->plan(routing_, at_.now);
-      return put_ ? put_->replan(std::move(plan), at_, actions)
-                  : get_->replan(std::move(plan), at_, actions);
+      return put_ ? put_->replan(plan(), at_, actions) : get_->replan(plan(), at_, actions);
     }
     if (what == "unsent") {
       const msg::RequestId id = take(put_ ? "mint" : "read", words[1]);
@@ -189,7 +144,7 @@ class PutGetScript final : public Script {
     put.mode = mode == "plain"     ? PutMode::over_what_is_there
                : mode == "context" ? PutMode::over_context
                                    : PutMode::sibling;
-    put_ = std::make_unique<PutMachine>(PutSettings(), put, ring_->plan(routing_, at_.now), 0);
+    put_ = std::make_unique<PutMachine>(PutSettings(), put, plan(), 0);
     put_->start(at_, actions);
   }
 
@@ -198,10 +153,13 @@ class PutGetScript final : public Script {
     get.key = SharedBytes("k");
     get.r = static_cast<uint8_t>(words.number("r", 0));
     get.time_left = std::chrono::milliseconds(words.number("left", 1600));
-    get_ = std::make_unique<GetMachine>(GetSettings(), get, ring_->plan(routing_, at_.now), 0);
+    get_ = std::make_unique<GetMachine>(GetSettings(), get, plan(), 0);
     get_->start(at_, actions);
   }
 
+  void tell_sent(const ToNode& to) override {
+    std::visit([&](const auto& message) { tell_sent(to.to, message); }, to.message);
+  }
   void tell_sent(MemberNumber to, const msg::Mint& mint) {
     remember("mint", to, mint.id);
     out_ << "mint at " << to << " attempt=" << mint.attempt;
@@ -227,55 +185,27 @@ class PutGetScript final : public Script {
   }
   void tell_sent(MemberNumber, const msg::ScanPage&) {}
 
-  void remember(const std::string& kind, MemberNumber to, msg::RequestId id) {
-    waiting_[kind + std::to_string(to)].push_back(id);
-  }
   void tell_members(const std::vector<MemberNumber>& hint, const std::vector<MemberNumber>& owed) {
     if (!hint.empty()) out_ << " for=" << names(hint);
     if (!owed.empty()) out_ << " owed=" << names(owed);
     out_ << "\n";
   }
 
-  void tell_reply(const msg::PutDone& done) {
+  void tell_reply(const msg::PutDone& done) override {
     out_ << "reply " << to_string(done.answer) << " slots=" << int{done.slots}
          << " hints=" << int{done.hints} << " W=" << int{done.needed};
     if (!done.detail.empty()) out_ << " \"" << done.detail << "\"";
     out_ << "\n";
   }
-  void tell_reply(const msg::GetDone& done) {
+  void tell_reply(const msg::GetDone& done) override {
     out_ << "reply " << to_string(done.answer) << " value=" << letters(done.record)
          << " replicas=" << int{done.replicas} << " R=" << int{done.needed};
     if (!done.detail.empty()) out_ << " \"" << done.detail << "\"";
     out_ << "\n";
   }
-  void tell_reply(const msg::ScanDone&) {}
-
-  void tell(const CoordinatorActions& actions) {
-    for (const ToNode& to : actions.to_nodes) {
-      std::visit([&](const auto& message) { tell_sent(to.to, message); }, to.message);
-    }
-    if (actions.reply) std::visit([&](const auto& done) { tell_reply(done); }, *actions.reply);
-    if (actions.replan) out_ << "replan for epoch " << *actions.replan << "\n";
-    for (const MemberNote& note : actions.notes) {
-      if (note.kind == MemberNote::Kind::timed_out) out_ << "late: " << note.member << "\n";
-    }
-    if (actions.finished) {
-      out_ << "finished\n";
-      put_.reset();
-      get_.reset();
-    } else {
-      EXPECT_TRUE(actions.wake_at.has_value()) << "sleeps for ever";
-    }
-  }
-
-  std::unique_ptr<testing::SmallRing> ring_;
-  Routing routing_{1, RoutingSettings()};
-  Moment at_;
   std::unique_ptr<PutMachine> put_;
   std::unique_ptr<GetMachine> get_;
-  std::map<std::string, std::vector<msg::RequestId>> waiting_;
   std::map<std::string, msg::RequestId> last_mint_;
-  std::ostringstream out_;
 };
 
 }  // namespace
