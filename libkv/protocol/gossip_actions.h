@@ -40,6 +40,9 @@ struct StartRow {
   uint64_t incarnation = 0;
   uint64_t start_number = 0;
   std::vector<uint64_t> retired;  ///< Incarnations before this one, the latest last; bounded.
+  uint64_t run = 0;               ///< Of the process that showed this start.
+  bool knew = false;              ///< As it was told then: an earlier start of the member was held.
+  bool behind = false;            ///< As it was told then.
 };
 /// All rows of starts are removed.
 struct StartsForgotten {};

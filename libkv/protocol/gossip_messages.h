@@ -138,8 +138,9 @@ struct StartShown {
   uint64_t incarnation = 0;
   uint64_t start_number = 0;
   bool incarnation_is_new = false;  ///< Drawn anew at this start: to be recorded, not judged.
-  uint64_t run = 0;  ///< Of the process, random; 0: not told. It may draw more than once.
-  KV_FIELDS(a, b, c, d, e, f)
+  uint64_t run = 0;                 ///< Of the process, random, not 0. It may draw more than once.
+  uint64_t judged_start = 0;  ///< The last start of this directory that heard its verdict; 0: none.
+  KV_FIELDS(a, b, c, d, e, f, g)
 };
 struct StartJudged {
   RequestId id = 0;
@@ -158,13 +159,15 @@ struct StartVote {
   uint64_t start_number = 0;
   bool incarnation_is_new = false;
   uint64_t run = 0;
-  KV_FIELDS(a, b, c, d, e, f)
+  uint64_t judged_start = 0;
+  KV_FIELDS(a, b, c, d, e, f, g)
 };
 struct StartVoted {
   RequestId id = 0;
   MemberNumber voter = 0;
   bool yes = false;
-  bool behind = false;  ///< The voter holds a later start, or this one under another incarnation.
+  bool behind = false;  ///< The voter holds this start or a later one, of another run; or
+                        ///< it held one then, and that verdict was not heard.
   bool knew = false;    ///< It held an earlier start of this member when it was first asked.
   KV_FIELDS(a, b, c, d, e)
 };

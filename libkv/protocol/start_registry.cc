@@ -22,88 +22,71 @@ void StartRegistry::on_map(MapPointer map, GossipActions& actions) {
 void StartRegistry::forget_unless_voter(GossipActions& actions) {
   if (rows_.empty() || is_voter(held_, settings_.self, settings_.store_id)) return;
   rows_.clear();
-  last_yes_.clear();
-  first_heard_.clear();
-  behind_.clear();
-  recorded_of_.clear();
-  run_behind_.clear();
   actions.push_back(Persist{StartsForgotten{}});
 }
 
+namespace {
+
+// The row is of this very process, whichever incarnation it showed then.
+bool is_same_run(const msg::StartVote& vote, const StartRow& row) {
+  return vote.run != 0 && vote.run == row.run;
+}
+
+// A directory that was wiped or rolled back counts its starts from an earlier number, and no two
+// processes raise it to the same one. One that was behind stays so until a process lived to hear
+// it.
+bool is_behind(const msg::StartVote& vote, const StartRow& row) {
+  if (is_same_run(vote, row)) return row.behind;
+  return vote.start_number <= row.start_number ||
+         (row.behind && vote.judged_start < row.start_number);
+}
+
+}  // namespace
+
+const StartRow* StartRegistry::row_of(MemberNumber member) const {
+  const auto found = rows_.find(member);
+  return found == rows_.end() ? nullptr : &found->second;
+}
+
 void StartRegistry::on_vote(const msg::StartVote& vote, AskerId asker, GossipActions& actions) {
-  msg::StartVoted voted{vote.id, settings_.self, false, false, false};
-  const auto last = last_yes_.find(vote.member);
-  const bool may_vote = !stopped_ && is_voter(held_, settings_.self, settings_.store_id);
   // One that must not vote (its store is new) knows nothing: a "no" of it would end the inquiry
   // before those who know have spoken.
-  if (!may_vote) return;
-  if (held_->member(vote.member) != nullptr) {
-    voted.behind = is_behind(vote);
-    voted.knew = knew(vote);
-    if (rows_.count(vote.member) == 0) {
-      first_heard_[vote.member] = {vote.incarnation, vote.start_number};
-    }
-    if (voted.behind) {
-      behind_[vote.member] = {vote.incarnation, vote.start_number};
-      run_behind_[vote.member] = vote.run;
-    }
-    voted.yes = (last != last_yes_.end() && last->second == vote.id) || record(vote, actions);
-    if (voted.yes) {
-      last_yes_[vote.member] = vote.id;
-      recorded_of_[vote.member] = vote.run;
-    }
-  }
+  if (stopped_ || !is_voter(held_, settings_.self, settings_.store_id)) return;
+  msg::StartVoted voted{vote.id, settings_.self, false, false, false};
+  if (held_->member(vote.member) != nullptr) judge(vote, voted, actions);
   actions.push_back(ReplyTo{asker, voted});
 }
 
-// A directory that was wiped or rolled back counts its starts from an earlier number.
-bool StartRegistry::is_behind(const msg::StartVote& vote) const {
-  const auto found = rows_.find(vote.member);
-  if (found == rows_.end()) return false;
-  const StartRow& row = found->second;
-  // Its row may have taken this start over already, in answer to a question whose answer was lost.
-  const auto told = behind_.find(vote.member);
-  const std::pair<uint64_t, uint64_t> start{vote.incarnation, vote.start_number};
-  if (told != behind_.end() && told->second == start) return true;
-  const auto recorded = recorded_of_.find(vote.member);
-  if (vote.run != 0 && recorded != recorded_of_.end() && recorded->second == vote.run) {
-    const auto run = run_behind_.find(vote.member);
-    return run != run_behind_.end() && run->second == vote.run;
+// A yes is recorded before it is told.
+void StartRegistry::judge(const msg::StartVote& vote, msg::StartVoted& voted,
+                          GossipActions& actions) {
+  const StartRow* row = row_of(vote.member);
+  voted.behind = row != nullptr && is_behind(vote, *row);
+  voted.knew = row != nullptr && (!is_same_run(vote, *row) || row->knew);
+  voted.yes = is_taken(vote, row);
+  const bool is_recorded = row != nullptr && row->incarnation == vote.incarnation &&
+                           row->start_number == vote.start_number;
+  if (!voted.yes || is_recorded) return;
+  StartRow next{vote.member, vote.incarnation, vote.start_number, {},
+                vote.run,    voted.knew,       voted.behind};
+  if (row != nullptr) next.retired = row->retired;
+  if (row != nullptr && row->incarnation != vote.incarnation) {
+    next.retired.push_back(row->incarnation);
+    if (next.retired.size() > settings_.retired_max) next.retired.erase(next.retired.begin());
   }
-  return vote.start_number < row.start_number ||
-         (vote.start_number == row.start_number && vote.incarnation != row.incarnation);
+  actions.push_back(Persist{next});
+  rows_[vote.member] = std::move(next);
 }
 
-// The question itself may have been recorded already, and its answer lost.
-bool StartRegistry::knew(const msg::StartVote& vote) const {
-  const auto first = first_heard_.find(vote.member);
-  const std::pair<uint64_t, uint64_t> start{vote.incarnation, vote.start_number};
-  const bool is_first = first != first_heard_.end() && first->second == start;
-  return rows_.count(vote.member) != 0 && !is_first;
-}
-
-// Whether the vote is yes; then it is recorded, before it is told.
-bool StartRegistry::record(const msg::StartVote& vote, GossipActions& actions) {
-  const auto found = rows_.find(vote.member);
-  StartRow row = found == rows_.end() ? StartRow{vote.member, 0, 0, {}} : found->second;
-  const bool same = found != rows_.end() && row.incarnation == vote.incarnation;
-  if (same && vote.start_number <= row.start_number) {
-    // One that was drawn at this start, with its number, can only be this start shown again.
-    return vote.incarnation_is_new && vote.start_number == row.start_number;
+bool StartRegistry::is_taken(const msg::StartVote& vote, const StartRow* row) {
+  if (row != nullptr && row->incarnation == vote.incarnation) {
+    // The same start can only be this one shown again.
+    return vote.start_number > row->start_number ||
+           (vote.start_number == row->start_number && is_same_run(vote, *row));
   }
-  if (!same) {
-    const auto& retired = row.retired;
-    const bool is_retired =
-        std::find(retired.begin(), retired.end(), vote.incarnation) != retired.end();
-    if (!vote.incarnation_is_new || is_retired) return false;
-    if (found != rows_.end()) row.retired.push_back(row.incarnation);
-    if (retired.size() > settings_.retired_max) row.retired.erase(row.retired.begin());
-  }
-  row.incarnation = vote.incarnation;
-  row.start_number = vote.start_number;
-  actions.push_back(Persist{row});
-  rows_[vote.member] = std::move(row);
-  return true;
+  if (!vote.incarnation_is_new) return false;
+  return row == nullptr || std::find(row->retired.begin(), row->retired.end(), vote.incarnation) ==
+                               row->retired.end();
 }
 
 StartInquiry::StartInquiry(const Settings& settings, Random random, MapPointer held)
@@ -118,7 +101,7 @@ void StartInquiry::on_shown(const msg::StartShown& shown, AskerId asker, Instant
                             GossipActions& actions) {
   Inquiry inquiry;
   inquiry.vote = {random_.next(),           shown.member, shown.incarnation, shown.start_number,
-                  shown.incarnation_is_new, shown.run};
+                  shown.incarnation_is_new, shown.run,    shown.judged_start};
   inquiry.shown_id = shown.id;
   inquiry.asker = asker;
   if (held_) inquiry.voters = held_->voters;

@@ -8,14 +8,14 @@
 // recorded instead of judged. Without a majority of yes the kv-node draws a new incarnation.
 //
 // Frames may come late or twice. So an incarnation that was replaced is remembered as retired, and
-// an old announcement of it does not bring it back; and a question asked again (the same random
-// request id) gets the yes that it got before.
+// an old announcement of it does not bring it back. And a process may show its start again, also
+// under another incarnation, as the answer may have been lost: what was true of it when it was
+// first recorded is kept with the row, by the random number of its run, and is told again.
 //
 // Pure: time and randomness are handed in. Not thread-safe.
 #pragma once
 
 #include <map>
-#include <set>
 
 #include "libkv/base/random.h"
 #include "libkv/base/time.h"
@@ -42,22 +42,13 @@ class StartRegistry {
   void stop() { stopped_ = true; }
 
  private:
-  bool record(const msg::StartVote& vote, GossipActions& actions);
-  bool is_behind(const msg::StartVote& vote) const;
-  bool knew(const msg::StartVote& vote) const;
+  const StartRow* row_of(MemberNumber member) const;
+  void judge(const msg::StartVote& vote, msg::StartVoted& voted, GossipActions& actions);
+  static bool is_taken(const msg::StartVote& vote, const StartRow* row);
   void forget_unless_voter(GossipActions& actions);
 
   const Settings settings_;
   std::map<MemberNumber, StartRow> rows_;
-  std::map<MemberNumber, msg::RequestId> last_yes_;
-  /// The last start of each member that was behind: its incarnation and number.
-  std::map<MemberNumber, std::pair<uint64_t, uint64_t>> behind_;
-  /// Which run of the member's kv-node its row is of, where it was recorded in this run of ours: a
-  /// process that draws another incarnation shows it with the same start number.
-  std::map<MemberNumber, uint64_t> recorded_of_;
-  std::map<MemberNumber, uint64_t> run_behind_;
-  /// The first start that was heard of each member, where it was in this run.
-  std::map<MemberNumber, std::pair<uint64_t, uint64_t>> first_heard_;
   MapPointer held_;
   bool stopped_ = false;
 };

@@ -14,6 +14,7 @@ namespace {
 constexpr const char* kTable = "incarnation";
 constexpr const char* kValue = "incarnation";
 constexpr const char* kStartNumber = "start_number";
+constexpr const char* kJudgedStart = "judged_start";
 constexpr const char* kCleanAt = "clean_at";
 
 Result<std::optional<uint64_t>> read_number(MetaStore& meta, const char* key) {
@@ -49,9 +50,11 @@ Result<Incarnation> Incarnation::start(MetaStore& meta, const RecoveryReport& re
   Incarnation made(meta, std::move(entropy), deadline);
   KV_ASSIGN(const std::optional<uint64_t> kept, read_number(meta, kValue));
   KV_ASSIGN(const std::optional<uint64_t> starts, read_number(meta, kStartNumber));
+  KV_ASSIGN(const std::optional<uint64_t> judged, read_number(meta, kJudgedStart));
   KV_ASSIGN(const std::optional<uint64_t> clean_at, read_number(meta, kCleanAt));
   made.value_ = kept.value_or(0);
   made.start_number_ = starts.value_or(0) + 1;
+  made.judged_start_ = judged.value_or(0);
 
   const bool keeps = kept && (lost_nothing(recovery, clean_at) ||
                               (KV_PLANTED(keep_mark_after_amnesia) && !recovery.created));
@@ -70,6 +73,14 @@ Status Incarnation::judge(bool known) {
   if (is_ready_) return {};
   if (!known) return draw();
   is_ready_ = true;
+  return {};
+}
+
+Status Incarnation::note_judged() {
+  MetaTransaction transaction;
+  transaction.put(kTable, kJudgedStart, std::to_string(start_number_));
+  KV_TRY(meta_->commit(transaction));
+  judged_start_ = start_number_;
   return {};
 }
 

@@ -9,7 +9,8 @@
 //   - the voters do not know this incarnation with a lower start number: a whole disk was rolled
 //     back, which no file betrays. Until they have said, or a bounded wait is over, nothing mints.
 //
-// Rows of the table `incarnation`, decimal: `incarnation`, `start_number`, `clean_at`.
+// Rows of the table `incarnation`, decimal: `incarnation`, `start_number`, `judged_start`,
+// `clean_at`.
 // Each change is durable before its function returns. Lives on the loop's thread; start() and the
 // rare draw write to the metadata, which waits for the file.
 #pragma once
@@ -36,6 +37,8 @@ class Incarnation {
 
   uint64_t value() const { return value_; }
   uint64_t start_number() const { return start_number_; }
+  /// The last start of which the voters' verdict was taken in; 0: none.
+  uint64_t judged_start() const { return judged_start_; }
   /// Drawn since this start: the voters are to record it, not to judge it.
   bool is_new() const { return is_new_; }
   /// Whether the node may mint under it.
@@ -43,6 +46,8 @@ class Incarnation {
 
   /// The voters' word. Not known: a new one is drawn. Without meaning once ready.
   Status judge(bool known);
+  /// All that the voters' word means for the directory's data has been done, durably.
+  Status note_judged();
   /// No word in time counts as "not known".
   Status on_time(Instant now);
   /// The node has met its own amnesia.
@@ -60,6 +65,7 @@ class Incarnation {
   Instant deadline_;
   uint64_t value_ = 0;
   uint64_t start_number_ = 0;
+  uint64_t judged_start_ = 0;
   bool is_new_ = false;
   bool is_ready_ = false;
 };

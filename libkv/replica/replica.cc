@@ -82,6 +82,13 @@ Status Replica::on_start_judged(bool known) {
   return {};
 }
 
+Status Replica::end_doubt(bool lost) {
+  if (lost) KV_TRY(debts_.mark_all_refilling());
+  KV_TRY(core_.incarnation.note_judged());
+  core_.in_doubt = false;
+  return {};
+}
+
 // Requests.
 
 template <typename Part, typename Request>

@@ -68,11 +68,12 @@ class Replica {
   /// The voters' word. Errors: the metadata's; then nothing is minted.
   Status on_start_judged(bool known);
 
-  /// The engine was created in a cluster that had this member before: all that it held is lost.
-  Status mark_all_refilling() { return debts_.mark_all_refilling(); }
-  /// Until the voters have said that this directory is not behind, nothing it answers is to count
+  /// Until the voters have said whether this directory is behind, nothing it answers is to count
   /// for strict reads.
-  void set_in_doubt(bool in_doubt) { core_.in_doubt = in_doubt; }
+  void begin_in_doubt() { core_.in_doubt = true; }
+  /// They have. `lost`: it is, so that every partition refills. Durable when it returns.
+  /// Errors: the metadata's; then the doubt goes on.
+  Status end_doubt(bool lost);
 
   /// Facts of one key, when they are there.
   void explain(KeyspaceId keyspace, const SharedBytes& key,

@@ -94,13 +94,16 @@ Result<std::vector<StartRow>> GossipStore::read_starts() {
     KV_ASSIGN(const uint64_t member, parse_number(row.key, "a member of a start"));
     start.member = static_cast<MemberNumber>(member);
     MsgpackReader reader(row.value);
-    const size_t extra = reader.fields(3);
+    const size_t extra = reader.fields(6);
     start.incarnation = reader.unsigned_integer();
     start.start_number = reader.unsigned_integer();
     const size_t retired = reader.array();
     for (size_t i = 0; i < retired && reader.ok(); ++i) {
       start.retired.push_back(reader.unsigned_integer());
     }
+    start.run = reader.unsigned_integer();
+    start.knew = reader.boolean();
+    start.behind = reader.boolean();
     reader.skip(extra);
     KV_TRY(reader.finish("metadata: a start"));
     starts.push_back(std::move(start));
@@ -143,11 +146,14 @@ Status GossipStore::stage(const AcceptorRow& row, WallTime, MetaTransaction* tra
 Status GossipStore::stage(const StartRow& row, WallTime, MetaTransaction* transaction) {
   std::string bytes;
   MsgpackWriter writer(&bytes);
-  writer.array(3);
+  writer.array(6);
   writer.unsigned_integer(row.incarnation);
   writer.unsigned_integer(row.start_number);
   writer.array(row.retired.size());
   for (const uint64_t incarnation : row.retired) writer.unsigned_integer(incarnation);
+  writer.unsigned_integer(row.run);
+  writer.boolean(row.knew);
+  writer.boolean(row.behind);
   transaction->put(kStarts, padded(row.member, 5), std::move(bytes));
   return {};
 }

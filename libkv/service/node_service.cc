@@ -67,7 +67,7 @@ Result<std::unique_ptr<NodeService>> NodeService::open(Environment& environment,
       new NodeService(environment, transport, directory, engine, self, settings, held));
   KV_ASSIGN(service->replica_, Replica::open(environment, engine, directory.meta(), self.number,
                                              settings.replica, *service, *service));
-  service->replica_->set_in_doubt(true);
+  service->replica_->begin_in_doubt();
   if (held) service->replica_->set_map(held);
   return service;
 }
@@ -145,7 +145,8 @@ void NodeService::on_tick(Instant now) {
   if (now < next_tick_) return;
   next_tick_ = now + settings_.tick_interval;
   replica_->on_tick();
-  if (!start_is_judged_ && watch_.map() && now >= next_show_) show_start(now);
+  const bool settled = start_is_judged_ && losses_are_known_;
+  if (!settled && watch_.map() && now >= next_show_) show_start(now);
 }
 
 void NodeService::end_of_turn(Instant) {
@@ -179,36 +180,36 @@ void NodeService::show_start(Instant now) {
   const Incarnation& incarnation = replica_->incarnation();
   if (shown_id_ == 0) shown_id_ = environment_.entropy() | 1;
   next_show_ = now + settings_.show_start_interval;
-  outbox_.add(watch_.gossip(),
-              msg::StartShown{shown_id_, self_.number, incarnation.value(),
-                              incarnation.start_number(), incarnation.is_new(), run_});
+  outbox_.add(watch_.gossip(), msg::StartShown{shown_id_, self_.number, incarnation.value(),
+                                               incarnation.start_number(), incarnation.is_new(),
+                                               run_, incarnation.judged_start()});
 }
 
 void NodeService::on_judged(const msg::StartJudged& judged) {
   if (judged.id != shown_id_ || judged.answered == 0) return;
-  if (judged.behind && !losses_are_known_) {
+  shown_id_ = 0;
+  if (!losses_are_known_) note_losses(judged);
+  // One drawn anew is recorded by a majority, or to be shown again.
+  start_is_judged_ = judged.known;
+  if (replica_->incarnation().is_new()) return;
+  if (const Status status = replica_->on_start_judged(judged.known); !status)
+    environment_.log.error("incarnation_not_drawn", {{"why", status.error().what}});
+}
+
+// Without a majority of the voters nothing is known; but where a majority is gone for good, it is
+// not waited for without end.
+void NodeService::note_losses(const msg::StartJudged& judged) {
+  ++shows_answered_;
+  const bool majority_spoke = judged.answered * 2 > judged.voters;
+  if (!judged.behind && !majority_spoke && shows_answered_ < kShowsAnsweredMax) return;
+  if (judged.behind) {
     environment_.log.warning("data_lost",
                              {{"start", replica_->incarnation().start_number()},
                               {"why", "the voters know a later start of this member"}});
-    if (const Status marked = replica_->mark_all_refilling(); !marked)
-      environment_.log.error("refilling_not_marked", {{"why", marked.error().what}});
   }
-  // Without a majority of the voters nothing is known; but where a majority is gone for good, it
-  // is not waited for without end.
-  const bool majority_spoke = judged.answered * 2 > judged.voters;
-  ++shows_answered_;
-  if (judged.behind || majority_spoke || shows_answered_ >= kShowsAnsweredMax)
-    losses_are_known_ = true;
-  replica_->set_in_doubt(!losses_are_known_);
-  shown_id_ = 0;
-  if (replica_->incarnation().is_new()) {
-    // Recorded by a majority, or to be shown again.
-    start_is_judged_ = judged.known;
-    return;
-  }
-  start_is_judged_ = judged.known;
-  if (const Status status = replica_->on_start_judged(judged.known); !status)
-    environment_.log.error("incarnation_not_drawn", {{"why", status.error().what}});
+  const Status noted = replica_->end_doubt(judged.behind);
+  losses_are_known_ = noted.has_value();
+  if (!noted) environment_.log.error("losses_not_noted", {{"why", noted.error().what}});
 }
 
 void NodeService::incarnation_drawn(uint64_t incarnation, uint64_t start_number) {

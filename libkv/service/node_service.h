@@ -81,6 +81,7 @@ class NodeService final : public LoopHandler, private ReplicaAnswers, private Re
   Status keep_map(const MapPointer& map);
   void show_start(Instant now);
   void on_judged(const msg::StartJudged& judged);
+  void note_losses(const msg::StartJudged& judged);
   void on_frame_of_another_cluster(PeerId from, const Frame& frame);
   void on_ask(PeerId from, const msg::Ask& ask);
   void explain(PeerId from, const msg::Ask& ask);

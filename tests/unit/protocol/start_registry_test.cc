@@ -1,5 +1,8 @@
 #include "libkv/protocol/start_registry.h"
 
+#include <memory>
+#include <optional>
+
 #include <gtest/gtest.h>
 
 #include "tests/unit/protocol/gossip_maps.h"
@@ -13,17 +16,38 @@ class StartRegistryTest : public testing::Test {
  protected:
   const ClusterMap map_ = make_map(4, 3);
   GossipActions actions_;
-  StartRegistry registry_{{1, first_store_of(1)}, {}, shared(map_), actions_};
-  uint64_t next_id_ = 1;
+  std::unique_ptr<StartRegistry> registry_ = open({});
+  uint64_t next_id_ = 0;
+  std::optional<StartRow> recorded_;  // Last.
 
-  bool vote(uint64_t incarnation, uint64_t start, bool is_new, uint64_t id = 0) {
+  std::unique_ptr<StartRegistry> open(std::vector<StartRow> durable) {
+    return std::make_unique<StartRegistry>(StartRegistry::Settings{1, first_store_of(1)},
+                                           std::move(durable), shared(map_), actions_);
+  }
+  struct Shown {
+    uint64_t incarnation, start_number;
+    bool is_new;
+    uint64_t run;
+    uint64_t judged_start = 0;
+  };
+  msg::StartVoted show(const Shown& shown) {
     actions_.clear();
-    registry_.on_vote({id != 0 ? id : ++next_id_, 4, incarnation, start, is_new}, AskerId{9},
-                      actions_);
-    const bool yes = std::get<msg::StartVoted>(std::get<ReplyTo>(actions_.back()).message).yes;
-    // A yes to a new question is durable before it is told.
-    EXPECT_TRUE(!yes || id != 0 || std::holds_alternative<Persist>(actions_.front()));
-    return yes;
+    registry_->on_vote({++next_id_, 4, shown.incarnation, shown.start_number, shown.is_new,
+                        shown.run, shown.judged_start},
+                       AskerId{9}, actions_);
+    // What is recorded is durable before it is told.
+    if (const auto* persist = std::get_if<Persist>(&actions_.front())) {
+      recorded_ = std::get<StartRow>(persist->row);
+    }
+    const auto voted = std::get<msg::StartVoted>(std::get<ReplyTo>(actions_.back()).message);
+    const bool holds = recorded_ && recorded_->incarnation == shown.incarnation &&
+                       recorded_->start_number == shown.start_number;
+    EXPECT_TRUE(!voted.yes || holds);
+    return voted;
+  }
+  // By another process each time.
+  bool vote(uint64_t incarnation, uint64_t start, bool is_new) {
+    return show({incarnation, start, is_new, 1'000 + next_id_}).yes;
   }
 };
 
@@ -57,53 +81,57 @@ TEST_F(StartRegistryTest, ALateAnnouncementDoesNotBringAnOldIncarnationBack) {
   EXPECT_TRUE(vote(71, 5, false));
 }
 
-TEST_F(StartRegistryTest, TheSameQuestionGetsTheSameYes) {
-  vote(70, 1, true);
-  EXPECT_TRUE(vote(70, 2, false, 500));
-  EXPECT_TRUE(vote(70, 2, false, 500));
-  EXPECT_FALSE(vote(70, 2, false, 501));
+// The first answer may have been lost: the same start of the same process is no rollback.
+TEST_F(StartRegistryTest, AProcessThatShowsItsStartAgainGetsTheSameAnswer) {
+  show({70, 1, true, 900});
+  for (int i = 0; i < 2; ++i) {
+    const msg::StartVoted voted = show({70, 2, false, 901});
+    EXPECT_TRUE(voted.yes) << i;
+    EXPECT_TRUE(voted.knew) << i;
+    EXPECT_FALSE(voted.behind) << i;
+  }
+  const msg::StartVoted other = show({70, 2, false, 902});
+  EXPECT_FALSE(other.yes);
+  EXPECT_TRUE(other.behind) << "two processes cannot have raised the number to the same one";
 }
 
 // The first yes takes the place of what told that the directory is behind; its answer may be lost.
-TEST_F(StartRegistryTest, AWipedDiskThatAsksAgainHearsAgainThatItIsBehind) {
-  const auto behind = [this] {
-    return std::get<msg::StartVoted>(std::get<ReplyTo>(actions_.back()).message).behind;
-  };
-  vote(70, 5, true);
-  EXPECT_FALSE(behind());
-  EXPECT_TRUE(vote(71, 1, true, 600));
-  EXPECT_TRUE(behind());
-  EXPECT_TRUE(vote(71, 1, true, 601)) << "an incarnation drawn at this start can only be it again";
-  EXPECT_TRUE(behind());
-  EXPECT_TRUE(vote(71, 2, false));
-  EXPECT_FALSE(behind());
+TEST_F(StartRegistryTest, AWipedDiskHearsThatItIsBehindHoweverOftenItAsksOrDraws) {
+  show({70, 5, true, 900});
+  for (const uint64_t incarnation : {71, 71, 72}) {
+    const msg::StartVoted voted = show({incarnation, 1, true, 901});
+    EXPECT_TRUE(voted.yes);
+    EXPECT_TRUE(voted.behind);
+    EXPECT_TRUE(voted.knew);
+  }
 }
 
-TEST_F(StartRegistryTest, SaysWhetherItKnewTheMemberBeforeItWasAsked) {
-  const auto knew = [this](uint64_t incarnation, uint64_t start) {
-    vote(incarnation, start, true, 500 + start);
-    return std::get<msg::StartVoted>(std::get<ReplyTo>(actions_.back()).message).knew;
-  };
-  EXPECT_FALSE(knew(70, 1));
-  EXPECT_FALSE(knew(70, 1));  // Asked again: the answer was lost.
-  EXPECT_TRUE(knew(70, 2));
-  EXPECT_TRUE(knew(71, 2));
+// It was killed before it could mark what it had lost, and its next start looks like any other.
+TEST_F(StartRegistryTest, AWipedDiskIsBehindUntilAProcessOfItLivedToHearIt) {
+  show({70, 5, true, 900});
+  EXPECT_TRUE(show({71, 1, true, 901, 0}).behind);
+  EXPECT_TRUE(show({72, 2, true, 902, 0}).behind);
+  EXPECT_TRUE(show({72, 3, false, 903, 0}).behind);
+  EXPECT_FALSE(show({72, 4, false, 904, 3}).behind);
+  EXPECT_FALSE(show({72, 5, false, 905, 3}).behind) << "there was nothing to hear";
+}
+
+TEST_F(StartRegistryTest, SaysWhetherItKnewTheMemberBeforeItsProcessAsked) {
+  EXPECT_FALSE(show({70, 1, true, 900}).knew);
+  EXPECT_FALSE(show({70, 1, true, 900}).knew);
+  // While its first question was open it drew another incarnation: of an earlier start this voter
+  // still knows nothing.
+  EXPECT_FALSE(show({71, 1, true, 900}).knew);
+  EXPECT_TRUE(show({71, 2, false, 901}).knew);
 }
 
 // It kept its incarnation, was not answered by a majority in time, and drew another one.
 TEST_F(StartRegistryTest, AProcessThatDrawsAgainIsNotBehindItself) {
-  const auto behind = [this](uint64_t incarnation, uint64_t start, bool is_new, uint64_t run) {
-    actions_.clear();
-    registry_.on_vote({++next_id_, 4, incarnation, start, is_new, run}, AskerId{9}, actions_);
-    return std::get<msg::StartVoted>(std::get<ReplyTo>(actions_.back()).message).behind;
-  };
-  EXPECT_FALSE(behind(70, 1, true, 900));
-  EXPECT_FALSE(behind(70, 2, false, 901));
-  EXPECT_FALSE(behind(71, 2, true, 901));
-  EXPECT_FALSE(behind(72, 2, true, 901));
-  // A wiped one is, however often it draws.
-  EXPECT_TRUE(behind(73, 1, true, 902));
-  EXPECT_TRUE(behind(74, 1, true, 902));
+  EXPECT_FALSE(show({70, 1, true, 900}).behind);
+  EXPECT_FALSE(show({70, 2, false, 901}).behind);
+  EXPECT_FALSE(show({71, 2, true, 901}).behind);
+  EXPECT_FALSE(show({72, 2, true, 901}).behind);
+  EXPECT_FALSE(show({71, 2, true, 901}).yes) << "late: it was replaced";
 }
 
 TEST_F(StartRegistryTest, OneThatIsNoVoterAnyMoreForgets) {
@@ -111,35 +139,23 @@ TEST_F(StartRegistryTest, OneThatIsNoVoterAnyMoreForgets) {
   ClusterMap without = map_;
   without.voters = {2, 3};
   actions_.clear();
-  registry_.on_map(shared(without), actions_);
+  registry_->on_map(shared(without), actions_);
   ASSERT_EQ(actions_.size(), 1u);
   // And keeps silent: a "no" of one that knows nothing would end an inquiry too soon.
   actions_.clear();
-  registry_.on_vote({1, 4, 71, 1, true}, AskerId{9}, actions_);
+  registry_->on_vote({1, 4, 71, 1, true}, AskerId{9}, actions_);
   EXPECT_TRUE(actions_.empty());
-  registry_.on_map(shared(map_), actions_);
+  registry_->on_map(shared(map_), actions_);
   EXPECT_FALSE(vote(70, 2, false));
 }
 
-TEST_F(StartRegistryTest, ADirectoryThatCountsFromAnEarlierStartIsBehindHoweverOftenItAsks) {
-  vote(70, 5, true);
-  for (int i = 0; i < 2; ++i) {
-    actions_.clear();
-    registry_.on_vote({100 + static_cast<uint64_t>(i), 4, 71, 1, true}, AskerId{9}, actions_);
-    const auto* reply = std::get_if<ReplyTo>(&actions_.back());
-    ASSERT_NE(reply, nullptr);
-    EXPECT_TRUE(std::get<msg::StartVoted>(reply->message).behind) << i;
-  }
-}
-
 TEST_F(StartRegistryTest, WhatItRestoredStillHolds) {
-  GossipActions actions;
-  StartRegistry restored({1, first_store_of(1)}, {{4, 70, 8, {}}}, shared(map_), actions);
-  restored.on_vote({1, 4, 70, 8, false}, AskerId{9}, actions);
-  restored.on_vote({2, 4, 70, 9, false}, AskerId{9}, actions);
-  ASSERT_EQ(actions.size(), 3u);
-  EXPECT_FALSE(std::get<msg::StartVoted>(std::get<ReplyTo>(actions[0]).message).yes);
-  EXPECT_TRUE(std::get<msg::StartVoted>(std::get<ReplyTo>(actions[2]).message).yes);
+  show({70, 8, true, 900});
+  show({71, 2, true, 901});
+  registry_ = open({*recorded_});
+  EXPECT_TRUE(show({71, 2, true, 901}).behind) << "asked again, as the voter was killed meanwhile";
+  EXPECT_FALSE(show({70, 9, true, 900}).yes) << "late";
+  EXPECT_TRUE(show({71, 3, false, 902, 2}).yes);
 }
 
 class StartInquiryTest : public testing::Test {

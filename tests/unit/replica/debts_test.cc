@@ -69,7 +69,7 @@ TEST_F(DebtsTest, MarksRiseAcrossACrash) {
 
 TEST_F(DebtsTest, AWipedDiskNeitherMintsNorCountsUntilLevel) {
   open();
-  ASSERT_TRUE(replica->mark_all_refilling());
+  ASSERT_TRUE(replica->end_doubt(true));
   EXPECT_EQ(list().refilling.size(), 4u);
   EXPECT_EQ(mint("k", "v").answer, Answer::refilling);
   merge("k", foreign(2, 1, "w"));
@@ -86,7 +86,7 @@ TEST_F(DebtsTest, AWipedDiskNeitherMintsNorCountsUntilLevel) {
 
 TEST_F(DebtsTest, AWipeBeforeTheFirstMapIsRemembered) {
   open(1, nullptr);
-  ASSERT_TRUE(replica->mark_all_refilling());
+  ASSERT_TRUE(replica->end_doubt(true));
   crash_and_open(nullptr);
   replica->set_map(share(make_map()));
   EXPECT_EQ(list().refilling.size(), 4u);
@@ -95,7 +95,7 @@ TEST_F(DebtsTest, AWipeBeforeTheFirstMapIsRemembered) {
 
 TEST_F(DebtsTest, LevelByAnOlderMapDoesNotCount) {
   open();
-  ASSERT_TRUE(replica->mark_all_refilling());
+  ASSERT_TRUE(replica->end_doubt(true));
   replica->set_map(map_with_rows(6, [](PartitionRow& row) {
     row.slots[1] = {2, 6, SlotStage::write_both};
   }));

@@ -89,6 +89,16 @@ TEST_F(IncarnationTest, AnyStartThatMayHaveLostSomethingDrawsANewOne) {
   EXPECT_NE(fourth, third.value());
 }
 
+TEST_F(IncarnationTest, TheLastStartWhoseVerdictWasTakenInIsDurable) {
+  Incarnation first = start(created());
+  EXPECT_EQ(first.judged_start(), 0u);
+  EXPECT_EQ(start(clean(0)).judged_start(), 0u);  // Killed before it heard.
+  Incarnation third = start(clean(0));
+  ASSERT_TRUE(third.note_judged());
+  EXPECT_EQ(third.judged_start(), 3u);
+  EXPECT_EQ(start(clean(0)).judged_start(), 3u);
+}
+
 TEST_F(IncarnationTest, AFlagThatNamesAnotherSequenceIsOfAnotherTime) {
   Incarnation first = start(created());
   ASSERT_TRUE(first.stop_cleanly(50));

@@ -181,12 +181,12 @@ TEST_F(ReadTest, AScanIsInKeyOrderOverAllPartitions) {
 TEST_F(ReadTest, InDoubtOfALossNothingCountsForStrictReads) {
   open();
   mint("k", "v");
-  replica->set_in_doubt(true);
+  replica->begin_in_doubt();
   EXPECT_TRUE(read("k").refilling);
   const msg::ScanPageDone doubtful = scan("", "");
   EXPECT_EQ(keys(doubtful), std::vector<std::string>{"k"});
   EXPECT_FALSE(doubtful.refilling.empty());
-  replica->set_in_doubt(false);
+  ASSERT_TRUE(replica->end_doubt(false));
   EXPECT_FALSE(read("k").refilling);
   EXPECT_TRUE(scan("", "").refilling.empty());
 }
