@@ -241,7 +241,7 @@ void GetMachine::on_not_sent(msg::RequestId id, const Moment& at, CoordinatorAct
 
 void GetMachine::on_tick(const Moment& at, CoordinatorActions* actions) {
   const Step step{at, ids_, *actions};
-  if (at.now >= deadline_) fail(Answer::unavailable, facts(), step);
+  if (at.now >= deadline_) fail_short(step);
   for (Source& source : sources_) {
     if (source.due && *source.due <= at.now) source_is_late(source, step);
   }
@@ -303,7 +303,7 @@ void GetMachine::settle(const Step& step) {
   } else if (merged_) {
     repair_stale(step);
   }
-  if (!replied_ && step.now() >= deadline_) fail(Answer::unavailable, facts(), step);
+  if (!replied_ && step.now() >= deadline_) fail_short(step);
   look_for_end();
   if (replied_ && step.now() >= give_up_) finished_ = true;
   step.out.finished = finished_;
@@ -332,7 +332,7 @@ void GetMachine::progress(const Step& step) {
   if (replan_wanted_) return;
   if (!merged_) {
     if (counted() < needed_) {
-      if (!may_still_answer()) fail(Answer::unavailable, facts(), step);
+      if (!may_still_answer()) fail_short(step);
       return;
     }
     if (fetch_differing(step)) return;
@@ -401,6 +401,14 @@ std::string GetMachine::facts() const {
   std::string text = to_string(facts);
   if (!last_refusal_.empty()) text += "; " + last_refusal_;
   return text;
+}
+
+void GetMachine::fail_short(const Step& step) {
+  const auto corrupt = std::count_if(sources_.begin(), sources_.end(), [](const Source& source) {
+    return source.corrupt && source.slot.has_value();
+  });
+  const size_t slots = plan_->list.slots.size();
+  fail(shortfall(slots, static_cast<size_t>(corrupt), needed_), facts(), step);
 }
 
 void GetMachine::fail(Answer answer, const std::string& why, const Step& step) {

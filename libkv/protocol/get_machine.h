@@ -128,6 +128,7 @@ class GetMachine {
   bool may_still_answer() const;
   void reply_record(const Step& step);
   void fail(Answer answer, const std::string& why, const Step& step);
+  void fail_short(const Step& step);
   std::string facts() const;
   std::optional<Instant> next_wake() const;
 

@@ -53,7 +53,7 @@ void GetMachine::look_at_strict(const Step& step) {
     repaired_all_slots_ = true;
     start_strict_repair(true, step);
   }
-  if (!awaited()) fail(Answer::unavailable, facts(), step);
+  if (!awaited()) fail_short(step);
 }
 
 // First at the slots that were read; when one of them is late or refuses, at the others as well.

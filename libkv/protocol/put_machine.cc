@@ -48,6 +48,7 @@ void PutMachine::begin_plan(const Step& step) {
   next_site_ = 0;
   preferred_site_.reset();
   refused_by_.clear();
+  corrupt_at_.clear();
   sounding_ = {};
   // Nobody is left to settle with; the client has its answer.
   if (replied_ && sites_.empty()) {
@@ -110,7 +111,7 @@ void PutMachine::mint_next(const Step& step) {
   const auto stands = standing();
   const bool awaited = stands && attempts_[*stands].state != AttemptState::made;
   // What was asked and not answered may still be; else there is nothing to wait for.
-  if (!awaited) fail(Answer::unavailable, facts(), step);
+  if (!awaited) fail_short(step);
 }
 
 void PutMachine::send_mint(const MintSite& site, const Step& step) {
@@ -195,7 +196,10 @@ void PutMachine::refused(MintAttempt& attempt, Answer answer, Epoch epoch, const
   attempt.state = AttemptState::refused;
   attempt.due.reset();
   last_refusal_ = told_by(attempt.site.member, answer);
-  if (attempt.plan_number == plan_number_) refused_by_.insert(attempt.site.member);
+  if (attempt.plan_number == plan_number_) {
+    refused_by_.insert(attempt.site.member);
+    if (answer == Answer::corrupt) corrupt_at_.insert(attempt.site.member);
+  }
   if (is_final(answer)) return fail(answer, last_refusal_, step);
   const bool newer_map =
       epoch > plan_.epoch() && (answer == Answer::stale_epoch || answer == Answer::not_replica);
@@ -291,7 +295,7 @@ void PutMachine::on_not_sent(msg::RequestId id, const Moment& at, CoordinatorAct
 
 void PutMachine::on_tick(const Moment& at, CoordinatorActions* actions) {
   const Step step{at, ids_, *actions};
-  if (at.now >= deadline_) fail(Answer::unavailable, facts(), step);
+  if (at.now >= deadline_) fail_short(step);
   // A new attempt is due later: only those that were there are looked at.
   const size_t count = attempts_.size();
   for (size_t i = 0; i < count; ++i) {
@@ -335,7 +339,7 @@ void PutMachine::abandon(Answer answer, const std::string& why, const Moment& at
 // After every event: is there something to reply, is it over, when to wake.
 void PutMachine::settle(const Step& step) {
   if (spread_) look_at_spread(step);
-  if (!replied_ && step.now() >= deadline_) fail(Answer::unavailable, facts(), step);
+  if (!replied_ && step.now() >= deadline_) fail_short(step);
   if (replied_ && !replan_wanted_) {
     const bool settled = spread_ ? spread_->is_settled() : !may_be_stored();
     if (settled) finished_ = true;
@@ -365,7 +369,7 @@ void PutMachine::look_at_spread(const Step& step) {
     return mint_next(step);
   }
   if (spread_->can_be_met() || replan_wanted_ || spread_->try_not_up(step)) return;
-  fail(Answer::unavailable, facts(), step);
+  fail_short(step);
 }
 
 bool PutMachine::needs_second_put() const {
@@ -387,6 +391,14 @@ std::string PutMachine::facts() const {
   const bool told = facts.find(last_refusal_) != std::string::npos;  // Of an empty one, too.
   if (!told) facts += "; " + last_refusal_;
   return facts;
+}
+
+void PutMachine::fail_short(const Step& step) {
+  const auto& slots = plan_.list.slots;
+  const auto corrupt = std::count_if(slots.begin(), slots.end(), [this](const Slot& slot) {
+    return corrupt_at_.count(reader_of(slot)) != 0;
+  });
+  fail(shortfall(slots.size(), static_cast<size_t>(corrupt), needed_), facts(), step);
 }
 
 void PutMachine::fail(Answer if_nothing_stored, const std::string& why, const Step& step) {

@@ -126,6 +126,7 @@ class PutMachine {
   void look_at_spread(const Step& step);
   bool needs_second_put() const;
   void fail(Answer if_nothing_stored, const std::string& why, const Step& step);
+  void fail_short(const Step& step);
   void reply(Answer answer, std::string detail, const Step& step);
   std::string facts() const;
   bool may_be_stored() const;
@@ -148,6 +149,7 @@ class PutMachine {
   size_t next_site_ = 0;
   std::optional<MintSite> preferred_site_;
   std::set<MemberNumber> refused_by_;
+  std::set<MemberNumber> corrupt_at_;  ///< Of those.
   Sounding sounding_;
   std::vector<MintAttempt> attempts_;  ///< In the order of their numbers.
   std::optional<size_t> adopted_;      ///< The attempt that is being spread.

@@ -36,6 +36,10 @@ std::string to_string(const QuorumFacts& facts) {
          std::to_string(facts.epoch) + ")";
 }
 
+Answer shortfall(size_t slots, size_t corrupt, size_t needed) {
+  return slots < needed + corrupt ? Answer::corrupt : Answer::unavailable;
+}
+
 bool WriteQuorum::SlotState::whole() const {
   return std::all_of(parts.begin(), parts.end(),
                      [](const Part& p) { return p.acknowledged || p.member == 0; });

@@ -23,6 +23,7 @@
 #include "libkv/base/inline_vector.h"
 #include "libkv/base/result.h"
 #include "libkv/model/cluster_map.h"
+#include "libkv/protocol/answer.h"
 
 namespace kv {
 
@@ -69,6 +70,10 @@ struct QuorumFacts {
   Epoch epoch = 0;
 };
 std::string to_string(const QuorumFacts& facts);
+
+/// What it means that too few of a key's slots answered: *unavailable*; but *corrupt* where too few
+/// have sound data, for then waiting and trying again mends nothing.
+Answer shortfall(size_t slots, size_t corrupt, size_t needed);
 
 class WriteQuorum {
  public:
