@@ -53,8 +53,8 @@ struct CoordinatorActions {
   bool finished = false;  ///< Nothing more will come of the machine: destroy it.
 };
 
-/// Draws an operation's request ids. REQUIRES: fewer than 2^16 are drawn, which every machine's
-/// bounds on attempts and sends see to.
+/// Draws an operation's request ids. REQUIRES: fewer than 2^16 are drawn; a put's and a get's
+/// bounds on attempts and sends see to that, a scan looks at what is left.
 class RequestIds {
  public:
   explicit RequestIds(msg::RequestId base) : base_(base) {}
@@ -62,6 +62,7 @@ class RequestIds {
     KV_ASSERT(next_ < (1u << kRequestIdBits));
     return base_ + next_++;
   }
+  size_t left() const { return (1u << kRequestIdBits) - next_; }
 
  private:
   msg::RequestId base_;

@@ -10,6 +10,10 @@
 
 namespace kv {
 
+namespace {
+constexpr unsigned kDoublingsMax = 16;
+}  // namespace
+
 ScanMachine::ScanMachine(const ScanSettings& settings, msg::ClientScan request, ScanPlan plan,
                          msg::RequestId base)
     : settings_(settings), request_(std::move(request)), plan_(std::move(plan)), ids_(base) {
@@ -34,6 +38,7 @@ void ScanMachine::begin_plan(const Step& step) {
   needed_ = *needed;
   streams_.clear();
   gone_.clear();
+  corrupt_.clear();
   ask_members(step);
 }
 
@@ -52,10 +57,13 @@ void ScanMachine::ask_members(const Step& step) {
 }
 
 // A key is at N of the members: each holds that share of the page, and a little more by chance.
-uint32_t ScanMachine::records_per_page() const {
+// Who asks again had many that are not shown, such as tombstones, and gets twice as many each time.
+uint32_t ScanMachine::records_per_page(const Stream& stream) const {
   const size_t members = std::max<size_t>(streams_.size(), 1);
   const size_t share = records_max_ * plan_.placement->n / members;
-  return static_cast<uint32_t>(std::min(records_max_, share + share / 4 + 16));
+  const size_t first = std::min(records_max_, share + share / 4 + 16);
+  return static_cast<uint32_t>(
+      std::min(settings_.records_max, first << std::min(stream.pages, kDoublingsMax)));
 }
 
 void ScanMachine::send_page(MemberNumber member, Stream& stream, const Step& step) {
@@ -67,11 +75,12 @@ void ScanMachine::send_page(MemberNumber member, Stream& stream, const Step& ste
   page.from = request_.reverse ? request_.from : stream.cursor;
   page.to = request_.reverse ? stream.cursor : request_.to;
   page.reverse = request_.reverse;
-  page.records_max = records_per_page();
   if (!stream.waiting) {
+    if (stream.sends > 0) ++stream.pages;
     stream.sends = 0;
     stream.ids.clear();
   }
+  page.records_max = records_per_page(stream);
   stream.waiting = true;
   ++stream.sends;
   stream.ids.push_back(page.id);
@@ -108,6 +117,7 @@ void ScanMachine::on_answer(const msg::ScanPageDone& done, const Moment& at,
     replan_wanted_ = std::max(replan_wanted_.value_or(0), done.epoch);
     step.out.replan = replan_wanted_;
   }
+  if (done.answer == Answer::corrupt) corrupt_.insert(member);
   lose(member, step);
   settle(step);
 }
@@ -203,14 +213,7 @@ void ScanMachine::abandon(Answer answer, const std::string& why, const Moment& a
 
 void ScanMachine::settle(const Step& step) {
   if (!finished_ && !replan_wanted_) advance(step);
-  if (!finished_ && step.now() >= deadline_) {
-    // What is complete is worth having.
-    if (frontier_) {
-      finish_page(true, step);
-    } else {
-      fail(Answer::unavailable, facts(), step);
-    }
-  }
+  if (!finished_ && step.now() >= deadline_) end_short(step);
   step.out.finished = finished_;
   step.out.wake_at = finished_ ? std::nullopt : std::optional(deadline_);
   if (finished_) return;
@@ -254,11 +257,7 @@ bool ScanMachine::is_covered(const Step& step) {
     coverage_known_ = true;
   }
   if (lacking_ == 0 || KV_PLANTED(scan_without_quorum)) return true;
-  if (frontier_) {
-    finish_page(true, step);
-  } else {
-    fail(Answer::unavailable, facts(), step);
-  }
+  end_short(step);
   return false;
 }
 
@@ -314,6 +313,21 @@ void ScanMachine::finish_page(bool more, const Step& step) {
   step.out.reply = std::move(done);
 }
 
+// What is complete is worth having.
+void ScanMachine::end_short(const Step& step) {
+  frontier_ ? finish_page(true, step) : fail(shortfall(), facts(), step);
+}
+
+// *corrupt* where it would be lacking although all the others answered.
+Answer ScanMachine::shortfall() const {
+  const std::set<PartitionId> none;
+  Answering sound;
+  for (const auto& [member, candidate] : plan_.candidates) {
+    if (corrupt_.count(member) == 0) sound[member] = &none;
+  }
+  return partitions_lacking(plan_, quorum(), sound) > 0 ? Answer::corrupt : Answer::unavailable;
+}
+
 void ScanMachine::fail(Answer answer, const std::string& why, const Step& step) {
   if (finished_) return;
   msg::ScanDone done;
@@ -342,7 +356,13 @@ std::string ScanMachine::facts() const {
 
 bool ScanMachine::page_is_full() const {
   return records_.size() >= records_max_ || looked_at_ >= settings_.looked_at_max ||
-         bytes_ >= settings_.bytes_max;
+         bytes_ >= settings_.bytes_max || ids_run_short();
+}
+
+// Each stream may ask for one more page, as often as that is sent; only many members with pages of
+// few large records that are not shown come near it.
+bool ScanMachine::ids_run_short() const {
+  return frontier_ && ids_.left() < 2 * plan_.candidates.size() * settings_.sends_max;
 }
 
 }  // namespace kv

@@ -69,6 +69,7 @@ class ScanMachine {
     std::set<PartitionId> refilling;
     std::vector<msg::RequestId> ids;  ///< Of the page that is awaited.
     unsigned sends = 0;
+    unsigned pages = 0;  ///< Asked for so far.
     Instant sent{};
     std::optional<Instant> due;
 
@@ -80,7 +81,7 @@ class ScanMachine {
   void begin_plan(const Step& step);
   void ask_members(const Step& step);
   void send_page(MemberNumber member, Stream& stream, const Step& step);
-  uint32_t records_per_page() const;
+  uint32_t records_per_page(const Stream& stream) const;
   Stream* stream_of(msg::RequestId id, MemberNumber* member);
   bool take_page(MemberNumber member, Stream& stream, const msg::ScanPageDone& done);
   bool is_sound(const Stream& stream, const std::vector<msg::KeyRecord>& records) const;
@@ -95,6 +96,9 @@ class ScanMachine {
   std::optional<SharedBytes> next_key() const;
   void take_key(const SharedBytes& key, const Step& step);
   bool page_is_full() const;
+  bool ids_run_short() const;
+  Answer shortfall() const;
+  void end_short(const Step& step);
   bool comes_before(BytesView a, BytesView b) const { return request_.reverse ? b < a : a < b; }
   std::string start_after(BytesView key) const;
   void finish_page(bool more, const Step& step);
@@ -113,6 +117,7 @@ class ScanMachine {
 
   std::map<MemberNumber, Stream> streams_;
   std::set<MemberNumber> gone_;
+  std::set<MemberNumber> corrupt_;  ///< Of those.
   bool coverage_known_ = false;
   size_t lacking_ = 0;
 

@@ -91,6 +91,7 @@ class ScanScript final : public RingScript {
     if (!from.empty() && from.back() == '\0') from.replace(from.size() - 1, 1, "\\0");
     out_ << "page at " << to.to << " [" << from << ", " << page.to << ")"
          << (page.reverse ? " reverse" : "");
+    if (page.records_max < ScanSettings().records_max) out_ << " records=" << page.records_max;
     if (page.epoch != 41) out_ << " epoch=" << page.epoch;
     out_ << "\n";
   }
