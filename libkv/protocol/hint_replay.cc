@@ -1,5 +1,7 @@
 #include "libkv/protocol/hint_replay.h"
 
+#include <algorithm>
+
 #include "libkv/model/preference_list.h"
 
 namespace kv {
@@ -9,8 +11,13 @@ HintReplay::HintReplay(MemberNumber self, RepairRequestIds ids, Settings setting
 
 void HintReplay::on_view(const View& view, Instant now, RepairActions* actions) {
   // Somebody came back, or owners changed: do not wait for the interval.
+  bool is_news = view.epoch() != view_.epoch();
   for (const auto& [member, state] : view.liveness)
-    if (state.is_up(DaemonKind::node) && !view_.is_up(member, DaemonKind::node)) wake_ = now;
+    is_news |= state.is_up(DaemonKind::node) && !view_.is_up(member, DaemonKind::node);
+  if (is_news) {
+    wake_ = now;
+    pause_ = settings_.interval;
+  }
   view_ = view;
   on_tick(now, actions);
 }
@@ -81,13 +88,10 @@ void HintReplay::plan(msg::Hint hint) {
 void HintReplay::on_hints(const msg::HintsListed& answer, Instant now, RepairActions* actions) {
   if (answer.id != listing_) return;
   listing_ = 0;
-  if (answer.answer != Answer::ok || answer.hints.empty()) {
-    after_keyspace_ = 0;
-    after_.clear();
-    wake_ = now + settings_.interval;
-    return;
-  }
+  if (answer.answer != Answer::ok || answer.hints.empty()) return end_round(now);
   more_ = answer.more;
+  page_epoch_ = view_.epoch();
+  round_found_ = true;
   after_keyspace_ = answer.hints.back().keyspace;
   after_ = std::string(answer.hints.back().key.view());
   for (const msg::Hint& hint : answer.hints)
@@ -118,6 +122,7 @@ void HintReplay::pump(Instant now, RepairActions* actions) {
     sent_[merge.id] = {index, to, now};
     ++in_flight_[to];
     actions->sends.push_back({to, std::move(merge)});
+    round_sent_ = true;
     it = to_send_.erase(it);
   }
   if (to_send_.empty() && sent_.empty()) {
@@ -157,7 +162,7 @@ void HintReplay::finish_page(Instant now, RepairActions* actions) {
   if (!strikes_.empty()) {
     msg::HintStrikes strikes;
     strikes.id = ids_.next();
-    strikes.epoch = view_.epoch();
+    strikes.epoch = page_epoch_;
     counters_.struck += strikes_.size();
     strikes.strikes = std::move(strikes_);
     strikes_.clear();
@@ -168,9 +173,19 @@ void HintReplay::finish_page(Instant now, RepairActions* actions) {
     list_page(now, actions);
     return;
   }
+  end_round(now);
+}
+
+// Where hints stand for owners that are all down, reading them again and again helps nobody: what
+// is news wakes it, and a hint that is new here waits a few seconds more.
+void HintReplay::end_round(Instant now) {
   after_keyspace_ = 0;
   after_.clear();
-  wake_ = now + settings_.interval;
+  const bool in_vain = round_found_ && !round_sent_;
+  pause_ = in_vain ? std::min(std::max(pause_, settings_.interval) * 2, settings_.interval_max)
+                   : settings_.interval;
+  round_found_ = round_sent_ = false;
+  wake_ = now + pause_;
 }
 
 }  // namespace kv

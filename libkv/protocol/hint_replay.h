@@ -30,7 +30,8 @@ namespace kv {
 class HintReplay {
  public:
   struct Settings {
-    Duration interval = 500ms;  ///< Between rounds that found nothing to do.
+    Duration interval = 500ms;    ///< Between rounds.
+    Duration interval_max = 16s;  ///< Doubled up to this while hints stand, but no owner is up.
     Duration answer_timeout = 5s;
     uint32_t records_per_page = 256;
   };
@@ -66,6 +67,7 @@ class HintReplay {
   void settle(size_t hint, MemberNumber by);
   void finish_page(Instant now, RepairActions* actions);
   bool knows(KeyspaceId keyspace) const;
+  void end_round(Instant now);
 
   const MemberNumber self_;
   RepairRequestIds ids_;
@@ -77,6 +79,10 @@ class HintReplay {
   KeyspaceId after_keyspace_ = 0;
   std::string after_;
   bool more_ = false;
+  Epoch page_epoch_ = 0;  ///< By which map the page was planned.
+  bool round_found_ = false;
+  bool round_sent_ = false;
+  Duration pause_{};
   std::vector<Waiting> page_;
   std::vector<std::pair<size_t, MemberNumber>> to_send_;
   std::map<msg::RequestId, Delivery> sent_;

@@ -114,6 +114,36 @@ TEST_F(HintReplayTest, AnOwnerThatIsDownIsSentNothing) {
   EXPECT_FALSE(take<msg::HintStrikes>());
 }
 
+TEST_F(HintReplayTest, HintsForOneThatIsDownAreReadLessAndLessOften) {
+  ring_.set_up(2, false);
+  look();
+  int rounds = 0;
+  for (int seconds = 0; seconds < 120; ++seconds) {
+    for (int i = 0; i < 2; ++i) tick(500ms);
+    if (sent_.empty()) continue;
+    answer_list({hint("k", {2})});
+    ++rounds;
+  }
+  EXPECT_GE(rounds, 8);
+  EXPECT_LE(rounds, 16);
+  ring_.set_up(2, true);
+  look();
+  answer_list({hint("k", {2})});
+  EXPECT_TRUE(take<msg::Merge>());
+}
+
+// An owner's word counts by the map that made it one.
+TEST_F(HintReplayTest, AStrikeSaysByWhichMapItsHintWasSent) {
+  answer_list({hint("k", {2})});
+  const auto merge = take<msg::Merge>();
+  ++ring_.map.epoch;
+  look();
+  answer_merge(merge->second, Answer::ok);
+  const auto strikes = take<msg::HintStrikes>();
+  ASSERT_TRUE(strikes);
+  EXPECT_EQ(strikes->second.epoch, ring_.map.epoch - 1);
+}
+
 TEST_F(HintReplayTest, EachOwnerIsStruckForItself) {
   answer_list({hint("k", {2, 3})});
   const auto first = take<msg::Merge>();
