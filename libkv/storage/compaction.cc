@@ -17,33 +17,57 @@ double CompactionPicker::score(const Version& version, size_t level) const {
 }
 
 std::optional<CompactionPlan> CompactionPicker::pick(const Version& version) {
-  size_t best = 0;
-  double best_score = 0;
+  std::vector<std::pair<double, size_t>> levels;
   for (size_t level = 0; level + 1 < kLevels; ++level) {
     const double level_score = score(version, level);
-    if (level_score > best_score) {
-      best = level;
-      best_score = level_score;
-    }
+    if (level_score >= 1) levels.emplace_back(level_score, level);
   }
-  if (best_score < 1) return std::nullopt;
-  return plan(version, best);
+  // Of equal ones the upper: what is above shadows what is below.
+  std::stable_sort(levels.begin(), levels.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  for (const auto& [level_score, level] : levels) {
+    if (auto found = plan(version, level)) return found;
+  }
+  return std::nullopt;
 }
 
-CompactionPlan CompactionPicker::plan(const Version& version, size_t level) {
+std::optional<CompactionPlan> CompactionPicker::plan(const Version& version, size_t level) {
+  if (level == 0) {
+    auto upper = mergeable_of_level0(version);
+    if (upper.empty()) return std::nullopt;
+    CompactionPlan all = plan_of(version, 0, std::move(upper));
+    return is_readable(all) ? std::optional(std::move(all)) : std::nullopt;
+  }
+  const std::vector<TablePtr>& tables = version.level(level);
+  const auto next = std::find_if(tables.begin(), tables.end(), [&](const TablePtr& table) {
+    return table->info().first_key > last_key_done_[level];
+  });
+  const auto begin = static_cast<size_t>(next - tables.begin());
+  for (size_t i = 0; i < tables.size(); ++i) {
+    const TablePtr& table = tables[(begin + i) % tables.size()];
+    CompactionPlan one = plan_of(version, level, {table});
+    if (!is_readable(one)) continue;
+    last_key_done_[level] = table->info().last_key;
+    return one;
+  }
+  return std::nullopt;
+}
+
+// A newer table must not sink below an older one that stays: only those older than all that stay.
+std::vector<TablePtr> CompactionPicker::mergeable_of_level0(const Version& version) const {
+  std::vector<TablePtr> upper;
+  for (const TablePtr& table : version.level(0)) {
+    upper.push_back(table);
+    if (unreadable_.count(table->info().number) != 0) upper.clear();
+  }
+  return upper;
+}
+
+CompactionPlan CompactionPicker::plan_of(const Version& version, size_t level,
+                                         std::vector<TablePtr> upper) const {
   CompactionPlan plan;
   plan.level = level;
-  const std::vector<TablePtr>& tables = version.level(level);
-  if (level == 0) {
-    plan.upper = tables;
-  } else {
-    auto next = std::find_if(tables.begin(), tables.end(), [&](const TablePtr& table) {
-      return table->info().first_key > last_key_done_[level];
-    });
-    if (next == tables.end()) next = tables.begin();
-    plan.upper = {*next};
-    last_key_done_[level] = (*next)->info().last_key;
-  }
+  plan.upper = std::move(upper);
   std::string first = plan.upper.front()->info().first_key;
   std::string last = plan.upper.front()->info().last_key;
   for (const TablePtr& table : plan.upper) {
@@ -52,6 +76,14 @@ CompactionPlan CompactionPicker::plan(const Version& version, size_t level) {
   }
   plan.lower = version.overlapping(level + 1, first, last);
   return plan;
+}
+
+bool CompactionPicker::is_readable(const CompactionPlan& plan) const {
+  const auto readable = [this](const TablePtr& table) {
+    return unreadable_.count(table->info().number) == 0;
+  };
+  return std::all_of(plan.upper.begin(), plan.upper.end(), readable) &&
+         std::all_of(plan.lower.begin(), plan.lower.end(), readable);
 }
 
 Compaction::Compaction(CompactionPlan plan, std::shared_ptr<const Version> version,
@@ -70,7 +102,20 @@ bool Compaction::is_move() const {
 
 void Compaction::step() {
   status_ = advance();
-  if (!status_) over_ = true;
+  if (status_) return;
+  over_ = true;
+  if (status_.error().kind == ErrorKind::corrupt) find_unreadable();
+}
+
+void Compaction::find_unreadable() {
+  for (const auto* tables : {&plan_.upper, &plan_.lower}) {
+    for (const TablePtr& table : *tables) {
+      const auto entries = iterate_level(*cache_, {table}, ReadMode::bypass_cache);
+      entries->seek_to_first();
+      while (entries->valid()) entries->next();
+      if (!entries->status()) unreadable_.push_back(table->info().number);
+    }
+  }
 }
 
 Status Compaction::start() {

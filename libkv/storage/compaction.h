@@ -9,6 +9,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,17 +34,24 @@ struct CompactionPlan {
 };
 
 /// Chooses what to compact next: the level that is most over its size, and there one table after
-/// the other round the key space. Pure but for its memory of where it was.
+/// the other round the key space. A table that cannot be read stays where it is, and with it what
+/// would have to be merged with it. Pure but for its memory of where it was.
 class CompactionPicker {
  public:
   explicit CompactionPicker(const CompactionOptions& options) : options_(options) {}
   std::optional<CompactionPlan> pick(const Version& version);
+  /// The table of this number cannot be read through.
+  void leave_out(uint64_t number) { unreadable_.insert(number); }
 
  private:
   double score(const Version& version, size_t level) const;
-  CompactionPlan plan(const Version& version, size_t level);
+  std::optional<CompactionPlan> plan(const Version& version, size_t level);
+  CompactionPlan plan_of(const Version& version, size_t level, std::vector<TablePtr> upper) const;
+  std::vector<TablePtr> mergeable_of_level0(const Version& version) const;
+  bool is_readable(const CompactionPlan& plan) const;
 
   const CompactionOptions options_;
+  std::set<uint64_t> unreadable_;
   std::array<std::string, kLevels> last_key_done_;
 };
 
@@ -66,11 +74,14 @@ class Compaction {
   bool is_move() const;
   const std::vector<TableInfo>& added() const { return added_; }
   uint64_t written_bytes() const { return output_.written_bytes(); }
+  /// After `corrupt`: the numbers of the inputs that cannot be read through.
+  const std::vector<uint64_t>& unreadable() const { return unreadable_; }
 
  private:
   Status advance();
   Status start();
   Status commit(std::vector<TableInfo> added);
+  void find_unreadable();
 
   const CompactionPlan plan_;
   const std::shared_ptr<const Version> version_;
@@ -81,6 +92,7 @@ class Compaction {
   std::string last_key_;
   bool any_key_ = false;
   std::vector<TableInfo> added_;
+  std::vector<uint64_t> unreadable_;
   bool over_ = false;
   bool manifest_failed_ = false;
   Status status_;

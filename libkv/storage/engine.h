@@ -89,6 +89,10 @@ class EngineIterator {
   virtual BytesView value() const = 0;  ///< REQUIRES: valid(). Until next().
   /// Ok unless reading failed (corrupt, io): then valid() is false and the range is not known.
   virtual Status status() const = 0;
+  /// After `corrupt`: goes on behind the block that cannot be read, if it is known where that ends.
+  /// What the block held does not show, and older versions of its keys may: for who merges all that
+  /// he finds. False: there is no going on.
+  virtual bool pass_over() { return false; }
 };
 
 /// Half-open range of keys; an empty `to` means no end.

@@ -49,6 +49,8 @@ class EntryIterator {
   virtual void next() = 0;  ///< REQUIRES: valid().
   virtual void prev() = 0;  ///< REQUIRES: valid().
   virtual Status status() const = 0;
+  /// After `corrupt`: goes on behind the block that cannot be read. False if there is no going on.
+  virtual bool pass_over() { return false; }
 };
 
 }  // namespace kv

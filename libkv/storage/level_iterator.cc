@@ -8,10 +8,10 @@ namespace {
 
 class LevelIterator final : public EntryIterator {
  public:
-  LevelIterator(TableCache& cache, std::vector<TablePtr> tables, ReadMode mode)
-      : cache_(cache), tables_(std::move(tables)), mode_(mode) {}
+  LevelIterator(TableCache& cache, std::vector<TablePtr> tables, KeyRange range, ReadMode mode)
+      : cache_(cache), tables_(std::move(tables)), range_(std::move(range)), mode_(mode) {}
 
-  bool valid() const override { return table_ != nullptr && table_->valid(); }
+  bool valid() const override { return status_ && table_ != nullptr && table_->valid(); }
   const Entry& entry() const override { return table_->entry(); }
   Status status() const override { return status_; }
 
@@ -45,13 +45,28 @@ class LevelIterator final : public EntryIterator {
     table_->prev();
     skip_backward();
   }
+  bool pass_over() override {
+    if (status_ || status_.error().kind != ErrorKind::corrupt) return false;
+    status_ = {};
+    const bool within = table_ != nullptr && table_->pass_over();
+    if (!within && open(backward_ ? index_ - 1 : index_ + 1)) {
+      backward_ ? table_->seek_to_last() : table_->seek_to_first();
+    }
+    backward_ ? skip_backward() : skip_forward();
+    return true;
+  }
 
  private:
+  /// Holds nothing of the range: what ails it must not matter.
+  bool is_behind(const TableFile& table) const {
+    return (!range_.to.empty() && table.info().first_key >= range_.to) ||
+           table.info().last_key < range_.from;
+  }
   /// An index before the first wraps round to one behind the last: both mean the end.
   bool open(size_t index) {
     table_.reset();
     index_ = index;
-    if (index >= tables_.size() || !status_) return false;
+    if (index >= tables_.size() || is_behind(*tables_[index]) || !status_) return false;
     auto reader = cache_.open(tables_[index]->info());
     if (!reader) {
       status_ = fail(reader.error());
@@ -62,22 +77,25 @@ class LevelIterator final : public EntryIterator {
   }
   bool is_sound() {
     status_ = table_->status();
-    if (!status_) table_.reset();
-    return bool(status_);
+    return status_.has_value();
   }
   void skip_forward() {
+    backward_ = false;
     while (table_ != nullptr && !table_->valid() && is_sound())
       if (open(index_ + 1)) table_->seek_to_first();
   }
   void skip_backward() {
+    backward_ = true;
     while (table_ != nullptr && !table_->valid() && is_sound())
       if (open(index_ - 1)) table_->seek_to_last();
   }
 
   TableCache& cache_;
   const std::vector<TablePtr> tables_;
+  const KeyRange range_;
   const ReadMode mode_;
   size_t index_ = 0;
+  bool backward_ = false;
   std::unique_ptr<EntryIterator> table_;
   Status status_;
 };
@@ -85,8 +103,8 @@ class LevelIterator final : public EntryIterator {
 }  // namespace
 
 std::unique_ptr<EntryIterator> iterate_level(TableCache& cache, std::vector<TablePtr> tables,
-                                             ReadMode mode) {
-  return std::make_unique<LevelIterator>(cache, std::move(tables), mode);
+                                             ReadMode mode, KeyRange range) {
+  return std::make_unique<LevelIterator>(cache, std::move(tables), std::move(range), mode);
 }
 
 }  // namespace kv

@@ -73,8 +73,8 @@ Status LsmEngine::make_room() {
     full_.reset();
     start_work();
   }
-  if (view_->version->level(0).size() >= limits::level0_tables_max && compaction_ != nullptr)
-    return stalled("compaction is behind");
+  if (view_->version->level(0).size() >= limits::level0_tables_max)
+    return stalled(compaction_ ? "compaction is behind" : "compaction is stopped by bad tables");
   if (view_->active->memory_bytes() >= options_.memtable_bytes) {
     if (view_->waiting.size() >= limits::memtables_waiting_max)
       return full_ ? fail(*full_) : stalled("flushes are behind");
@@ -162,7 +162,7 @@ void LsmEngine::flush_over(Flush& flush) {
 }
 
 void LsmEngine::start_compaction() {
-  if (compaction_ != nullptr || compaction_blocked_) return;
+  if (compaction_ != nullptr) return;
   auto plan = picker_.pick(*view_->version);
   if (!plan) return;
   compaction_ =
@@ -187,8 +187,9 @@ void LsmEngine::compaction_stepped() {
   }
   const auto ended = std::exchange(compaction_, nullptr);
   const Error& error = ended->status().error();
-  if (error.kind == ErrorKind::corrupt) compaction_blocked_ = true;
+  for (const uint64_t number : ended->unreadable()) picker_.leave_out(number);
   job_failed("compaction", error, ended->manifest_failed() || error.kind == ErrorKind::io);
+  if (!ended->unreadable().empty()) start_work();
 }
 
 void LsmEngine::install_compaction() {

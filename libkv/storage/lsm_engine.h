@@ -87,8 +87,7 @@ class LsmEngine final : public Engine {
   bool closed_ = false;
   bool flush_running_ = false;
   std::shared_ptr<Compaction> compaction_;
-  bool compaction_blocked_ = false;  // An input is corrupt: merging on would only repeat that.
-  std::optional<Error> full_;        // Why jobs rest: the disk has no room.
+  std::optional<Error> full_;  // Why jobs rest: the disk has no room.
   Instant full_since_{};
   std::optional<Instant> stalled_since_;
   EngineStats counted_;

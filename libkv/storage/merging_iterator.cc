@@ -36,6 +36,17 @@ class MergingIterator final : public EntryIterator {
     heap_.front()->prev();
     settle_top();
   }
+  bool pass_over() override {
+    bool passed = false;
+    for (const auto& source : sources_) {
+      if (source->valid() || source->status()) continue;
+      if (!source->pass_over()) return false;
+      passed = true;
+    }
+    status_ = {};
+    gather();
+    return passed;
+  }
 
  private:
   template <typename Position>
@@ -43,8 +54,14 @@ class MergingIterator final : public EntryIterator {
     backward_ = backward;
     heap_.clear();
     if (!status_) return;
+    for (const auto& source : sources_) position(*source);
+    gather();
+  }
+
+  /// Makes the heap of the sources where they stand.
+  void gather() {
+    heap_.clear();
     for (const auto& source : sources_) {
-      position(*source);
       if (!take_status(*source)) return;
       if (source->valid()) heap_.push_back(source.get());
     }

@@ -1,5 +1,7 @@
 #include "libkv/storage/read_view.h"
 
+#include <utility>
+
 #include "libkv/storage/level_iterator.h"
 #include "libkv/storage/merging_iterator.h"
 
@@ -91,6 +93,11 @@ class ViewIterator final : public EngineIterator {
     start_once();
     return valid_ ? Status{} : entries_->status();
   }
+  bool pass_over() override {
+    if (valid_ || !entries_->pass_over()) return false;
+    reverse_ ? find_backward() : find_forward();
+    return true;
+  }
 
  private:
   // The first read happens where the iterator is used, which may be off the loop.
@@ -110,51 +117,37 @@ class ViewIterator final : public EngineIterator {
     }
   }
 
-  /// From the entry after the last key's newest: skips its older versions, then finds the next key
-  /// that has a value.
+  /// Skips the older versions of key_, then finds the next key that has a value.
   void find_forward() {
-    const bool had_key = valid_;
     valid_ = false;
-    std::string done = had_key ? key_ : std::string();
-    bool skip_done = had_key;
     for (; entries_->valid(); entries_->next()) {
       const Entry& entry = entries_->entry();
       if (!range_.to.empty() && entry.key >= BytesView(range_.to)) return;
-      if (entry.sequence > at_ || (skip_done && entry.key == done)) continue;
-      if (entry.kind == EntryKind::value) return show(entry);
-      done.assign(entry.key);
-      skip_done = true;
+      if (entry.sequence > at_ || (pending_ && entry.key == key_)) continue;
+      key_.assign(entry.key);
+      pending_ = true;
+      if (entry.kind != EntryKind::value) continue;
+      value_.assign(entry.value);
+      valid_ = true;
+      return entries_->next();
     }
-    if (!entries_->status()) valid_ = false;
   }
 
   /// Backward a key's versions come oldest first: its newest is the last seen before the key
   /// changes.
   void find_backward() {
-    valid_ = false;
-    bool has_candidate = false;
-    bool candidate_is_value = false;
+    if (std::exchange(valid_, false)) pending_ = false;
     for (; entries_->valid(); entries_->prev()) {
       const Entry& entry = entries_->entry();
       if (entry.key < BytesView(range_.from)) break;
       if (entry.sequence > at_) continue;
-      if (has_candidate && entry.key != key_) {
-        if (candidate_is_value) break;
-        has_candidate = false;
-      }
-      has_candidate = true;
-      candidate_is_value = entry.kind == EntryKind::value;
+      if (pending_ && pending_is_value_ && entry.key != key_) break;
+      pending_ = true;
+      pending_is_value_ = entry.kind == EntryKind::value;
       key_.assign(entry.key);
       value_.assign(entry.value);
     }
-    valid_ = has_candidate && candidate_is_value && entries_->status().has_value();
-  }
-
-  void show(const Entry& entry) {
-    key_.assign(entry.key);
-    value_.assign(entry.value);
-    valid_ = true;
-    entries_->next();
+    valid_ = pending_ && pending_is_value_ && entries_->status().has_value();
   }
 
   std::shared_ptr<const ReadView> view_;
@@ -164,6 +157,10 @@ class ViewIterator final : public EngineIterator {
   const bool reverse_;
   mutable bool started_ = false;
   bool valid_ = false;
+  // Forward: key_ is done with, but for its older versions. Backward: newer ones may follow. Either
+  // survives a block that is passed over.
+  bool pending_ = false;
+  bool pending_is_value_ = false;
   std::string key_;
   std::string value_;
 };
@@ -177,10 +174,12 @@ std::unique_ptr<EngineIterator> iterate_view(std::shared_ptr<const ReadView> vie
   sources.push_back(view->active->iterator());
   for (const auto& memtable : view->waiting) sources.push_back(memtable->iterator());
   for (const TablePtr& table : view->version->level(0))
-    sources.push_back(iterate_level(cache, {table}, ReadMode::fill_cache));
+    sources.push_back(iterate_level(cache, {table}, ReadMode::fill_cache, range));
   for (size_t level = 1; level < kLevels; ++level) {
     const auto& tables = view->version->level(level);
-    if (!tables.empty()) sources.push_back(iterate_level(cache, tables, ReadMode::fill_cache));
+    if (!tables.empty()) {
+      sources.push_back(iterate_level(cache, tables, ReadMode::fill_cache, range));
+    }
   }
   return std::make_unique<ViewIterator>(std::move(view), merge_iterators(std::move(sources)), range,
                                         at, reverse);

@@ -110,18 +110,21 @@ class SstableIterator final : public EntryIterator {
 
   void seek(BytesView key, Sequence sequence) override {
     if (!status_) return;
+    backward_ = false;
     index_.seek(key, sequence);
     if (open_block()) data_->seek(key, sequence);
     skip_forward();
   }
   void seek_to_first() override {
     if (!status_) return;
+    backward_ = false;
     index_.seek_to_first();
     if (open_block()) data_->seek_to_first();
     skip_forward();
   }
   void seek_before(BytesView key) override {
     if (!status_) return;
+    backward_ = true;
     index_.seek(key, kNewest);
     // Behind the last block's last key: the last entry of all is the one.
     if (!index_.valid()) return seek_to_last();
@@ -130,6 +133,7 @@ class SstableIterator final : public EntryIterator {
   }
   void seek_to_last() override {
     if (!status_) return;
+    backward_ = true;
     index_.seek_to_last();
     if (open_block()) data_->seek_to_last();
     skip_backward();
@@ -141,6 +145,15 @@ class SstableIterator final : public EntryIterator {
   void prev() override {
     data_->prev();
     skip_backward();
+  }
+  bool pass_over() override {
+    // Where the index itself is bad nobody knows what is behind.
+    if (status_ || status_.error().kind != ErrorKind::corrupt || !index_.valid()) return false;
+    status_ = {};
+    backward_ ? index_.prev() : index_.next();
+    if (open_block()) backward_ ? data_->seek_to_last() : data_->seek_to_first();
+    backward_ ? skip_backward() : skip_forward();
+    return true;
   }
 
  private:
@@ -182,6 +195,7 @@ class SstableIterator final : public EntryIterator {
   const ReadMode mode_;
   BlockIterator index_;
   std::optional<BlockIterator> data_;
+  bool backward_ = false;
   Status status_;
 };
 

@@ -1,0 +1,72 @@
+// Which tables are merged next, and which stay for one that cannot be read.
+#include <gtest/gtest.h>
+
+#include "libkv/storage/compaction.h"
+
+namespace kv {
+namespace {
+
+class CompactionPickerTest : public testing::Test {
+ protected:
+  // Newest first at level 0, as a Version keeps them: the higher number is the newer one.
+  void add(size_t level, uint64_t number, const std::string& first, const std::string& last) {
+    TableInfo info;
+    info.number = number;
+    info.level = static_cast<uint32_t>(level);
+    info.first_key = first;
+    info.last_key = last;
+    info.file_bytes = 100;
+    info.sequence_min = info.sequence_max = number;
+    levels_[level].push_back(
+        std::make_shared<TableFile>(info, std::make_shared<TableLife>(number, obsolete_)));
+  }
+  std::string picked() {
+    const auto plan = picker_.pick(Version(levels_));
+    if (!plan) return "nothing";
+    std::string text = std::to_string(plan->level) + ":";
+    for (const TablePtr& table : plan->upper) text += " " + std::to_string(table->info().number);
+    text += " with";
+    for (const TablePtr& table : plan->lower) text += " " + std::to_string(table->info().number);
+    return text;
+  }
+
+  std::shared_ptr<ObsoleteTables> obsolete_ = std::make_shared<ObsoleteTables>();
+  Version::Levels levels_ = Version::Levels(kLevels);
+  CompactionPicker picker_{{2, 150, 10, 1000}};
+};
+
+TEST_F(CompactionPickerTest, TheLevelThatIsMostOverItsSizeAndThereOneAfterTheOther) {
+  add(1, 1, "a", "c");
+  add(1, 2, "d", "f");
+  add(2, 3, "b", "e");
+  EXPECT_EQ(picked(), "1: 1 with 3");
+  EXPECT_EQ(picked(), "1: 2 with 3");
+  EXPECT_EQ(picked(), "1: 1 with 3");
+  for (uint64_t number = 4; number < 8; ++number) add(0, number, "a", "b");
+  EXPECT_EQ(picked(), "0: 7 6 5 4 with 1");
+}
+
+TEST_F(CompactionPickerTest, OneThatCannotBeReadStaysAndTheOthersGoOn) {
+  add(1, 1, "a", "c");
+  add(1, 2, "d", "f");
+  add(1, 3, "g", "i");
+  add(2, 4, "e", "e");
+  picker_.leave_out(1);
+  picker_.leave_out(4);  // And so 2, which would have to be merged with it.
+  EXPECT_EQ(picked(), "1: 3 with");
+  EXPECT_EQ(picked(), "1: 3 with");
+  picker_.leave_out(3);
+  EXPECT_EQ(picked(), "nothing");
+}
+
+// What is newer must not sink below what is older.
+TEST_F(CompactionPickerTest, OfLevelZeroOnlyWhatIsOlderThanAllThatStay) {
+  for (uint64_t number = 1; number < 6; ++number) add(0, number, "a", "b");
+  picker_.leave_out(3);
+  EXPECT_EQ(picked(), "0: 2 1 with");
+  picker_.leave_out(1);
+  EXPECT_EQ(picked(), "nothing");
+}
+
+}  // namespace
+}  // namespace kv
