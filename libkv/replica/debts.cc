@@ -98,7 +98,7 @@ Status Debts::mark_all_refilling() {
   WriteBatch batch;
   core_.refilling.mark_all(&batch);
   KV_TRY(core_.apply(batch));
-  if (core_.map) on_map();
+  if (core_.map) settle_pending();
   return {};
 }
 
@@ -132,7 +132,7 @@ Status Debts::mark_damage(const std::vector<CorruptRange>& ranges) {
   return {};
 }
 
-void Debts::on_map() {
+void Debts::settle_pending() {
   if (!core_.refilling.all_is_pending() && !core_.refilling.hints_lost_is_pending()) return;
   WriteBatch batch;
   if (core_.refilling.all_is_pending()) {

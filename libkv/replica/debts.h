@@ -20,9 +20,9 @@ class Debts {
   Status mark_all_refilling();
   /// What recovery found damaged. Errors: the engine's.
   Status mark_damage(const std::vector<CorruptRange>& ranges);
-  /// A map has come: says which partitions are meant by "everything", and to whom lost hints are
-  /// owed.
-  void on_map();
+  /// What is pending until there is a map: which partitions are meant by "everything", and to whom
+  /// lost hints are owed.
+  void settle_pending();
 
  private:
   bool mark_partitions(const KeyRange& range, WriteBatch* batch);

@@ -71,6 +71,7 @@ void HintAnswers::list(Asker asker, const msg::HintList& request, Instant deadli
   }
   walk.slice_keys = limits::walk_slice_keys;
   walk.visit = [listing](BytesView key, BytesView value) { return listing->visit(key, value); };
+  walk.damaged = [listing](const Error& error) { listing->unreadable.blocks.push_back(error); };
   ++core_.walks;
   walk.paused = [this, asker, request, listing, deadline](bool ended, const Status& status) {
     const bool is_late = core_.now() >= deadline;

@@ -50,6 +50,7 @@ void HintPromotion::begin_page(const PartitionKey& partition, std::string from) 
     page->last_key = std::string(key);
     return true;
   };
+  walk.damaged = [page](const Error& error) { page->unreadable.blocks.push_back(error); };
   walk.paused = [this, page](bool ended, const Status& status) {
     if (!ended) return true;
     page->failed = !status;

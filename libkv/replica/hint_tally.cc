@@ -10,10 +10,11 @@
 namespace kv {
 
 void HintTally::begin(Engine& engine, LaneTasks& tasks,
-                      std::function<void(const Status&)> counted) {
+                      std::function<void(const Status&, const UnreadableHints&)> counted) {
   struct Found {
     int64_t count = 0, bytes = 0;
     std::map<PartitionKey, int64_t> by_partition;
+    UnreadableHints unreadable;
   };
   auto found = std::make_shared<Found>();
   RangeWalk walk;
@@ -27,14 +28,16 @@ void HintTally::begin(Engine& engine, LaneTasks& tasks,
     found->bytes += static_cast<int64_t>(value.size());
     return true;
   };
+  walk.damaged = [found](const Error& error) { found->unreadable.blocks.push_back(error); };
   walk.paused = [this, found, counted = std::move(counted)](bool ended, const Status& status) {
     if (!ended) return true;
     // What could not be read stays uncounted: its partitions may hold hints, as far as is known.
     counted_ = status.has_value();
+    failed_ = !counted_;
     count_ += found->count;
     bytes_ += found->bytes;
     for (const auto& [partition, count] : found->by_partition) by_partition_[partition] += count;
-    counted(status);
+    counted(status, found->unreadable);
     return true;
   };
   begin_walk(engine, tasks, std::move(walk));
@@ -60,8 +63,13 @@ bool HintTally::note_unreadable(const PartitionKey& partition, BytesView key) {
   return true;
 }
 
+bool HintTally::note_damage(const std::string& what) {
+  if (damage_.size() >= limits::unreadable_hints_max) return false;
+  return damage_.insert(what).second;
+}
+
 bool HintTally::may_deliver(const PartitionKey& partition) const {
-  if (!counted_) return true;
+  if (!counted_) return !failed_;
   const auto held = by_partition_.find(partition);
   if (held == by_partition_.end()) return false;
   const auto unreadable = unreadable_by_partition_.find(partition);

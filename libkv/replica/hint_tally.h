@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "libkv/model/ids.h"
+#include "libkv/replica/stored_hint.h"
 #include "libkv/storage/engine.h"
 #include "libkv/storage/lane_tasks.h"
 
@@ -21,8 +22,10 @@ namespace kv {
 
 class HintTally {
  public:
-  /// REQUIRES: called before the first write. `counted` is called once, with the walk's status.
-  void begin(Engine& engine, LaneTasks& tasks, std::function<void(const Status&)> counted);
+  /// REQUIRES: called before the first write. `counted` is called once, with the walk's status, and
+  /// with what it could not read.
+  void begin(Engine& engine, LaneTasks& tasks,
+             std::function<void(const Status&, const UnreadableHints&)> counted);
 
   /// A hint's stored size was `before` bytes and is `after` bytes now; 0: it is not there.
   void changed(const PartitionKey& partition, size_t before, size_t after);
@@ -31,9 +34,13 @@ class HintTally {
   /// deliver it. False: that was known, or there are too many to know.
   bool note_unreadable(const PartitionKey& partition, BytesView key);
 
+  /// The same for a block, told apart by `what`.
+  bool note_damage(const std::string& what);
+
   bool is_counted() const { return counted_; }
   bool may_hold(const PartitionKey& partition) const;
-  /// Whether it may hold any but unreadable ones.
+  /// Whether it may hold any but unreadable ones; where counting failed, that is not to be
+  /// expected.
   bool may_deliver(const PartitionKey& partition) const;
   uint64_t count() const { return static_cast<uint64_t>(count_ < 0 ? 0 : count_); }
   uint64_t unreadable() const { return unreadable_.size(); }
@@ -43,11 +50,13 @@ class HintTally {
 
  private:
   bool counted_ = false;
+  bool failed_ = false;
   int64_t count_ = 0;  // Below zero while only removals have been seen.
   int64_t bytes_ = 0;
   std::map<PartitionKey, int64_t> by_partition_;
   std::map<PartitionKey, int64_t> unreadable_by_partition_;
   std::set<std::string, std::less<>> unreadable_;  // Their keys.
+  std::set<std::string> damage_;
 };
 
 }  // namespace kv

@@ -14,9 +14,17 @@ struct RunningWalk {
   Status status;
 };
 
+bool pass_over_damage(RunningWalk* walk) {
+  const Status status = walk->iterator->status();
+  if (status || !walk->plan.damaged || !walk->iterator->pass_over()) return false;
+  walk->plan.damaged(status.error());
+  return true;
+}
+
 void run_slice(RunningWalk* walk) {
   for (size_t i = 0; i < walk->plan.slice_keys; ++i) {
     if (!walk->iterator->valid()) {
+      if (pass_over_damage(walk)) continue;
       walk->ended = true;
       walk->status = walk->iterator->status();
       return;

@@ -24,6 +24,9 @@ struct RangeWalk {
   /// Off the loop, for each key in order. False ends the walk. An error ends it with this error.
   /// Must not touch what the loop uses, but for what it shares with `paused` alone.
   std::function<Result<bool>(BytesView key, BytesView value)> visit;
+  /// Off the loop: a block of the range fails its checksum. Set, the walk goes on behind it, where
+  /// that is possible, and older versions of the block's keys may be visited.
+  std::function<void(const Error& error)> damaged;
   /// On the loop, after each slice. `ended`: the walk is over (by the range's end, by visit, or by
   /// an error); else false ends it there. Null: go on.
   std::function<bool(bool ended, const Status& status)> paused;

@@ -24,10 +24,13 @@ Result<std::unique_ptr<Replica>> Replica::open(Environment& environment, Engine&
   KV_ASSIGN(core.refilling, Refilling::load(engine));
   KV_ASSIGN(core.owed, Owed::load(engine, start_number));
   // Before the first write, so that the count and the writes' changes add up.
-  core.hint_tally.begin(engine, core.tasks, [self = replica.get()](const Status& counted) {
-    if (counted) return self->promotion_.look();
-    self->core_.environment.log.error("hints_unreadable", {{"why", counted.error().what}});
-  });
+  core.hint_tally.begin(
+      engine, core.tasks,
+      [self = replica.get()](const Status& counted, const UnreadableHints& unreadable) {
+        self->core_.on_unreadable_hints(unreadable);
+        if (counted) return self->promotion_.look();
+        self->core_.environment.log.error("hints_unreadable", {{"why", counted.error().what}});
+      });
   KV_TRY(replica->debts_.mark_damage(engine.recovery().corruption));
   return replica;
 }
@@ -50,7 +53,7 @@ void Replica::set_map(MapPointer map) {
   if (map->epoch <= core_.epoch()) return;
   KV_ASSERT(!core_.map || core_.map->partition_bits == map->partition_bits);
   core_.map = std::move(map);
-  debts_.on_map();
+  debts_.settle_pending();
   core_.leaves.set_partitions(core_.map->partition_bits, core_.held_partitions());
   promotion_.look();
   gate_.reached(core_.epoch());
@@ -67,6 +70,7 @@ void Replica::on_tick() {
   gate_.on_time(now);
   if (gate_.waiting() > 0 && wanted_ > core_.epoch()) core_.signals.map_wanted(wanted_);
   promotion_.on_time(now);
+  if (core_.map) debts_.settle_pending();
   if (now >= next_retry_) {
     next_retry_ = now + limits::unreadable_retry_interval;
     core_.leaves.retry_unreadable();

@@ -83,6 +83,11 @@ void ReplicaCore::on_unreadable_hints(const UnreadableHints& hints) {
     const PartitionRow* row = map ? map->row(partition) : nullptr;
     if (row != nullptr) owed.incur(partition, others(*row), &batch);
   }
+  for (const Error& error : hints.blocks) {
+    if (!hint_tally.note_damage(error.what)) continue;
+    environment.log.error("data_damaged", {{"what", error.what}});
+    refilling.mark_hints_lost(&batch);
+  }
   if (!batch.empty()) (void)apply(batch);  // Where nothing can be written, memory has the debts.
 }
 

@@ -37,9 +37,10 @@ struct HintRow {
 };
 Result<HintRow> decode_hint_row(BytesView key, BytesView value);
 
-/// Rows that a walk met and could not decode, to be told of on the loop.
+/// What a walk met and could not read, to be told of on the loop.
 struct UnreadableHints {
-  std::vector<std::pair<std::string, Error>> rows;
+  std::vector<std::pair<std::string, Error>> rows;  ///< That do not decode.
+  std::vector<Error> blocks;                        ///< That fail their checksum.
 
   /// Notes the row, up to a bound. True, for the walk to go on.
   bool pass_over(BytesView key, const Error& error);

@@ -29,6 +29,8 @@ Answer Writes::admit_content(const msg::Mint& request, const Placed& placed) con
   if (!core_.incarnation.is_ready()) return Answer::busy;
   if (!request.hint_for.empty()) return Answer::ok;
   if (!placed.standing.mints) return Answer::not_replica;
+  // Whether it has lost what it would mint over is not known yet.
+  if (core_.in_doubt && !KV_PLANTED(serve_while_refilling)) return Answer::busy;
   if (core_.refilling.contains(placed.partition) && !KV_PLANTED(serve_while_refilling)) {
     return Answer::refilling;
   }

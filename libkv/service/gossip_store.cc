@@ -94,17 +94,20 @@ Result<std::vector<StartRow>> GossipStore::read_starts() {
     KV_ASSIGN(const uint64_t member, parse_number(row.key, "a member of a start"));
     start.member = static_cast<MemberNumber>(member);
     MsgpackReader reader(row.value);
-    const size_t extra = reader.fields(6);
+    const size_t extra = reader.fields(3);
     start.incarnation = reader.unsigned_integer();
     start.start_number = reader.unsigned_integer();
     const size_t retired = reader.array();
     for (size_t i = 0; i < retired && reader.ok(); ++i) {
       start.retired.push_back(reader.unsigned_integer());
     }
-    start.run = reader.unsigned_integer();
-    start.knew = reader.boolean();
-    start.behind = reader.boolean();
-    reader.skip(extra);
+    // Older rows end here: of a run that is over.
+    if (extra >= 3) {
+      start.run = reader.unsigned_integer();
+      start.knew = reader.boolean();
+      start.behind = reader.boolean();
+    }
+    reader.skip(extra >= 3 ? extra - 3 : extra);
     KV_TRY(reader.finish("metadata: a start"));
     starts.push_back(std::move(start));
   }

@@ -6,7 +6,8 @@
 //              map            the newest decided map (codec/map_codec.h)
 //              acceptor       [epoch, promised counter, member, accepted counter, member, map|nil]
 //   history    epoch, 20 digits   [microseconds since 1970 here, reason]; the last kHistoryMax
-//   starts     member, 5 digits   [incarnation, start number, [retired incarnation, …]]
+//   starts     member, 5 digits   [incarnation, start number, [retired incarnation, …],
+//                             run, knew, behind]
 //
 // On disk: never change. Not thread-safe.
 #pragma once

@@ -120,6 +120,12 @@ class FakeEngine final : public Engine {
       return {};
     }
 
+    bool pass_over() override {
+      if (at_ >= rows_.size() || !is_damaged()) return false;
+      ++at_;
+      return true;
+    }
+
    private:
     bool is_damaged() const { return damaged_.count(rows_[at_].first) != 0; }
     std::vector<std::pair<std::string, std::string>> rows_;

@@ -222,6 +222,20 @@ TEST_F(HintTest, OneThatDoesNotDecodeKeepsNoOtherFromItsOwner) {
   EXPECT_EQ(replica->counters().hints_unreadable, 1u);
 }
 
+TEST_F(HintTest, ADamagedBlockKeepsNoOtherFromItsOwner) {
+  open(4);
+  for (int i = 0; i < 5; ++i) merge("k" + std::to_string(i), foreign(1, 1, "x"), {2});
+  engine->damaged = {hint_key("k2"), hint_key("k4")};
+  ASSERT_EQ(list().answer, Answer::ok);
+  EXPECT_EQ(answers.last<msg::HintsListed>().hints.size(), 3u);
+  replica->on_tick();
+  const auto owed = replica->counters().owed;
+  EXPECT_EQ(owed, 4u * 3u) << "nobody knows whose hints the block held";
+  list();
+  replica->on_tick();
+  EXPECT_EQ(replica->counters().owed, owed) << "once a block";
+}
+
 TEST_F(HintTest, WhatIsOwedForAnUnreadableHintIsListedOnceTheOthersAreDelivered) {
   open(4);
   merge("k", foreign(1, 1, "x"), {2});

@@ -178,7 +178,7 @@ TEST_F(ReadTest, AScanIsInKeyOrderOverAllPartitions) {
   EXPECT_TRUE(keys(scan("f", "c")).empty());
 }
 
-TEST_F(ReadTest, InDoubtOfALossNothingCountsForStrictReads) {
+TEST_F(ReadTest, InDoubtOfALossItMintsNothingAndCountsForNoStrictRead) {
   open();
   mint("k", "v");
   replica->begin_in_doubt();
@@ -186,6 +186,7 @@ TEST_F(ReadTest, InDoubtOfALossNothingCountsForStrictReads) {
   const msg::ScanPageDone doubtful = scan("", "");
   EXPECT_EQ(keys(doubtful), std::vector<std::string>{"k"});
   EXPECT_FALSE(doubtful.refilling.empty());
+  EXPECT_EQ(mint("k", "over what may be lost").answer, Answer::busy);
   ASSERT_TRUE(replica->end_doubt(false));
   EXPECT_FALSE(read("k").refilling);
   EXPECT_TRUE(scan("", "").refilling.empty());
