@@ -16,7 +16,7 @@ void HintReplay::on_view(const View& view, Instant now, RepairActions* actions) 
     is_news |= state.is_up(DaemonKind::node) && !view_.is_up(member, DaemonKind::node);
   if (is_news) {
     wake_ = now;
-    pause_ = settings_.interval;
+    vain_version_.reset();
   }
   view_ = view;
   on_tick(now, actions);
@@ -88,7 +88,11 @@ void HintReplay::plan(msg::Hint hint) {
 void HintReplay::on_hints(const msg::HintsListed& answer, Instant now, RepairActions* actions) {
   if (answer.id != listing_) return;
   listing_ = 0;
+  if (answer.answer != Answer::ok) round_found_ = false;  // Not all of them were seen.
   if (answer.answer != Answer::ok || answer.hints.empty()) return end_round(now);
+  const bool is_first = after_keyspace_ == 0 && after_.empty();
+  if (is_first && vain_version_ == answer.version) return end_round(now);
+  if (is_first) round_version_ = answer.version;
   more_ = answer.more;
   page_epoch_ = view_.epoch();
   round_found_ = true;
@@ -176,16 +180,15 @@ void HintReplay::finish_page(Instant now, RepairActions* actions) {
   end_round(now);
 }
 
-// Where hints stand for owners that are all down, reading them again and again helps nobody: what
-// is news wakes it, and a hint that is new here waits a few seconds more.
+// Where hints stand for owners that are all down, reading all of them again and again helps nobody:
+// until a hint is added or there is news of the members, a round is one page.
 void HintReplay::end_round(Instant now) {
   after_keyspace_ = 0;
   after_.clear();
-  const bool in_vain = round_found_ && !round_sent_;
-  pause_ = in_vain ? std::min(std::max(pause_, settings_.interval) * 2, settings_.interval_max)
-                   : settings_.interval;
+  if (round_sent_) vain_version_.reset();
+  if (round_found_ && !round_sent_) vain_version_ = round_version_;
   round_found_ = round_sent_ = false;
-  wake_ = now + pause_;
+  wake_ = now + settings_.interval;
 }
 
 }  // namespace kv

@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -30,8 +31,7 @@ namespace kv {
 class HintReplay {
  public:
   struct Settings {
-    Duration interval = 500ms;    ///< Between rounds.
-    Duration interval_max = 16s;  ///< Doubled up to this while hints stand, but no owner is up.
+    Duration interval = 500ms;  ///< Between rounds that found nothing to do.
     Duration answer_timeout = 5s;
     uint32_t records_per_page = 256;
   };
@@ -82,7 +82,8 @@ class HintReplay {
   Epoch page_epoch_ = 0;  ///< By which map the page was planned.
   bool round_found_ = false;
   bool round_sent_ = false;
-  Duration pause_{};
+  uint64_t round_version_ = 0;
+  std::optional<uint64_t> vain_version_;  ///< Of the hints when a whole round sent nothing.
   std::vector<Waiting> page_;
   std::vector<std::pair<size_t, MemberNumber>> to_send_;
   std::map<msg::RequestId, Delivery> sent_;

@@ -35,7 +35,8 @@ struct HintsListed {
   Answer answer = Answer::ok;
   std::vector<Hint> hints;
   bool more = false;
-  KV_FIELDS(a, b, c, d)
+  uint64_t version = 0;  ///< Another one when a hint was added or has grown since.
+  KV_FIELDS(a, b, c, d, e)
 };
 
 /// `owner` has durably acknowledged the hint as it was at `digest`: strike it, unless it has grown.

@@ -73,7 +73,8 @@ void HintAnswers::list(Asker asker, const msg::HintList& request, Instant deadli
   walk.visit = [listing](BytesView key, BytesView value) { return listing->visit(key, value); };
   walk.damaged = [listing](const Error& error) { listing->unreadable.blocks.push_back(error); };
   ++core_.walks;
-  walk.paused = [this, asker, request, listing, deadline](bool ended, const Status& status) {
+  walk.paused = [this, asker, request, listing, deadline, version = core_.hint_tally.version()](
+                    bool ended, const Status& status) {
     const bool is_late = core_.now() >= deadline;
     if (!ended && !is_late) return true;
     --core_.walks;
@@ -83,6 +84,7 @@ void HintAnswers::list(Asker asker, const msg::HintList& request, Instant deadli
     if (told.answer == Answer::ok) {
       told.hints = std::move(listing->hints);
       told.more = listing->more;
+      told.version = version;
     }
     core_.answers.answer(asker, told);
     return false;

@@ -45,6 +45,7 @@ void HintTally::begin(Engine& engine, LaneTasks& tasks,
 
 void HintTally::changed(const PartitionKey& partition, size_t before, size_t after) {
   bytes_ += static_cast<int64_t>(after) - static_cast<int64_t>(before);
+  if (after > 0) ++version_;
   const int64_t change = (after > 0 ? 1 : 0) - (before > 0 ? 1 : 0);
   count_ += change;
   if (change != 0) by_partition_[partition] += change;

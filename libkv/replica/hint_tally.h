@@ -44,6 +44,8 @@ class HintTally {
   bool may_deliver(const PartitionKey& partition) const;
   uint64_t count() const { return static_cast<uint64_t>(count_ < 0 ? 0 : count_); }
   uint64_t unreadable() const { return unreadable_.size(); }
+  /// Rises with every hint that is added or grows.
+  uint64_t version() const { return version_; }
   uint64_t bytes() const { return static_cast<uint64_t>(bytes_ < 0 ? 0 : bytes_); }
   /// Those that hold any. REQUIRES: is_counted().
   std::vector<PartitionKey> partitions() const;
@@ -51,6 +53,7 @@ class HintTally {
  private:
   bool counted_ = false;
   bool failed_ = false;
+  uint64_t version_ = 1;
   int64_t count_ = 0;  // Below zero while only removals have been seen.
   int64_t bytes_ = 0;
   std::map<PartitionKey, int64_t> by_partition_;
