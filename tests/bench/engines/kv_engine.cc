@@ -1,0 +1,246 @@
+// kv's own engine, driven from one loop thread as in a kv-node: log, flushes, compactions and reads
+// from the disk run on the executor's threads and complete in turns of this loop.
+//
+// A synced write is outstanding until the log says that it is durable; what one turn writes leaves
+// as one group. An unsynced write is over when it is visible: the engine hands its log to the
+// system a mebibyte at a time, where LevelDB and RocksDB call write() each time. A get that needs
+// the disk is outstanding. A scan is walked on the loop if there is one worker, else on the threads
+// for reads, of which there are as many as workers: gets are one thread's whatever T is.
+#include <deque>
+
+#include <poll.h>
+
+#include "libkv/base/posix_environment.h"
+#include "libkv/base/stderr_log.h"
+#include "libkv/base/thread_executor.h"
+#include "libkv/storage/engine.h"
+#include "tests/bench/engines/bench_engine.h"
+#include "tests/bench/engines/process_figures.h"
+
+namespace kv::bench {
+
+namespace {
+
+constexpr Duration kSettleWait = 3600s;
+constexpr int kCompletionWaitMs = 60'000;
+
+ThreadExecutorOptions executor_options(size_t workers) {
+  ThreadExecutorOptions options;
+  options.read_threads = workers;
+  return options;
+}
+
+/// The engine with all that a process has around it. Members are destroyed from below.
+class Loop {
+ public:
+  explicit Loop(const EngineSettings& settings)
+      : workers_(settings.workers), executor_(executor_options(settings.workers)) {
+    log_.set_level(LogLevel::warning);
+  }
+
+  Status open(const std::string& directory) {
+    KV_ASSIGN(lock_, environment_.files.lock_directory(directory));
+    KV_ASSIGN(meta_, open_sqlite_meta(environment_, directory + "/meta.sqlite"));
+    EngineOptions options;
+    options.memtable_bytes = kWriteBufferBytes;
+    options.block_cache_bytes = kCacheBytes;
+    options.bloom_bits_per_key = kBloomBitsPerKey;
+    KV_ASSIGN(engine_, open_lsm_engine(environment_, *meta_, directory, options));
+    engine_->on_durable([this](Result<Sequence> durable) { durable_up_to(std::move(durable)); });
+    return {};
+  }
+
+  Engine& engine() { return *engine_; }
+  Executor& executor() { return executor_; }
+  bool has_one_worker() const { return workers_ == 1; }
+  Durability durability = Durability::none;
+
+  void tell_when_durable(Sequence sequence, Caller& caller) {
+    waiting_.push_back({sequence, &caller});
+  }
+
+  Status end_turn(bool must_wait) {
+    engine_->end_turn();
+    if (must_wait) KV_TRY(wait_for_completion());
+    executor_.run_completions();
+    return {};
+  }
+  /// Within a turn: ends it, waits until something completes, and begins the next.
+  Status end_turn_and_wait() {
+    KV_TRY(end_turn(true));
+    engine_->begin_turn();
+    return {};
+  }
+
+  Result<Instant> settle() {
+    if (executor_.drain(kSettleWait)) return monotonic_now();
+    return fail(ErrorKind::unavailable, "the engine did not settle within an hour");
+  }
+
+ private:
+  struct Waiting {
+    Sequence sequence;
+    Caller* caller;
+  };
+
+  void durable_up_to(Result<Sequence> durable) {
+    while (!waiting_.empty() && (!durable || waiting_.front().sequence <= *durable)) {
+      Caller* const caller = waiting_.front().caller;
+      waiting_.pop_front();
+      caller->on_over(durable ? Status() : fail(durable.error()));
+    }
+  }
+
+  Status wait_for_completion() {
+    pollfd waiting{executor_.completion_fd(), POLLIN, 0};
+    if (poll(&waiting, 1, kCompletionWaitMs) == 1) return {};
+    return fail(ErrorKind::unavailable, "the engine completed nothing for a minute");
+  }
+
+  const size_t workers_;
+  std::deque<Waiting> waiting_;  // By sequence.
+  StderrLog log_;
+  PosixEnvironment posix_;
+  ThreadExecutor executor_;
+  Environment environment_ = posix_.with(executor_, log_);
+  std::unique_ptr<DirectoryLock> lock_;
+  std::unique_ptr<MetaStore> meta_;
+  std::unique_ptr<Engine> engine_;
+};
+
+class KvSession final : public BenchSession {
+ public:
+  explicit KvSession(Loop& loop) : loop_(loop) {}
+
+  Result<Begun> begin_write(std::span<const Pair> pairs, Caller& caller) override {
+    batch_.clear();
+    for (const Pair& pair : pairs) batch_.put(pair.key, pair.value);
+    auto applied = loop_.engine().apply(batch_, loop_.durability);
+    while (!applied && applied.error().kind == ErrorKind::busy) {
+      KV_TRY(loop_.end_turn_and_wait());
+      applied = loop_.engine().apply(batch_, loop_.durability);
+    }
+    if (!applied) return fail(applied.error());
+    if (loop_.durability == Durability::none) return Begun::over;
+    loop_.tell_when_durable(*applied, caller);
+    return Begun::outstanding;
+  }
+
+  Result<Begun> begin_get(BytesView key, Caller& caller) override {
+    if (const auto cached = loop_.engine().get_if_cached(key)) {
+      if (!*cached) return fail(cached->error());
+      tell(**cached, 0, caller);
+      return Begun::over;
+    }
+    loop_.engine().get(key, [&caller](const Result<Lookup>& found) {
+      if (found) tell(*found, 0, caller);
+      caller.on_over(found ? Status() : fail(found.error()));
+    });
+    return Begun::outstanding;
+  }
+
+  Result<Begun> begin_multi_get(std::span<const BytesView> keys, Caller& caller) override {
+    missing_.clear();
+    for (size_t i = 0; i < keys.size(); ++i) {
+      const auto cached = loop_.engine().get_if_cached(keys[i]);
+      if (!cached) {
+        missing_.push_back(i);
+        continue;
+      }
+      if (!*cached) return fail(cached->error());
+      tell(**cached, i, caller);
+    }
+    left_ = missing_.size();
+    status_ = {};
+    for (const size_t index : missing_)
+      loop_.engine().get(keys[index], [this, index, &caller](const Result<Lookup>& found) {
+        one_of_many(index, found, caller);
+      });
+    return missing_.empty() ? Begun::over : Begun::outstanding;
+  }
+
+  Result<Begun> begin_scan(BytesView from, BytesView to, Caller& caller) override {
+    std::shared_ptr<EngineIterator> rows =
+        loop_.engine().iterate({std::string(from), std::string(to)});
+    if (loop_.has_one_worker()) {
+      KV_TRY(walk(*rows, caller));
+      return Begun::over;
+    }
+    auto walked = std::make_shared<Status>();
+    loop_.executor().run(
+        Lane::read,
+        [rows = std::move(rows), walked, &caller]() mutable {
+          *walked = walk(*rows, caller);
+          rows.reset();
+        },
+        [walked, &caller] { caller.on_over(*walked); });
+    return Begun::outstanding;
+  }
+
+ private:
+  static void tell(const Lookup& found, size_t index, Caller& caller) {
+    if (!found.value) return caller.on_value(index, nullptr);
+    const BytesView value = found.value->view();
+    caller.on_value(index, &value);
+  }
+
+  static Status walk(EngineIterator& rows, Caller& caller) {
+    for (; rows.valid(); rows.next()) caller.on_row({rows.key(), rows.value()});
+    return rows.status();
+  }
+
+  void one_of_many(size_t index, const Result<Lookup>& found, Caller& caller) {
+    if (found)
+      tell(*found, index, caller);
+    else
+      status_ = fail(found.error());
+    if (--left_ == 0) caller.on_over(status_);
+  }
+
+  Loop& loop_;
+  WriteBatch batch_;
+  std::vector<size_t> missing_;  // Keys of the call that need the disk.
+  size_t left_ = 0;
+  Status status_;
+};
+
+class KvEngine final : public BenchEngine {
+ public:
+  std::string version() const override { return std::string("kv ") + KV_VERSION; }
+
+  Status open(const EngineSettings& settings) override {
+    loop_ = std::make_unique<Loop>(settings);
+    return loop_->open(settings.directory);
+  }
+  Status close() override {
+    const Status closed = loop_->engine().close();
+    loop_.reset();
+    return closed;
+  }
+  std::unique_ptr<BenchSession> session() override { return std::make_unique<KvSession>(*loop_); }
+
+  Status sync_writes(bool wanted) override {
+    loop_->durability = wanted ? Durability::always : Durability::none;
+    return {};
+  }
+  Result<Instant> settle() override { return loop_->settle(); }
+  std::optional<uint64_t> written_bytes() override {
+    const EngineStats stats = loop_->engine().stats();
+    return stats.bytes_written_log + stats.bytes_written_flush + stats.bytes_written_compaction;
+  }
+
+  bool is_one_loop() const override { return true; }
+  void begin_turn() override { loop_->engine().begin_turn(); }
+  Status end_turn(bool must_wait) override { return loop_->end_turn(must_wait); }
+
+ private:
+  std::unique_ptr<Loop> loop_;
+};
+
+}  // namespace
+
+std::unique_ptr<BenchEngine> make_kv() {
+  return std::make_unique<KvEngine>();
+}
+
+}  // namespace kv::bench
