@@ -1,5 +1,7 @@
 #include "libkv/storage/block.h"
 
+#include <algorithm>
+
 #include "libkv/storage/byte_coding.h"
 
 namespace kv {
@@ -19,6 +21,91 @@ uint32_t Block::restart(uint32_t index) const {
   return load_word<uint32_t>(bytes_.data() + entries_end_ + size_t{index} * 4);
 }
 
+/// An entry as it lies there, its key without what it shares with the one before.
+struct Block::Parsed {
+  size_t shared = 0;
+  BytesView suffix;
+  BytesView value;
+  Sequence sequence = 0;
+  EntryKind kind = EntryKind::value;
+  uint32_t next = 0;  // Where the entry after it begins.
+};
+
+bool Block::parse(uint32_t offset, Parsed* entry) const {
+  if (offset >= entries_end_) return false;
+  const BytesView bytes = BytesView(bytes_).substr(offset, entries_end_ - offset);
+  uint64_t lengths[3];
+  ByteReader reader(bytes);
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  if (bytes.size() > 3 && (byte(0) | byte(1) | byte(2)) < 0x80) {
+    for (size_t i = 0; i < 3; ++i) lengths[i] = byte(i);
+    reader = ByteReader(bytes.substr(3));
+  } else {
+    for (uint64_t& length : lengths) length = reader.take_varint();
+  }
+  const uint64_t tag = reader.take_varint();
+  entry->shared = static_cast<size_t>(lengths[0]);
+  entry->suffix = reader.take_bytes(lengths[1]);
+  entry->value = reader.take_bytes(lengths[2]);
+  entry->sequence = tag >> 2;
+  entry->kind = static_cast<EntryKind>(tag & 3);
+  entry->next = static_cast<uint32_t>(entries_end_ - reader.rest().size());
+  return reader.ok() && (tag & 3) <= 1;
+}
+
+// The last restart before (key, sequence), or the first.
+bool Block::restart_for(BytesView key, Sequence sequence, uint32_t* offset) const {
+  uint32_t low = 0;
+  uint32_t high = restarts_ - 1;
+  Parsed entry;
+  while (low < high) {
+    const uint32_t middle = high - (high - low) / 2;
+    if (!parse(restart(middle), &entry) || entry.shared != 0) return false;
+    if (compare_entries(entry.suffix, entry.sequence, key, sequence) < 0) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  *offset = restart(low);
+  return true;
+}
+
+// An entry that shares more with the one before than that one does with `key` stands before the key
+// as that one did: only the others are compared, behind what is known to be the same.
+std::optional<Entry> Block::find(BytesView key, Sequence sequence, bool* corrupt) const {
+  *corrupt = malformed_;
+  uint32_t offset = 0;
+  if (malformed_ || restarts_ == 0) return std::nullopt;
+  *corrupt = !restart_for(key, sequence, &offset);
+  if (*corrupt) return std::nullopt;
+  size_t matched = 0;  // How much of `key` the entry before begins with.
+  size_t length = 0;   // Of that entry's key.
+  for (Parsed entry; offset < entries_end_; offset = entry.next) {
+    *corrupt = !parse(offset, &entry) || entry.shared > length;
+    if (*corrupt) return std::nullopt;
+    length = entry.shared + entry.suffix.size();
+    if (entry.shared > matched) continue;
+    matched = entry.shared;
+    const BytesView rest = key.substr(matched);
+    const size_t limit = std::min(rest.size(), entry.suffix.size());
+    size_t same = 0;
+    while (same < limit && rest[same] == entry.suffix[same]) ++same;
+    matched += same;
+    if (same < limit) {
+      if (static_cast<unsigned char>(entry.suffix[same]) > static_cast<unsigned char>(rest[same])) {
+        return std::nullopt;
+      }
+      continue;
+    }
+    if (entry.suffix.size() > rest.size()) return std::nullopt;
+    if (length == key.size() && entry.sequence <= sequence) {
+      return Entry{key, entry.sequence, entry.kind, entry.value};
+    }
+  }
+  return std::nullopt;
+}
+
 Status BlockIterator::status() const {
   if (corrupt_ || block_->malformed_) return fail(ErrorKind::corrupt, "the block does not parse");
   return {};
@@ -32,23 +119,16 @@ void BlockIterator::refuse() {
 bool BlockIterator::decode_at(uint32_t offset) {
   valid_ = false;
   if (offset >= block_->entries_end_) return false;
-  const BytesView entries = BytesView(block_->bytes_).substr(0, block_->entries_end_);
-  ByteReader reader(entries.substr(offset));
-  const uint64_t shared = reader.take_varint();
-  const uint64_t unshared = reader.take_varint();
-  const uint64_t value_bytes = reader.take_varint();
-  const uint64_t tag = reader.take_varint();
-  const BytesView suffix = reader.take_bytes(unshared);
-  const BytesView value = reader.take_bytes(value_bytes);
-  if (!reader.ok() || shared > key_.size() || (tag & 3) > 1) {
+  Block::Parsed parsed;
+  if (!block_->parse(offset, &parsed) || parsed.shared > key_.size()) {
     refuse();
     return false;
   }
-  key_.resize(static_cast<size_t>(shared));
-  key_.append(suffix);
-  entry_ = {key_, tag >> 2, static_cast<EntryKind>(tag & 3), value};
+  key_.resize(parsed.shared);
+  key_.append(parsed.suffix);
+  entry_ = {key_, parsed.sequence, parsed.kind, parsed.value};
   offset_ = offset;
-  next_ = static_cast<uint32_t>(entries.size() - reader.rest().size());
+  next_ = parsed.next;
   valid_ = true;
   return true;
 }
@@ -63,26 +143,13 @@ void BlockIterator::seek_to_first() {
   if (block_->restarts_ > 0) go_to_restart(0);
 }
 
-uint32_t BlockIterator::last_restart_before(BytesView key, Sequence sequence) {
-  uint32_t low = 0;
-  uint32_t high = block_->restarts_ - 1;
-  while (low < high) {
-    const uint32_t middle = high - (high - low) / 2;
-    go_to_restart(middle);
-    if (!valid_) return 0;
-    if (compare_entries(entry_.key, entry_.sequence, key, sequence) < 0) {
-      low = middle;
-    } else {
-      high = middle - 1;
-    }
-  }
-  return low;
-}
-
 void BlockIterator::seek(BytesView key, Sequence sequence) {
   valid_ = false;
   if (block_->restarts_ == 0 || corrupt_) return;
-  go_to_restart(last_restart_before(key, sequence));
+  uint32_t offset = 0;
+  if (!block_->restart_for(key, sequence, &offset)) return refuse();
+  key_.clear();
+  decode_at(offset);
   while (valid_ && compare_entries(entry_.key, entry_.sequence, key, sequence) < 0) next();
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "libkv/storage/entry.h"
@@ -16,9 +17,16 @@ class Block {
   BytesView bytes() const { return bytes_; }
   size_t memory_bytes() const { return bytes_.capacity() + sizeof(*this); }
 
+  /// The first entry at or after (key, sequence), if it is of this very key. Nothing is copied: the
+  /// entry's key is the one given. Sets `corrupt` where the bytes do not parse.
+  std::optional<Entry> find(BytesView key, Sequence sequence, bool* corrupt) const;
+
  private:
   friend class BlockIterator;
+  struct Parsed;
   uint32_t restart(uint32_t index) const;
+  bool parse(uint32_t offset, Parsed* entry) const;
+  bool restart_for(BytesView key, Sequence sequence, uint32_t* offset) const;
 
   const std::string bytes_;
   uint32_t entries_end_ = 0;
@@ -45,7 +53,6 @@ class BlockIterator final : public EntryIterator {
  private:
   void go_to_restart(uint32_t index);
   bool decode_at(uint32_t offset);
-  uint32_t last_restart_before(BytesView key, Sequence sequence);
   void walk_to_last_below(uint32_t end_offset);
   void refuse();
 

@@ -1,78 +1,140 @@
 #include "libkv/storage/block_cache.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace kv {
+
+namespace {
+
+constexpr size_t kSlotsAtFirst = 64;
+constexpr uint8_t kAskedMax = 3;
+
+uint64_t hash_of(BlockCache::Key key) {
+  uint64_t mixed = (key.table * 0x9e3779b97f4a7c15u) ^ key.offset;
+  mixed = (mixed ^ (mixed >> 32)) * 0xd6e8feb86659fd93u;
+  return mixed ^ (mixed >> 32);
+}
+
+}  // namespace
 
 BlockCache::BlockCache(uint64_t capacity_bytes) : shard_capacity_(capacity_bytes / kShards) {}
 
-size_t BlockCache::KeyHash::operator()(const Key& key) const {
-  uint64_t mixed = (key.table * 0x9e3779b97f4a7c15u) ^ key.offset;
-  mixed = (mixed ^ (mixed >> 32)) * 0xd6e8feb86659fd93u;
-  return static_cast<size_t>(mixed ^ (mixed >> 32));
-}
-
-BlockCache::Shard& BlockCache::shard_of(Key key) {
-  return shards_[(KeyHash()(key) >> 59) % kShards];
-}
-
 std::shared_ptr<const Block> BlockCache::find(Key key) {
-  Shard& shard = shard_of(key);
-  const std::lock_guard lock(shard.mutex);
-  const auto found = shard.by_key.find(key);
-  if (found == shard.by_key.end()) return nullptr;
-  const List::iterator slot = found->second;
-  if (slot->is_protected) {
-    shard.protected_list.splice(shard.protected_list.begin(), shard.protected_list, slot);
-  } else {
-    protect(shard, slot);
-  }
-  return slot->block;
-}
-
-void BlockCache::protect(Shard& shard, List::iterator slot) const {
-  shard.protected_list.splice(shard.protected_list.begin(), shard.probation, slot);
-  slot->is_protected = true;
-  shard.probation_bytes -= slot->bytes;
-  shard.protected_bytes += slot->bytes;
-  // A quarter stays for newcomers, else none could ever prove itself.
-  while (shard.protected_bytes > shard_capacity_ / 4 * 3 && shard.protected_list.size() > 1) {
-    const auto oldest = std::prev(shard.protected_list.end());
-    oldest->is_protected = false;
-    shard.protected_bytes -= oldest->bytes;
-    shard.probation_bytes += oldest->bytes;
-    shard.probation.splice(shard.probation.begin(), shard.protected_list, oldest);
-  }
+  const uint64_t hash = hash_of(key);
+  return shards_[(hash >> 59) % kShards].find(key, hash);
 }
 
 void BlockCache::insert(Key key, std::shared_ptr<const Block> block) {
-  const size_t bytes = block->memory_bytes();
-  if (bytes > shard_capacity_) return;
-  Shard& shard = shard_of(key);
-  const std::lock_guard lock(shard.mutex);
-  if (shard.by_key.count(key) != 0) return;
-  shard.probation.push_front({key, std::move(block), bytes, false});
-  shard.probation_bytes += bytes;
-  shard.by_key[key] = shard.probation.begin();
-  evict(shard);
-}
-
-void BlockCache::evict(Shard& shard) const {
-  while (shard.probation_bytes + shard.protected_bytes > shard_capacity_) {
-    const bool from_probation = !shard.probation.empty();
-    List& list = from_probation ? shard.probation : shard.protected_list;
-    uint64_t& list_bytes = from_probation ? shard.probation_bytes : shard.protected_bytes;
-    list_bytes -= list.back().bytes;
-    shard.by_key.erase(list.back().key);
-    list.pop_back();
-  }
+  if (block->memory_bytes() > shard_capacity_) return;
+  const uint64_t hash = hash_of(key);
+  shards_[(hash >> 59) % kShards].insert(key, hash, std::move(block), shard_capacity_);
 }
 
 uint64_t BlockCache::memory_bytes() const {
   uint64_t bytes = 0;
-  for (const Shard& shard : shards_) {
-    const std::lock_guard lock(shard.mutex);
-    bytes += shard.probation_bytes + shard.protected_bytes;
-  }
+  for (const Shard& shard : shards_) bytes += shard.memory_bytes();
   return bytes;
+}
+
+uint64_t BlockCache::Shard::memory_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return newcomer_bytes_ + main_bytes_;
+}
+
+// The key's slot, or the free one where it would be. REQUIRES: there is a free slot.
+BlockCache::Shard::Slot* BlockCache::Shard::slot_of(Key key, uint64_t hash) {
+  const size_t mask = slots_.size() - 1;
+  size_t at = hash & mask;
+  while (slots_[at].key.table != 0 && !(slots_[at].key == key)) at = (at + 1) & mask;
+  return &slots_[at];
+}
+
+std::shared_ptr<const Block> BlockCache::Shard::find(Key key, uint64_t hash) {
+  const std::lock_guard lock(mutex_);
+  if (slots_.empty()) return nullptr;
+  Slot* slot = slot_of(key, hash);
+  if (slot->block != nullptr && slot->asked < kAskedMax) ++slot->asked;
+  return slot->block;
+}
+
+void BlockCache::Shard::insert(Key key, uint64_t hash, std::shared_ptr<const Block> block,
+                               uint64_t capacity) {
+  const std::lock_guard lock(mutex_);
+  if ((used_ + 1) * 3 > slots_.size() * 2) grow();
+  Slot* slot = slot_of(key, hash);
+  if (slot->block != nullptr) return;
+  const auto bytes = static_cast<uint32_t>(block->memory_bytes() + sizeof(Slot));
+  const bool came_back = gone_set_.erase(hash) != 0;
+  *slot = {key, std::move(block), bytes, 0};
+  ++used_;
+  (came_back ? main_ : newcomers_).push_back(key);
+  (came_back ? main_bytes_ : newcomer_bytes_) += bytes;
+  make_room(capacity);
+}
+
+void BlockCache::Shard::grow() {
+  std::vector<Slot> old =
+      std::exchange(slots_, std::vector<Slot>(std::max(kSlotsAtFirst, slots_.size() * 2)));
+  for (Slot& slot : old) {
+    if (slot.key.table != 0) *slot_of(slot.key, hash_of(slot.key)) = std::move(slot);
+  }
+}
+
+void BlockCache::Shard::make_room(uint64_t capacity) {
+  while (newcomer_bytes_ + main_bytes_ > capacity) {
+    newcomer_bytes_ > capacity / 10 || main_.empty() ? pass_newcomer() : pass_main();
+  }
+}
+
+void BlockCache::Shard::pass_newcomer() {
+  const Key key = newcomers_.front();
+  newcomers_.pop_front();
+  Slot* slot = slot_of(key, hash_of(key));
+  newcomer_bytes_ -= slot->bytes;
+  if (slot->asked == 0) {
+    remember(hash_of(key));
+    return remove(slot);
+  }
+  slot->asked = 0;
+  main_bytes_ += slot->bytes;
+  main_.push_back(key);
+}
+
+void BlockCache::Shard::pass_main() {
+  const Key key = main_.front();
+  main_.pop_front();
+  Slot* slot = slot_of(key, hash_of(key));
+  if (slot->asked > 0) {
+    --slot->asked;
+    return main_.push_back(key);
+  }
+  main_bytes_ -= slot->bytes;
+  remove(slot);
+}
+
+// Closes the gap, so that every search still ends at the first free slot.
+void BlockCache::Shard::remove(Slot* slot) {
+  const size_t mask = slots_.size() - 1;
+  auto gap = static_cast<size_t>(slot - slots_.data());
+  slots_[gap] = Slot();
+  --used_;
+  for (size_t at = (gap + 1) & mask; slots_[at].key.table != 0; at = (at + 1) & mask) {
+    const size_t home = hash_of(slots_[at].key) & mask;
+    if (((at - home) & mask) < ((at - gap) & mask)) continue;
+    slots_[gap] = std::exchange(slots_[at], Slot());
+    gap = at;
+  }
+}
+
+void BlockCache::Shard::remember(uint64_t hash) {
+  gone_.push_back(hash);
+  gone_set_.insert(hash);
+  // As many as the main queue has blocks.
+  while (gone_.size() > main_.size() + 1) {
+    gone_set_.erase(gone_.front());
+    gone_.pop_front();
+  }
 }
 
 }  // namespace kv

@@ -36,21 +36,20 @@ Status SstableReader::load(const TableInfo& info) {
     return fail(ErrorKind::corrupt, path_ + ": another table than the manifest names");
   salt_ = footer->salt;
   KV_ASSIGN(filter_, read_stored_block(*file_, path_, footer->filter, salt_));
-  KV_ASSIGN(std::string index, read_stored_block(*file_, path_, footer->index, salt_));
-  index_ = std::make_shared<const Block>(std::move(index));
-  const Status parsed = BlockIterator(index_).status();
-  return parsed ? Status{} : fail(located(parsed.error()));
+  KV_ASSIGN(std::string bytes_of_index, read_stored_block(*file_, path_, footer->index, salt_));
+  auto index = TableIndex::parse(std::make_shared<const Block>(std::move(bytes_of_index)));
+  if (!index) return fail(located(index.error()));
+  index_ = std::move(*index);
+  return {};
 }
 
 Error SstableReader::located(const Error& error) const {
   return {error.kind, path_ + ": " + error.what};
 }
 
-Result<SstableReader::BlockRead> SstableReader::read_block(BytesView encoded_handle,
+Result<SstableReader::BlockRead> SstableReader::read_block(BlockHandle handle,
                                                            ReadMode mode) const {
-  auto handle = decode_block_handle(encoded_handle);
-  if (!handle) return fail(located(handle.error()));
-  const BlockCache::Key key{number_, handle->offset};
+  const BlockCache::Key key{number_, handle.offset};
   if (mode != ReadMode::bypass_cache) {
     if (auto cached = cache_.find(key)) {
       counters_.cache_hits.fetch_add(1, std::memory_order_relaxed);
@@ -59,7 +58,7 @@ Result<SstableReader::BlockRead> SstableReader::read_block(BytesView encoded_han
     if (mode == ReadMode::cached_only) return BlockRead{};
     counters_.cache_misses.fetch_add(1, std::memory_order_relaxed);
   }
-  KV_ASSIGN(std::string bytes, read_stored_block(*file_, path_, *handle, salt_));
+  KV_ASSIGN(std::string bytes, read_stored_block(*file_, path_, handle, salt_));
   auto block = std::make_shared<const Block>(std::move(bytes));
   if (mode == ReadMode::fill_cache) cache_.insert(key, block);
   return BlockRead{std::move(block), true};
@@ -72,28 +71,25 @@ Result<TableLookup> SstableReader::find(BytesView key, Sequence at, ReadMode mod
     return TableLookup{};
   }
   TableLookup lookup;
-  BlockIterator index(index_);
-  index.seek(key, at);
-  if (index.valid()) {
-    KV_ASSIGN(BlockRead read, read_block(index.entry().value, mode));
+  const size_t at_block = index_.find(key, at);
+  if (at_block < index_.blocks()) {
+    KV_ASSIGN(const BlockRead read, read_block(index_.handle(at_block), mode));
     if (read.block == nullptr) {
       lookup.outcome = TableLookup::Outcome::needs_disk;
       return lookup;
     }
     lookup.from_disk = read.from_disk;
-    BlockIterator data(std::move(read.block));
-    data.seek(key, at);
-    if (const Status status = data.status(); !status) return fail(located(status.error()));
-    if (data.valid() && data.entry().key == key) {
-      const Entry& entry = data.entry();
+    bool corrupt = false;
+    const auto entry = read.block->find(key, at, &corrupt);
+    if (corrupt) return fail(located({ErrorKind::corrupt, "a block does not parse"}));
+    if (entry) {
       lookup.outcome = TableLookup::Outcome::found;
-      lookup.sequence = entry.sequence;
-      lookup.kind = entry.kind;
-      lookup.value = SharedBytes(data.block(), entry.value);
+      lookup.sequence = entry->sequence;
+      lookup.kind = entry->kind;
+      lookup.value = SharedBytes(read.block, entry->value);
       return lookup;
     }
   }
-  if (const Status status = index.status(); !status) return fail(located(status.error()));
   counters_.bloom_false_positives.fetch_add(1, std::memory_order_relaxed);
   return lookup;
 }
@@ -111,30 +107,30 @@ class SstableIterator final : public EntryIterator {
   void seek(BytesView key, Sequence sequence) override {
     if (!status_) return;
     backward_ = false;
-    index_.seek(key, sequence);
+    block_ = index_.find(key, sequence);
     if (open_block()) data_->seek(key, sequence);
     skip_forward();
   }
   void seek_to_first() override {
     if (!status_) return;
     backward_ = false;
-    index_.seek_to_first();
+    block_ = 0;
     if (open_block()) data_->seek_to_first();
     skip_forward();
   }
   void seek_before(BytesView key) override {
     if (!status_) return;
     backward_ = true;
-    index_.seek(key, kNewest);
+    block_ = index_.find(key, kNewest);
     // Behind the last block's last key: the last entry of all is the one.
-    if (!index_.valid()) return seek_to_last();
+    if (block_ >= index_.blocks()) return seek_to_last();
     if (open_block()) data_->seek_before(key);
     skip_backward();
   }
   void seek_to_last() override {
     if (!status_) return;
     backward_ = true;
-    index_.seek_to_last();
+    block_ = index_.blocks() - 1;
     if (open_block()) data_->seek_to_last();
     skip_backward();
   }
@@ -147,21 +143,21 @@ class SstableIterator final : public EntryIterator {
     skip_backward();
   }
   bool pass_over() override {
-    // Where the index itself is bad nobody knows what is behind.
-    if (status_ || status_.error().kind != ErrorKind::corrupt || !index_.valid()) return false;
+    if (status_ || status_.error().kind != ErrorKind::corrupt) return false;
     status_ = {};
-    backward_ ? index_.prev() : index_.next();
+    step();
     if (open_block()) backward_ ? data_->seek_to_last() : data_->seek_to_first();
     backward_ ? skip_backward() : skip_forward();
     return true;
   }
 
  private:
+  /// One before the first wraps round to one behind the last: both mean the end.
+  void step() { backward_ ? --block_ : ++block_; }
   bool open_block() {
     data_.reset();
-    if (const Status status = index_.status(); !status) return refuse(status.error());
-    if (!index_.valid()) return false;
-    auto read = reader_->read_block(index_.entry().value, mode_);
+    if (block_ >= index_.blocks()) return false;
+    auto read = reader_->read_block(index_.handle(block_), mode_);
     if (!read) {
       status_ = fail(read.error());
       return false;
@@ -174,14 +170,16 @@ class SstableIterator final : public EntryIterator {
     return status || refuse(status.error());
   }
   void skip_forward() {
+    backward_ = false;
     while (data_ && block_is_sound() && !data_->valid()) {
-      index_.next();
+      step();
       if (open_block()) data_->seek_to_first();
     }
   }
   void skip_backward() {
+    backward_ = true;
     while (data_ && block_is_sound() && !data_->valid()) {
-      index_.prev();
+      step();
       if (open_block()) data_->seek_to_last();
     }
   }
@@ -193,7 +191,8 @@ class SstableIterator final : public EntryIterator {
 
   std::shared_ptr<const SstableReader> reader_;
   const ReadMode mode_;
-  BlockIterator index_;
+  const TableIndex& index_;
+  size_t block_ = 0;
   std::optional<BlockIterator> data_;
   bool backward_ = false;
   Status status_;

@@ -13,6 +13,7 @@
 #include "libkv/storage/block.h"
 #include "libkv/storage/block_cache.h"
 #include "libkv/storage/table_format.h"
+#include "libkv/storage/table_index.h"
 
 namespace kv {
 
@@ -51,7 +52,7 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
   std::unique_ptr<EntryIterator> iterator(ReadMode mode) const;
 
   /// Of index and filter.
-  size_t memory_bytes() const { return index_->memory_bytes() + filter_.capacity(); }
+  size_t memory_bytes() const { return index_.memory_bytes() + filter_.capacity(); }
 
  private:
   friend class SstableIterator;
@@ -61,7 +62,7 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
   };
   SstableReader(BlockCache& cache, ReadCounters& counters) : cache_(cache), counters_(counters) {}
   Status load(const TableInfo& info);
-  Result<BlockRead> read_block(BytesView encoded_handle, ReadMode mode) const;
+  Result<BlockRead> read_block(BlockHandle handle, ReadMode mode) const;
   /// `status` with the file's name before it.
   Error located(const Error& error) const;
 
@@ -71,7 +72,7 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
   std::unique_ptr<File> file_;
   uint64_t number_ = 0;
   uint64_t salt_ = 0;
-  std::shared_ptr<const Block> index_;
+  TableIndex index_;
   std::string filter_;
 };
 

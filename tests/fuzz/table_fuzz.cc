@@ -5,6 +5,7 @@
 #include "libkv/storage/block_builder.h"
 #include "libkv/storage/bloom_filter.h"
 #include "libkv/storage/table_format.h"
+#include "libkv/storage/table_index.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace {
@@ -19,6 +20,9 @@ void walk(std::string bytes) {
   for (entries.seek_to_last(); entries.valid(); entries.prev()) KV_ASSERT(++steps <= size);
   entries.seek("key5", 7);
   entries.seek_before("key5");
+  bool corrupt = false;
+  (void)entries.block()->find("key5", 7, &corrupt);
+  (void)kv::TableIndex::parse(entries.block());
 }
 
 }  // namespace

@@ -93,6 +93,39 @@ TEST(BlockTest, SeeksToTheFirstAtOrAfterAndTheLastBefore) {
   EXPECT_FALSE(walk.valid());
 }
 
+TEST(BlockTest, FindsTheNewestVersionOfAKeyUpToASequence) {
+  for (const uint64_t seed : {1u, 2u, 3u, 4u}) {
+    const auto entries = some_entries(seed, 150);
+    const auto block = std::make_shared<const Block>(block_of(entries));
+    BlockIterator walk(block);
+    const auto check = [&](const std::string& key, Sequence sequence) {
+      bool corrupt = true;
+      const auto found = block->find(key, sequence, &corrupt);
+      ASSERT_FALSE(corrupt);
+      walk.seek(key, sequence);
+      const bool expected = walk.valid() && walk.entry().key == key;
+      ASSERT_EQ(found.has_value(), expected) << key << " at " << sequence;
+      if (!found) return;
+      ASSERT_EQ(found->sequence, walk.entry().sequence);
+      ASSERT_EQ(found->value, walk.entry().value);
+    };
+    for (const Owned& owned : entries) {
+      for (const Sequence at : {kNewest, owned.sequence + 1, owned.sequence, owned.sequence - 1}) {
+        check(owned.key, at);
+      }
+      // Near misses: shorter, longer, beside.
+      check(owned.key.substr(0, owned.key.size() - 1), kNewest);
+      check(owned.key + '\0', kNewest);
+      check(owned.key + "~", kNewest);
+      std::string beside = owned.key;
+      ++beside.back();
+      check(beside, kNewest);
+    }
+    check("", kNewest);
+    check("zzz", kNewest);
+  }
+}
+
 // A checksum stands before this in real files; without it the walk must still stay in bounds.
 TEST(BlockTest, HostileBytesEndTheWalk) {
   Random random(11);
@@ -108,6 +141,8 @@ TEST(BlockTest, HostileBytesEndTheWalk) {
     for (walk.seek_to_last(); walk.valid() && steps < 2000; ++steps) walk.prev();
     walk.seek("user/1020", kNewest);
     walk.seek_before("user/1020");
+    bool corrupt = false;
+    (void)walk.block()->find("user/1020", kNewest, &corrupt);
     EXPECT_LT(steps, 2000);
   }
 }

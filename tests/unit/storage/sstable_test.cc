@@ -153,5 +153,77 @@ TEST(BlockCacheTest, AScanDoesNotPushOutWhatIsUsed) {
   EXPECT_EQ(cache.find({3, 0}), nullptr);
 }
 
+// Against a map, while blocks come and go: what is found is what was put there.
+TEST(BlockCacheTest, FindsTheRightBlockOrNone) {
+  BlockCache cache(16 << 16);
+  Random random(3);
+  size_t found = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const BlockCache::Key key{1 + random.below(3), random.below(300) * 4000};
+    const std::string content = std::to_string(key.table) + "/" + std::to_string(key.offset);
+    if (const auto block = cache.find(key)) {
+      ++found;
+      ASSERT_EQ(block->bytes().substr(0, content.size()), content);
+    } else {
+      cache.insert(key, std::make_shared<const Block>(content + std::string(4000, 'b')));
+    }
+    ASSERT_LE(cache.memory_bytes(), uint64_t{16} << 16);
+  }
+  EXPECT_GT(found, 2000u);
+}
+
+std::shared_ptr<const Block> index_block(
+    const std::vector<std::pair<std::string, Sequence>>& ends) {
+  BlockBuilder builder(1);
+  uint64_t offset = 0;
+  for (const auto& [key, sequence] : ends) {
+    const std::string handle = encode_block_handle({offset++, 10});
+    builder.add({key, sequence, EntryKind::value, handle});
+  }
+  return std::make_shared<const Block>(builder.finish());
+}
+
+TEST(TableIndexTest, FindsTheFirstBlockThatEndsAtOrAfter) {
+  Random random(9);
+  // Heads alike and unlike, one key across blocks, and keys that begin with another.
+  for (const std::string common : {"", "a", "partition/000017/"}) {
+    std::map<std::string, int> keys;
+    for (int i = 0; i < 60; ++i) {
+      std::string key = common + (random.chance(0.5) ? "samehead" : "");
+      for (uint64_t n = random.below(12); n > 0; --n)
+        key.push_back(static_cast<char>("\0ab\xff"[random.below(4)]));
+      keys[key] = static_cast<int>(random.below(3));
+    }
+    std::vector<std::pair<std::string, Sequence>> ends;
+    for (const auto& [key, more] : keys)
+      for (int i = 0; i <= more; ++i) ends.emplace_back(key, 100 - 10 * static_cast<Sequence>(i));
+    const auto index = TableIndex::parse(index_block(ends));
+    ASSERT_TRUE(index);
+    ASSERT_EQ(index->blocks(), ends.size());
+    const auto check = [&](const std::string& key, Sequence sequence) {
+      size_t expected = 0;
+      while (expected < ends.size() &&
+             compare_entries(ends[expected].first, ends[expected].second, key, sequence) < 0)
+        ++expected;
+      ASSERT_EQ(index->find(key, sequence), expected);
+    };
+    for (const auto& [key, sequence] : ends) {
+      for (const Sequence at : {kNewest, sequence, sequence - 5}) {
+        check(key, at);
+        check(key + "a", at);
+        if (!key.empty()) check(key.substr(0, key.size() - 1), at);
+      }
+    }
+    check("", kNewest);
+    check("zzzz", kNewest);
+  }
+}
+
+TEST(TableIndexTest, ThatIsOutOfOrderIsCorrupt) {
+  EXPECT_FALSE(TableIndex::parse(index_block({{"b", 1}, {"a", 1}})));
+  EXPECT_FALSE(TableIndex::parse(index_block({{"a", 1}, {"a", 2}})));
+  EXPECT_TRUE(TableIndex::parse(index_block({})));
+}
+
 }  // namespace
 }  // namespace kv
