@@ -85,10 +85,17 @@ class ViewIterator final : public EngineIterator {
   }
   void next() override {
     start_once();
-    reverse_ ? find_backward() : find_forward();
+    if (reverse_) return find_backward();
+    key_.assign(entries_->entry().key);
+    pending_ = true;
+    entries_->next();
+    find_forward();
   }
-  BytesView key() const override { return key_; }
-  BytesView value() const override { return value_; }
+  // Forward nothing is copied: the merged entry stands still until next().
+  BytesView key() const override { return reverse_ ? BytesView(key_) : entries_->entry().key; }
+  BytesView value() const override {
+    return reverse_ ? BytesView(value_) : entries_->entry().value;
+  }
   Status status() const override {
     start_once();
     return valid_ ? Status{} : entries_->status();
@@ -124,12 +131,10 @@ class ViewIterator final : public EngineIterator {
       const Entry& entry = entries_->entry();
       if (!range_.to.empty() && entry.key >= BytesView(range_.to)) return;
       if (entry.sequence > at_ || (pending_ && entry.key == key_)) continue;
+      valid_ = entry.kind == EntryKind::value;
+      if (valid_) return;
       key_.assign(entry.key);
       pending_ = true;
-      if (entry.kind != EntryKind::value) continue;
-      value_.assign(entry.value);
-      valid_ = true;
-      return entries_->next();
     }
   }
 
@@ -157,8 +162,8 @@ class ViewIterator final : public EngineIterator {
   const bool reverse_;
   mutable bool started_ = false;
   bool valid_ = false;
-  // Forward: key_ is done with, but for its older versions. Backward: newer ones may follow. Either
-  // survives a block that is passed over.
+  // Forward: key_ is done with, but for its older versions. Backward: key_ and value_ are the
+  // newest seen of it, and newer ones may follow. Either survives a block that is passed over.
   bool pending_ = false;
   bool pending_is_value_ = false;
   std::string key_;
