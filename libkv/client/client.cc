@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include <poll.h>
 
@@ -30,16 +31,23 @@ void Client::start(ClientMessage message, std::function<void(ClientReply)> done)
   auto machine =
       std::make_unique<ClientRequest>(options_.requests, std::move(setting), std::move(message));
   ClientRequest& started = *machine;
-  requests_[number] = {std::move(machine), std::move(done), Instant::max()};
+  requests_[number] = {std::move(machine), std::move(done), Instant::max(), {}};
   ClientActions actions;
   started.start(clock_.now(), &actions);
+  starting_ = number;
   perform(number, std::move(actions));
+  starting_ = 0;
 }
 
 void Client::perform(uint64_t number, ClientActions actions) {
   const auto found = requests_.find(number);
-  if (found == requests_.end()) return;
+  if (found == requests_.end() || found->second.reply) return;
   found->second.wake = actions.wake_at.value_or(Instant::max());
+  if (actions.reply && number == starting_) {
+    found->second.reply = std::move(actions.reply);
+    found->second.wake = clock_.now();
+    return;
+  }
   if (actions.reply) {
     const auto done = std::move(found->second.done);
     requests_.erase(found);
@@ -52,8 +60,8 @@ void Client::perform(uint64_t number, ClientActions actions) {
 void Client::send(uint64_t number, const ClientActions::ToCoordinator& to) {
   if (const Status connected = connect(to.endpoint); !connected) {
     ClientActions actions;
-    requests_.at(number).machine->on_connect_failed(to.endpoint, connected.error().what,
-                                                    clock_.now(), &actions);
+    requests_.at(number).machine->on_connect_failed(to.endpoint, connected.error(), clock_.now(),
+                                                    &actions);
     return perform(number, std::move(actions));
   }
   Connection& connection = connections_[to.endpoint];
@@ -183,7 +191,11 @@ void Client::tick() {
     const auto found = requests_.find(number);
     if (found == requests_.end()) continue;
     ClientActions actions;
-    found->second.machine->on_tick(now, &actions);
+    if (found->second.reply) {
+      actions.reply = std::exchange(found->second.reply, std::nullopt);
+    } else {
+      found->second.machine->on_tick(now, &actions);
+    }
     perform(number, std::move(actions));
   }
 }
@@ -236,19 +248,6 @@ Result<msg::Told> Client::ask(const Endpoint& endpoint, const std::string& verb,
     KV_TRY(parser.for_each(receiver));
   }
   return std::move(*receiver.told());
-}
-
-Result<msg::Told> Client::ask_any(const std::string& verb, Report arguments, Duration timeout) {
-  const Instant deadline = clock_.now() + timeout;
-  std::string tried;
-  for (size_t i = 0; i < options_.endpoints.size(); ++i) {
-    const auto ways_left = static_cast<int64_t>(options_.endpoints.size() - i);
-    const Duration share = (deadline - clock_.now()) / ways_left;
-    Result<msg::Told> told = ask(options_.endpoints[i], verb, arguments, share);
-    if (told) return told;
-    tried += (tried.empty() ? "" : "; ") + told.error().what;
-  }
-  return fail(ErrorKind::unavailable, tried);
 }
 
 }  // namespace kv

@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,8 +57,6 @@ class Client {
   /// Asks one coordinator's administration. The error says why there is no answer.
   Result<msg::Told> ask(const Endpoint& endpoint, const std::string& verb, Report arguments,
                         Duration timeout);
-  /// The same of the first of the endpoints that answers.
-  Result<msg::Told> ask_any(const std::string& verb, Report arguments, Duration timeout);
 
   const std::vector<Endpoint>& endpoints() const { return options_.endpoints; }
 
@@ -71,6 +70,7 @@ class Client {
     std::unique_ptr<ClientRequest> machine;
     std::function<void(ClientReply)> done;
     Instant wake = Instant::max();
+    std::optional<ClientReply> reply;  ///< Over as soon as it was started: told by the next turn.
   };
   struct Receiver;
   class Told;
@@ -95,7 +95,8 @@ class Client {
   const uint64_t client_id_;
   uint64_t last_put_ = 0;
   uint64_t last_request_ = 0;
-  size_t preferred_ = 0;  ///< The endpoint that answered last.
+  uint64_t starting_ = 0;  ///< The request within whose start() this is.
+  size_t preferred_ = 0;   ///< The endpoint that answered last.
   std::vector<Connection> connections_;
   std::map<uint64_t, Request> requests_;
 };

@@ -175,6 +175,54 @@ byte() {
   grep -q none-2 err
 }
 
+# as_stranger COMMAND…: as a user to whom the socket of somebody else is closed.
+as_stranger() {
+  if [[ $(id -u) == 0 ]]; then
+    setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all -- "$@"
+  else
+    "$@"
+  fi
+}
+
+@test "endpoints that can never work end at once: exit 7 if one is denied, else 2" {
+  local command place=$BATS_TEST_TMPDIR
+  local far=tcp://10.0.0.1:7003 directory=ipc:///dir/
+  for command in 'kv-put k v' 'kv-get k' 'kv-get -0 k j' 'kv-del k' 'kv-scan' 'kv-status' \
+    'kv-keyspace list' 'kv-wait --ready'; do
+    # shellcheck disable=SC2086 # Words.
+    KV_ENDPOINT=$far assert_exit 7 timeout 20 $command --timeout 60s
+    grep -qF 'unencrypted connections stay on this host' err
+    # shellcheck disable=SC2086 # Words.
+    KV_ENDPOINT=$directory assert_exit 2 timeout 20 $command --timeout 60s
+    grep -qF 'the path names a directory' err
+    # shellcheck disable=SC2086 # Words.
+    KV_ENDPOINT=$directory,$far assert_exit 7 timeout 20 $command --timeout 60s
+    grep -qF "$directory" err
+    # What may come to life yet is waited for.
+    if [[ $command != kv-wait* ]]; then
+      # shellcheck disable=SC2086 # Words.
+      KV_ENDPOINT=$far,ipc://$place/none assert_exit 3 timeout 20 $command --timeout 300ms
+    fi
+  done
+  printf 'a\0v\0b\0v\0' >pairs
+  KV_ENDPOINT=$far assert_exit 7 timeout 20 kv-put -0 --timeout 60s <pairs
+  grep -q 'read 2, stored 0, rejected 2' err
+}
+
+@test "a coordinator's socket without permission: exit 7 at once" {
+  start_cluster 1
+  # The way to the socket is open to all, and so is a program.
+  chmod 755 "$KV_CLUSTER_DIR" "$(kv-cluster dir 1)"
+  local put=$KV_CLUSTER_DIR/kv-put
+  cp "$(command -v kv-put)" "$put"
+  as_stranger "$put" --version >out || skip 'a stranger may not run a program here'
+  [[ $(id -u) == 0 ]] || chmod 0 "${KV_ENDPOINT#ipc://}"
+  SECONDS=0
+  assert_exit 7 as_stranger "$put" --timeout 60s k v
+  ((SECONDS < 20)) || fail "it took $SECONDS s"
+  assert_message 'Permission denied'
+}
+
 @test "a configuration with an unknown name or a wrong type: file and line, exit 2" {
   printf '# A comment.\n[client]\ntimeout = 5\n' >type.toml
   printf 'member = 1\nmembre = 2\n' >name.toml
