@@ -50,7 +50,7 @@ class ScriptedServer {
     KV_ASSERT(listen(fd_, 5) == 0);
   }
   ~ScriptedServer() {
-    if (thread_.joinable()) thread_.join();
+    finish();
     close(fd_);
     std::filesystem::remove_all(directory_);
   }
@@ -59,12 +59,16 @@ class ScriptedServer {
 
   /// Takes one connection, runs `script` with its descriptor, and closes it.
   void serve(std::function<void(int)> script) {
-    if (thread_.joinable()) thread_.join();
+    finish();
     thread_ = std::thread([this, script = std::move(script)] {
       const int peer = accept(fd_, nullptr, nullptr);
       script(peer);
       close(peer);
     });
+  }
+  /// Waits for the script's end.
+  void finish() {
+    if (thread_.joinable()) thread_.join();
   }
   /// Says `bytes`, then waits until the client has gone.
   void say(std::string bytes) {
