@@ -153,8 +153,8 @@ class Get {
 }  // namespace
 
 ExitCode run_get(const GetOptions& options, const ClientFlags& flags, const Messages& messages) {
-  if (options.r && (*options.r < 1 || *options.r > 255)) {
-    messages.say("--r: from 1 to 255");
+  if (const Status fine = check_replicas("--r", options.r); !fine) {
+    messages.say(fine.error().what);
     return ExitCode::usage;
   }
   Result<Session> session = Session::open(flags);

@@ -125,7 +125,7 @@ byte() {
     assert_exit 2 $each --keyspace nowhere
     assert_message 'no keyspace nowhere'
   done
-  for number in 0 4 300 x -1; do
+  for number in 0 4 8 255 300 x -1; do
     assert_exit 2 kv-put --w "$number" k v
     assert_exit 2 kv-del --w "$number" k
     assert_exit 2 kv-get --r "$number" k
