@@ -36,6 +36,9 @@ make_siblings() {
   kv-get blob-2 | cmp - f
   kv-put --file f blob-3
   kv-get blob-3 | cmp - f
+  # A file may be a pipe.
+  kv-put --file <(cat f) blob-4
+  kv-get blob-4 | cmp - f
   every_byte 0 255 >bytes
   kv-put bytes <bytes
   assert_exit 0 kv-get bytes
@@ -180,7 +183,7 @@ PYTHON
   kv-scan --jsonl --siblings | cmp - out
   # The context is saved although there is no one value.
   assert_exit 5 kv-get --context-to joined cart
-  kv-put --context joined --context-to after cart ours
+  kv-put --context <(cat joined) --context-to after cart ours
   assert_exit 0 kv-get cart
   assert_equal "$(<out)" ours
   # Its own context, from the put, is as good as one from a get.
