@@ -108,7 +108,7 @@ class Init {
     if (proposed.answer == Answer::conflict)
       return fail(ErrorKind::invalid,
                   "another first map was agreed on at the same time: " + proposed.detail);
-    return fail(error_of(proposed.answer, proposed.detail));
+    return fail(error_of_change(proposed.answer, proposed.detail));
   }
 
   const InitOptions& options_;

@@ -106,14 +106,17 @@ void ClientRequest::on_reply(const ClientReply& reply, Instant now, ClientAction
       std::visit([](const auto& m) { return std::make_tuple(m.id, m.answer, m.detail); }, reply);
   const msg::RequestId number = id - setting_.base;
   if (number >= tries_.size()) return wake(actions);
+  const Answer meant = is_known(answer) ? answer
+                       : is_write()     ? Answer::unknown
+                                        : Answer::unavailable;
   Try& its_try = tries_[number];
   const bool newest = number + 1 == tries_.size();
   // Even late, a refusal tells that this try stored nothing.
-  if (is_refusal(answer)) its_try.may_be_received = false;
-  if (is_write() ? !newest : (!newest && may_pass(answer))) return wake(actions);
-  if (!may_pass(answer)) return finish(reply, actions);
+  if (is_refusal(meant)) its_try.may_be_received = false;
+  if (is_write() ? !newest : (!newest && may_pass(meant))) return wake(actions);
+  if (!may_pass(meant)) return finish(reply, actions);
   if (!awaited_) return wake(actions);
-  set_outcome(std::string(to_string(answer)) + (detail.empty() ? "" : ": " + detail));
+  set_outcome(to_string(answer) + (detail.empty() ? "" : ": " + detail));
   try_again_later(now, actions);
 }
 
