@@ -130,6 +130,8 @@ ExitCode run_delete(const DeleteOptions& options, const ClientFlags& flags,
     return failed(messages, usage(options.null ? "-0 reads the keys from stdin: none on the "
                                                  "command line"
                                                : "no key"));
+  if (!options.null && (options.rejects || options.resume))
+    return failed(messages, usage("--rejects and --resume are for a stream: -0"));
   Result<Session> session = Session::open(flags);
   if (!session) return failed(messages, session.error());
   BulkPutOptions bulk;
