@@ -69,7 +69,9 @@ PYTHON
   assert_exit 2 kv-init
   assert_exit 2 kv-init --member 1=ipc:///a --member 1=ipc:///b
   assert_exit 2 kv-init --member ipc:///a
-  play_gossip 1
-  assert_exit 2 kv-init --member "1=ipc://$sockets/gossip" --partitions 100
-  assert_message "power of 2"
+  local partitions
+  for partitions in 100 0 32768 4294967552; do
+    assert_exit 2 kv-init --member "1=ipc://$sockets/nobody" --partitions "$partitions"
+    assert_message "--partitions $partitions: not a power of 2 up to 16384"
+  done
 }
