@@ -69,6 +69,7 @@ int main(int argc, char** argv) {
     if (printed != kv::ExitCode::done) return kv::to_int(printed);
   }
   if (waited.missing.empty()) return 0;
+  if (waited.hopeless) return kv::to_int(kv::tell_failure(messages, *waited.hopeless));
   say_missing(messages, waited);
   return kv::to_int(kv::ExitCode::no);
 }

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "libkv/cli/units.h"
@@ -34,6 +35,15 @@ Result<std::string> read_all(ByteSource& source, size_t bytes_max) {
     if (count == 0) break;
   }
   bytes.resize(used);
+  return bytes;
+}
+
+Result<std::string> read_path(const std::string& path, size_t bytes_max) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return fail(ErrorKind::io, path + ": " + std::strerror(errno));
+  DescriptorSource source(descriptor, path);
+  Result<std::string> bytes = read_all(source, bytes_max);
+  ::close(descriptor);
   return bytes;
 }
 

@@ -52,4 +52,8 @@ class StringSource final : public ByteSource {
 /// no more than that has been held.
 Result<std::string> read_all(ByteSource& source, size_t bytes_max);
 
+/// The same of a file that a person named, which may be a pipe. Errors: invalid as above; io,
+/// naming the file, whatever the reason.
+Result<std::string> read_path(const std::string& path, size_t bytes_max);
+
 }  // namespace kv

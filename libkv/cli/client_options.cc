@@ -1,5 +1,7 @@
 #include "libkv/cli/client_options.h"
 
+#include "libkv/base/limits.h"
+
 namespace kv {
 
 void add_client_options(Program& program, ClientFlags& flags, bool with_keyspace) {
@@ -49,6 +51,11 @@ Result<ClientSettings> load_client_settings(const ClientFlags& flags) {
                 "eval \"$(scripts/kv-cluster env)\"), or endpoint in [client] of kv.toml");
   }
   return client;
+}
+
+Status check_replicas(const std::string& option, std::optional<uint64_t> replicas) {
+  if (!replicas || (*replicas >= 1 && *replicas <= limits::copies_max)) return {};
+  return fail(ErrorKind::invalid, option + ": from 1 to " + std::to_string(limits::copies_max));
 }
 
 }  // namespace kv

@@ -35,6 +35,10 @@ struct ClientSettings {
 /// is set at all; the message says how to set one.
 Result<ClientSettings> load_client_settings(const ClientFlags& flags);
 
+/// `--r` or `--w` as a number of replicas: 1 to limits::copies_max, as larger ones have meanings of
+/// their own on the wire. invalid otherwise, naming `option`.
+Status check_replicas(const std::string& option, std::optional<uint64_t> replicas);
+
 /// The sources with these flags, for a command that shows settings.
 SettingSources setting_sources(const ClientFlags& flags);
 

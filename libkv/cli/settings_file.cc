@@ -1,12 +1,8 @@
 #include "libkv/cli/settings_file.h"
 
-#include <cerrno>
-#include <cstring>
 #include <optional>
 
-#include <fcntl.h>
 #include <toml++/toml.h>
-#include <unistd.h>
 
 #include "libkv/cli/byte_source.h"
 
@@ -139,11 +135,7 @@ Result<std::vector<FileSetting>> parse_settings(std::string_view toml, const std
 }
 
 Result<std::vector<FileSetting>> read_settings_file(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return fail(ErrorKind::io, path + ": " + std::strerror(errno));
-  DescriptorSource source(descriptor, path);
-  auto text = read_all(source, kFileBytesMax);
-  ::close(descriptor);
+  const auto text = read_path(path, kFileBytesMax);
   if (text) return parse_settings(*text, path);
   if (text.error().kind != ErrorKind::invalid) return fail(text.error());
   return fail(ErrorKind::invalid, path + ": is over 1 MiB, which no settings file is");

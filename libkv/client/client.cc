@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include <poll.h>
 
@@ -12,14 +13,13 @@ namespace kv {
 namespace {
 /// Of a request's id: its tries count in these.
 constexpr unsigned kTryBits = 8;
-/// A connection to this host is made at once or not at all.
-constexpr Duration kConnectTimeout = 1s;
 }  // namespace
 
 Client::Client(ClientOptions options, Clock& clock, uint64_t seed)
     : options_(std::move(options)), clock_(clock), random_(seed), client_id_(random_.next()) {
   KV_ASSERT(!options_.endpoints.empty());
-  connections_.resize(options_.endpoints.size());
+  links_.reserve(options_.endpoints.size());
+  for (const Endpoint& endpoint : options_.endpoints) links_.emplace_back(endpoint, clock_);
 }
 
 Client::~Client() = default;
@@ -30,50 +30,109 @@ void Client::start(ClientMessage message, std::function<void(ClientReply)> done)
   auto machine =
       std::make_unique<ClientRequest>(options_.requests, std::move(setting), std::move(message));
   ClientRequest& started = *machine;
-  requests_[number] = {std::move(machine), std::move(done), Instant::max()};
+  requests_[number] = {std::move(machine), std::move(done), Instant::max(), {}, {}};
   ClientActions actions;
   started.start(clock_.now(), &actions);
+  starting_ = number;
   perform(number, std::move(actions));
+  starting_ = 0;
 }
 
 void Client::perform(uint64_t number, ClientActions actions) {
   const auto found = requests_.find(number);
-  if (found == requests_.end()) return;
+  if (found == requests_.end() || found->second.reply) return;
   found->second.wake = actions.wake_at.value_or(Instant::max());
+  if (actions.reply && number == starting_) {
+    found->second.reply = std::move(actions.reply);
+    found->second.wake = clock_.now();
+    return;
+  }
   if (actions.reply) {
     const auto done = std::move(found->second.done);
     requests_.erase(found);
     done(std::move(*actions.reply));
     return;
   }
-  if (actions.send) send(number, *actions.send);
+  if (actions.send) send(number, std::move(*actions.send));
 }
 
-void Client::send(uint64_t number, const ClientActions::ToCoordinator& to) {
-  if (const Status connected = connect(to.endpoint); !connected) {
-    ClientActions actions;
-    requests_.at(number).machine->on_connect_failed(to.endpoint, connected.error().what,
-                                                    clock_.now(), &actions);
-    return perform(number, std::move(actions));
+void Client::send(uint64_t number, ClientActions::ToCoordinator to) {
+  CoordinatorLink& link = links_[to.endpoint];
+  if (const Status reached = link.reach(); !reached)
+    return cannot_connect(number, to.endpoint, reached.error());
+  if (link.is_open())
+    return std::visit([&](const auto& message) { link.gather(message); }, to.message);
+  if (!link.is_hopeful() && is_another_hopeful(to.endpoint))
+    return cannot_connect(number, to.endpoint, link.silence());
+  hold(requests_.at(number), std::move(to));
+}
+
+void Client::hold(Request& request, ClientActions::ToCoordinator to) {
+  const Instant now = clock_.now();
+  // Where there is nobody else to ask, as long as the request has patience.
+  const Instant until = links_.size() > 1 ? now + CoordinatorLink::kSilence : Instant::max();
+  request.held = Held{to.endpoint, std::move(to.message), now, until};
+}
+
+void Client::cannot_connect(uint64_t number, size_t endpoint, const Error& why) {
+  Request& request = requests_.at(number);
+  request.held.reset();
+  prefer_another(endpoint);
+  ClientActions actions;
+  request.machine->on_connect_failed(endpoint, why, clock_.now(), &actions);
+  perform(number, std::move(actions));
+}
+
+std::vector<uint64_t> Client::held_at(size_t endpoint) const {
+  std::vector<uint64_t> numbers;
+  for (const auto& [number, request] : requests_)
+    if (request.held && request.held->endpoint == endpoint) numbers.push_back(number);
+  return numbers;
+}
+
+bool Client::is_another_hopeful(size_t endpoint) const {
+  for (size_t i = 0; i < links_.size(); ++i)
+    if (i != endpoint && links_[i].is_hopeful()) return true;
+  return false;
+}
+
+void Client::prefer_another(size_t endpoint) {
+  if (preferred_ != endpoint) return;
+  for (size_t i = 1; i < links_.size(); ++i) {
+    const size_t next = (endpoint + i) % links_.size();
+    if (!links_[next].is_hopeful()) continue;
+    preferred_ = next;
+    return;
   }
-  Connection& connection = connections_[to.endpoint];
-  std::visit([&](const auto& message) { connection.gathered.add(message); }, to.message);
-  if (connection.gathered.bytes() < limits::frame_bytes_target) return;
-  connection.waiting.push_back(connection.gathered.take({}));
 }
 
-Status Client::connect(size_t endpoint) {
-  Connection& connection = connections_[endpoint];
-  if (connection.link) return {};
-  KV_ASSIGN(connection.link, ZmtpConnection::connect(options_.endpoints[endpoint], clock_,
-                                                     clock_.now() + kConnectTimeout));
-  return {};
+void Client::connect(size_t endpoint) {
+  const Result<bool> has_opened = links_[endpoint].advance();
+  if (has_opened && *has_opened) opened(endpoint);
+  if (has_opened) return;
+  for (const uint64_t number : held_at(endpoint))
+    cannot_connect(number, endpoint, has_opened.error());
+}
+
+void Client::opened(size_t endpoint) {
+  if (!links_[preferred_].is_open()) preferred_ = endpoint;
+  const Instant now = clock_.now();
+  for (const uint64_t number : held_at(endpoint)) {
+    Request& request = requests_.at(number);
+    const bool is_in_time = std::visit(
+        [&](auto& message) {
+          message.time_left -= now - request.held->since;
+          if (message.time_left <= Duration::zero()) return false;
+          links_[endpoint].gather(message);
+          return true;
+        },
+        request.held->message);
+    if (is_in_time) request.held.reset();
+  }
 }
 
 void Client::broken(size_t endpoint) {
-  connections_[endpoint].link.reset();
-  connections_[endpoint].gathered = {};
-  connections_[endpoint].waiting.clear();
+  prefer_another(endpoint);
   std::vector<uint64_t> numbers;
   for (const auto& [number, request] : requests_) numbers.push_back(number);
   for (const uint64_t number : numbers) {
@@ -87,40 +146,19 @@ void Client::broken(size_t endpoint) {
 }
 
 void Client::flush() {
-  for (size_t i = 0; i < connections_.size(); ++i) {
-    Connection& connection = connections_[i];
-    if (!connection.link) continue;
-    if (!connection.gathered.empty()) connection.waiting.push_back(connection.gathered.take({}));
-    if (!write_waiting(connection)) broken(i);
-  }
-}
-
-// A full buffer is no fault: what does not fit waits until the socket has taken some.
-Status Client::write_waiting(Connection& connection) {
-  while (!connection.waiting.empty()) {
-    const Status queued = connection.link->queue(connection.waiting.front().view());
-    if (!queued && queued.error().kind != ErrorKind::busy) return queued;
-    if (queued) {
-      connection.waiting.pop_front();
-      continue;
-    }
-    const size_t before = connection.link->unsent_bytes();
-    KV_TRY(connection.link->flush());
-    if (connection.link->unsent_bytes() == before) return {};
-  }
-  return connection.link->wants_write() ? connection.link->flush() : Status{};
+  for (size_t i = 0; i < links_.size(); ++i)
+    if (!links_[i].flush()) broken(i);
 }
 
 void Client::wait(Duration limit) {
   Instant wake = clock_.now() + limit;
-  for (const auto& [number, request] : requests_) wake = std::min(wake, request.wake);
-  std::vector<pollfd> waited;
-  for (const Connection& connection : connections_) {
-    if (!connection.link) continue;
-    const short events =
-        static_cast<short>(POLLIN | (connection.link->wants_write() ? POLLOUT : 0));
-    waited.push_back({connection.link->fd(), events, 0});
+  for (const auto& [number, request] : requests_) {
+    wake = std::min(wake, request.wake);
+    if (request.held) wake = std::min(wake, request.held->until);
   }
+  std::vector<pollfd> waited;
+  for (const CoordinatorLink& link : links_)
+    if (const auto awaited = link.awaited()) waited.push_back(*awaited);
   const Duration left = std::max(wake - clock_.now(), Duration::zero());
   const timespec timeout{std::chrono::duration_cast<std::chrono::seconds>(left).count(),
                          (left % 1s).count()};
@@ -131,18 +169,26 @@ void Client::turn(Duration limit) {
   flush();
   // What has come already is taken before anything is waited for.
   const size_t before = requests_.size();
-  for (size_t i = 0; i < connections_.size(); ++i) receive(i);
+  receive();
   if (requests_.size() == before && limit > Duration::zero()) {
+    flush();
     wait(limit);
-    for (size_t i = 0; i < connections_.size(); ++i) receive(i);
+    receive();
   }
   tick();
   flush();
 }
 
-void Client::receive(size_t endpoint) {
-  while (connections_[endpoint].link) {
-    Result<std::optional<Frame>> frame = connections_[endpoint].link->try_receive();
+void Client::receive() {
+  for (size_t i = 0; i < links_.size(); ++i) {
+    connect(i);
+    receive_from(i);
+  }
+}
+
+void Client::receive_from(size_t endpoint) {
+  while (links_[endpoint].is_open()) {
+    Result<std::optional<Frame>> frame = links_[endpoint].try_receive();
     if (!frame) return broken(endpoint);
     if (!*frame) return;
     preferred_ = endpoint;
@@ -178,14 +224,25 @@ void Client::tick() {
   const Instant now = clock_.now();
   std::vector<uint64_t> due;
   for (const auto& [number, request] : requests_)
-    if (request.wake <= now) due.push_back(number);
-  for (const uint64_t number : due) {
-    const auto found = requests_.find(number);
-    if (found == requests_.end()) continue;
-    ClientActions actions;
-    found->second.machine->on_tick(now, &actions);
-    perform(number, std::move(actions));
+    if (request.wake <= now || (request.held && request.held->until <= now)) due.push_back(number);
+  for (const uint64_t number : due)
+    if (requests_.contains(number)) tick(number, now);
+}
+
+void Client::tick(uint64_t number, Instant now) {
+  Request& request = requests_.at(number);
+  // Held until now, it was certainly not received.
+  if (request.held) {
+    const size_t endpoint = request.held->endpoint;
+    return cannot_connect(number, endpoint, links_[endpoint].silence());
   }
+  ClientActions actions;
+  if (request.reply) {
+    actions.reply = std::exchange(request.reply, std::nullopt);
+  } else {
+    request.machine->on_tick(now, &actions);
+  }
+  perform(number, std::move(actions));
 }
 
 template <typename Reply, typename Asked>
@@ -236,19 +293,6 @@ Result<msg::Told> Client::ask(const Endpoint& endpoint, const std::string& verb,
     KV_TRY(parser.for_each(receiver));
   }
   return std::move(*receiver.told());
-}
-
-Result<msg::Told> Client::ask_any(const std::string& verb, Report arguments, Duration timeout) {
-  const Instant deadline = clock_.now() + timeout;
-  std::string tried;
-  for (size_t i = 0; i < options_.endpoints.size(); ++i) {
-    const auto ways_left = static_cast<int64_t>(options_.endpoints.size() - i);
-    const Duration share = (deadline - clock_.now()) / ways_left;
-    Result<msg::Told> told = ask(options_.endpoints[i], verb, arguments, share);
-    if (told) return told;
-    tried += (tried.empty() ? "" : "; ") + told.error().what;
-  }
-  return fail(ErrorKind::unavailable, tried);
 }
 
 }  // namespace kv

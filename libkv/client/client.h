@@ -7,23 +7,27 @@
 //   Client client({{"ipc:///run/kv/1/coordinator.sock"}}, clock, entropy());
 //   const msg::GetDone got = client.get(request);
 //
-// Not thread-safe. Connections are made at first use.
+// Connections are made at first use, and nothing waits for one: what is meant for a coordinator is
+// held until it speaks, and goes to another if it is silent for a moment (coordinator_link.h). The
+// one that answered last is asked first; once it fails, the next that is hopeful.
+//
+// Not thread-safe.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "libkv/base/environment.h"
 #include "libkv/base/random.h"
+#include "libkv/client/coordinator_link.h"
 #include "libkv/model/report.h"
 #include "libkv/protocol/admin_messages.h"
 #include "libkv/protocol/client_request.h"
 #include "libkv/wire/frame_codec.h"
-#include "libkv/zmtp/zmtp_connection.h"
 
 namespace kv {
 
@@ -56,36 +60,45 @@ class Client {
   /// Asks one coordinator's administration. The error says why there is no answer.
   Result<msg::Told> ask(const Endpoint& endpoint, const std::string& verb, Report arguments,
                         Duration timeout);
-  /// The same of the first of the endpoints that answers.
-  Result<msg::Told> ask_any(const std::string& verb, Report arguments, Duration timeout);
 
   const std::vector<Endpoint>& endpoints() const { return options_.endpoints; }
 
  private:
-  struct Connection {
-    std::unique_ptr<ZmtpConnection> link;
-    FrameBuilder gathered;
-    std::deque<Frame> waiting;  ///< For room in the link's buffer.
+  /// A try whose coordinator is being connected to: certainly not sent.
+  struct Held {
+    size_t endpoint = 0;
+    ClientMessage message;
+    Instant since{};
+    Instant until{};  ///< Then another coordinator is asked.
   };
   struct Request {
     std::unique_ptr<ClientRequest> machine;
     std::function<void(ClientReply)> done;
     Instant wake = Instant::max();
+    std::optional<Held> held;
+    std::optional<ClientReply> reply;  ///< Over as soon as it was started: told by the next turn.
   };
   struct Receiver;
   class Told;
 
   void perform(uint64_t number, ClientActions actions);
-  void send(uint64_t number, const ClientActions::ToCoordinator& to);
-  Status connect(size_t endpoint);
+  void send(uint64_t number, ClientActions::ToCoordinator to);
+  void hold(Request& request, ClientActions::ToCoordinator to);
+  void cannot_connect(uint64_t number, size_t endpoint, const Error& why);
+  std::vector<uint64_t> held_at(size_t endpoint) const;
+  bool is_another_hopeful(size_t endpoint) const;
+  void prefer_another(size_t endpoint);
+  void connect(size_t endpoint);
+  void opened(size_t endpoint);
   void broken(size_t endpoint);
   void flush();
-  Status write_waiting(Connection& connection);
   void wait(Duration limit);
-  void receive(size_t endpoint);
+  void receive();
+  void receive_from(size_t endpoint);
   void take(const Frame& frame);
   void on_reply(msg::RequestId id, ClientReply reply);
   void tick();
+  void tick(uint64_t number, Instant now);
   template <typename Reply, typename Asked>
   Reply run(Asked request);
 
@@ -95,8 +108,9 @@ class Client {
   const uint64_t client_id_;
   uint64_t last_put_ = 0;
   uint64_t last_request_ = 0;
-  size_t preferred_ = 0;  ///< The endpoint that answered last.
-  std::vector<Connection> connections_;
+  uint64_t starting_ = 0;               ///< The request within whose start() this is.
+  size_t preferred_ = 0;                ///< The endpoint that is asked first.
+  std::vector<CoordinatorLink> links_;  ///< By endpoint.
   std::map<uint64_t, Request> requests_;
 };
 

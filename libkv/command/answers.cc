@@ -45,4 +45,10 @@ Error error_of(Answer answer, const std::string& detail) {
   return {kind_of(answer), detail.empty() ? to_string(answer) : detail};
 }
 
+Error error_of_change(Answer answer, const std::string& detail) {
+  Error error = error_of(answer, detail);
+  if (!is_known(answer)) error.kind = ErrorKind::unknown;
+  return error;
+}
+
 }  // namespace kv

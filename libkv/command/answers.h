@@ -11,4 +11,7 @@ namespace kv {
 /// REQUIRES: answer is not ok. `detail` is the coordinator's own phrase, if it sent one.
 Error error_of(Answer answer, const std::string& detail);
 
+/// The same of a change: an answer that is not known here may mean that it was made.
+Error error_of_change(Answer answer, const std::string& detail);
+
 }  // namespace kv

@@ -23,6 +23,13 @@ Result<Report> ask_one(const Question& question, Duration timeout) {
   return std::move(told.report);
 }
 
+/// Of two endpoints together: what can be hoped for from one is unavailable.
+ErrorKind worst_of(ErrorKind before, ErrorKind next) {
+  const bool never = next == ErrorKind::invalid || next == ErrorKind::denied;
+  if (!never || before == ErrorKind::unavailable) return ErrorKind::unavailable;
+  return before == ErrorKind::denied ? before : next;
+}
+
 }  // namespace
 
 std::vector<Result<Report>> ask_each(const std::vector<Question>& questions, Duration timeout) {
@@ -46,6 +53,8 @@ Result<Informed> ask_first(Client& client, Clock& clock, const std::string& verb
   const Instant deadline = clock.now() + timeout;
   const std::vector<Endpoint>& endpoints = client.endpoints();
   std::string tried;
+  // Invalid and denied, if it is so of all of them; denied if of one.
+  ErrorKind kind = ErrorKind::invalid;
   for (size_t i = 0; i < endpoints.size(); ++i) {
     const auto ways_left = static_cast<int64_t>(endpoints.size() - i);
     const Duration share = std::max((deadline - clock.now()) / ways_left, Duration(1ms));
@@ -53,11 +62,12 @@ Result<Informed> ask_first(Client& client, Clock& clock, const std::string& verb
     if (told && told->answer == Answer::ok) return Informed{endpoints[i], std::move(told->report)};
     if (told && told->answer != Answer::no_map && told->answer != Answer::busy)
       return fail(error_of(told->answer, told->detail));
+    kind = worst_of(kind, told ? ErrorKind::unavailable : told.error().kind);
     tried += tried.empty() ? "" : "; ";
     tried +=
         told ? endpoints[i] + ": " + error_of(told->answer, told->detail).what : told.error().what;
   }
-  return fail(ErrorKind::unavailable, "no coordinator answered: " + tried);
+  return fail(kind, "no coordinator answered: " + tried);
 }
 
 }  // namespace kv

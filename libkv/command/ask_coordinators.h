@@ -26,8 +26,8 @@ struct Informed {
 };
 
 /// Asks the client's endpoints in turn until one answers that has a cluster map; each is given its
-/// share of the time left. Errors: unavailable, naming each endpoint and why it has not answered;
-/// otherwise the answer of the one that did.
+/// share of the time left. Errors: unavailable, naming each endpoint and why it has not answered
+/// (invalid or denied, if none of them ever can); otherwise the answer of the one that did.
 Result<Informed> ask_first(Client& client, Clock& clock, const std::string& verb,
                            const Report& arguments, Duration timeout);
 

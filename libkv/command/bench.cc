@@ -18,7 +18,7 @@ struct Shared {
   explicit Shared(uint64_t there) : inserts(there) {}
   BenchInserts inserts;
   std::atomic<uint64_t> next_due{0};  ///< With a rate: the number of the next operation.
-  std::atomic<bool> hopeless{false};  ///< The input is bad: nothing will succeed.
+  std::atomic<bool> hopeless{false};  ///< Bad input, or denied: nothing will succeed.
 };
 
 /// One thread's clients.
@@ -168,7 +168,8 @@ class Bencher {
           error_of(answer, is_missing ? "a record is missing: was load run with as many?" : detail);
       figures_.count_error(exit_code_of(error.kind),
                            std::string(to_string(error.kind)) + ": " + error.what);
-      if (error.kind == ErrorKind::invalid) shared_.hopeless = true;
+      if (error.kind == ErrorKind::invalid || error.kind == ErrorKind::denied)
+        shared_.hopeless = true;
     }
     if (begun.step.verb == BenchVerb::insert) shared_.inserts.finish(begun.step.record);
     idle_.push_back(who);

@@ -8,21 +8,6 @@ namespace kv {
 
 namespace {
 constexpr size_t kContextBytesMax = 4u << 20;
-
-/// A file as the formats' readers take it; not only regular ones, so by plain reads in order.
-class FileSource final : public ByteSource {
- public:
-  explicit FileSource(File& file) : file_(file) {}
-  Result<size_t> read(std::span<char> into) override {
-    KV_ASSIGN(const size_t count, file_.read_at(offset_, into));
-    offset_ += count;
-    return count;
-  }
-
- private:
-  File& file_;
-  uint64_t offset_ = 0;
-};
 }  // namespace
 
 Error local_failure(Error error) {
@@ -31,11 +16,7 @@ Error local_failure(Error error) {
 }
 
 Result<std::string> read_file(const std::string& path, size_t bytes_max) {
-  PosixFileSystem files;
-  const auto file = files.open(path, OpenMode::read);
-  if (!file) return fail(local_failure(file.error()));
-  FileSource source(**file);
-  Result<std::string> bytes = read_all(source, bytes_max);
+  Result<std::string> bytes = read_path(path, bytes_max);
   if (!bytes && bytes.error().kind == ErrorKind::invalid)
     return fail(ErrorKind::invalid, path + ": " + bytes.error().what);
   return bytes;

@@ -17,7 +17,7 @@ Result<CausalContext> read_context(const std::string& path);
 /// Replaces the file. Errors: io.
 Status write_context(const std::string& path, const CausalContext& context);
 
-/// The whole of a file, `bytes_max` at most (invalid above). Errors: invalid, io.
+/// The whole of a file or pipe, `bytes_max` at most (invalid above). Errors: invalid, io.
 Result<std::string> read_file(const std::string& path, size_t bytes_max);
 
 }  // namespace kv

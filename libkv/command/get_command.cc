@@ -150,11 +150,19 @@ class Get {
   bool seen_any_ = false;
 };
 
+Status check(const GetOptions& options) {
+  if (options.null + options.json_lines + options.tsv > 1)
+    return fail(ErrorKind::invalid, "-0, --jsonl and --tsv exclude each other");
+  if (options.tsv && (options.siblings || options.meta))
+    return fail(ErrorKind::invalid, "--siblings and --meta print JSON Lines: no --tsv");
+  return check_replicas("--r", options.r);
+}
+
 }  // namespace
 
 ExitCode run_get(const GetOptions& options, const ClientFlags& flags, const Messages& messages) {
-  if (options.r && (*options.r < 1 || *options.r > 255)) {
-    messages.say("--r: from 1 to 255");
+  if (const Status fine = check(options); !fine) {
+    messages.say(fine.error().what);
     return ExitCode::usage;
   }
   Result<Session> session = Session::open(flags);

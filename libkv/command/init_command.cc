@@ -1,9 +1,11 @@
 #include "libkv/command/init_command.h"
 
+#include <bit>
 #include <charconv>
 #include <map>
 #include <optional>
 
+#include "libkv/base/limits.h"
 #include "libkv/base/posix_environment.h"
 #include "libkv/cli/output.h"
 #include "libkv/command/answers.h"
@@ -61,12 +63,21 @@ Result<std::map<MemberNumber, Endpoint>> parse_members(const std::vector<std::st
   return members;
 }
 
+/// Before it is cut to the map's width, and before anybody is asked.
+Status check_partitions(uint64_t partitions) {
+  constexpr uint64_t kPartitionsMax = uint64_t{1} << limits::partition_bits_max;
+  if (std::has_single_bit(partitions) && partitions <= kPartitionsMax) return {};
+  return fail(usage("--partitions " + std::to_string(partitions) + ": not a power of 2 up to " +
+                    std::to_string(kPartitionsMax)));
+}
+
 class Init {
  public:
   explicit Init(const InitOptions& options) : options_(options) {}
 
   Result<FirstMap> run() {
     KV_ASSIGN(const auto members, parse_members(options_.members));
+    KV_TRY(check_partitions(options_.partitions));
     deadline_ = clock_.now() + options_.timeout;
     KV_ASSIGN(const std::vector<msg::Introduced> introduced, introduce(members));
     FirstMapOptions first;
@@ -108,7 +119,7 @@ class Init {
     if (proposed.answer == Answer::conflict)
       return fail(ErrorKind::invalid,
                   "another first map was agreed on at the same time: " + proposed.detail);
-    return fail(error_of(proposed.answer, proposed.detail));
+    return fail(error_of_change(proposed.answer, proposed.detail));
   }
 
   const InitOptions& options_;

@@ -46,7 +46,7 @@ Result<Report> create_keyspace(Client& client, Clock& clock, const NewKeyspace& 
       client.ask(first.endpoint, "keyspace-create", arguments_of(keyspace), left);
   if (!told)
     return fail(ErrorKind::unknown, "the keyspace may have been made: " + told.error().what);
-  if (told->answer != Answer::ok) return fail(error_of(told->answer, told->detail));
+  if (told->answer != Answer::ok) return fail(error_of_change(told->answer, told->detail));
   const uint64_t epoch = number_at(told->report, {"epoch"});
   while (clock.now() < deadline && !all_have(client, epoch, deadline - clock.now()))
     ::poll(nullptr, 0, static_cast<int>(kPollInterval / 1ms));

@@ -108,8 +108,8 @@ ExitCode put_stream(Session& session, const PutOptions& options, const Messages&
 }  // namespace
 
 ExitCode run_put(const PutOptions& options, const ClientFlags& flags, const Messages& messages) {
-  if (options.w && (*options.w < 1 || *options.w > 255))
-    return failed(messages, usage("--w: from 1 to 255"));
+  if (const Status fine = check_replicas("--w", options.w); !fine)
+    return failed(messages, fine.error());
   if (options.ttl && *options.ttl <= Duration::zero())
     return failed(messages, usage("--ttl: longer than nothing"));
   if (options.sibling && options.context)
@@ -124,12 +124,14 @@ ExitCode run_put(const PutOptions& options, const ClientFlags& flags, const Mess
 
 ExitCode run_delete(const DeleteOptions& options, const ClientFlags& flags,
                     const Messages& messages) {
-  if (options.w && (*options.w < 1 || *options.w > 255))
-    return failed(messages, usage("--w: from 1 to 255"));
+  if (const Status fine = check_replicas("--w", options.w); !fine)
+    return failed(messages, fine.error());
   if (options.null != options.keys.empty())
     return failed(messages, usage(options.null ? "-0 reads the keys from stdin: none on the "
                                                  "command line"
                                                : "no key"));
+  if (!options.null && (options.rejects || options.resume))
+    return failed(messages, usage("--rejects and --resume are for a stream: -0"));
   Result<Session> session = Session::open(flags);
   if (!session) return failed(messages, session.error());
   BulkPutOptions bulk;

@@ -78,7 +78,8 @@ std::string after_prefix(std::string prefix) {
 
 ExitCode run_scan(const ScanOptions& options, const ClientFlags& flags, const Messages& messages) {
   const auto usage = [&](const char* what) { return failed(messages, {ErrorKind::invalid, what}); };
-  if (options.r && (*options.r < 1 || *options.r > 255)) return usage("--r: from 1 to 255");
+  if (const Status fine = check_replicas("--r", options.r); !fine)
+    return failed(messages, fine.error());
   if (options.null + options.json_lines + options.tsv > 1)
     return usage("-0, --jsonl and --tsv exclude each other");
   if (options.siblings && !options.json_lines) return usage("--siblings needs --jsonl");

@@ -19,6 +19,12 @@ bool everybody_answered(const Result<ClusterSurvey>& found, bool with_roots) {
                               [&](const auto& member) { return has_answered(member, with_roots); });
 }
 
+/// No time makes this one better: ask_first() says it of endpoints that can never be connected to.
+bool is_hopeless(const Result<ClusterSurvey>& found) {
+  return !found &&
+         (found.error().kind == ErrorKind::invalid || found.error().kind == ErrorKind::denied);
+}
+
 // Of a survey that was cut off: it may be for want of time only.
 std::vector<std::string> not_heard_in(const Result<ClusterSurvey>& found, bool with_roots) {
   if (!found) return {found.error().what};
@@ -53,6 +59,12 @@ Waited wait_for_cluster(const MakeSurvey& make_survey, Clock& clock, const WaitO
     how.with_roots = options.settled;
     how.timeout = std::max<Duration>(deadline - clock.now(), 1ms);
     const auto found = make_survey(how);
+    waited.took = clock.now() - begin;
+    if (is_hopeless(found)) {
+      waited.missing = {found.error().what};
+      waited.hopeless = found.error();
+      return waited;
+    }
     // Its silent members had their time, or none was silent.
     const bool was_cut_off =
         how.timeout < how.member_timeout && !everybody_answered(found, options.settled);
@@ -62,7 +74,6 @@ Waited wait_for_cluster(const MakeSurvey& make_survey, Clock& clock, const WaitO
     } else if (!one_ended) {
       waited.missing = not_heard_in(found, options.settled);
     }
-    waited.took = clock.now() - begin;
     const Duration pause = std::min(options.interval, deadline - clock.now());
     if (waited.missing.empty() || pause <= Duration::zero()) return waited;
     ::poll(nullptr, 0, std::max(1, static_cast<int>(pause / 1ms)));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ struct Waited {
   /// would call members silent that were given too little time to answer.
   std::vector<std::string> missing;
   Duration took{};
+  /// Why no survey can ever be made (invalid, denied): not waited for.
+  std::optional<Error> hopeless;
 };
 
 Waited wait_for_cluster(Client& client, Clock& clock, const WaitOptions& options);

@@ -4,7 +4,7 @@ namespace kv {
 
 namespace {
 
-const char* in_words(Answer answer) {
+std::string in_words(Answer answer) {
   switch (answer) {
     case Answer::no_space:
       return "no space left on the device";
@@ -19,7 +19,7 @@ const char* in_words(Answer answer) {
 
 }  // namespace
 
-const char* to_string(Answer answer) {
+std::string to_string(Answer answer) {
   switch (answer) {
     case Answer::ok:
       return "ok";
@@ -60,7 +60,7 @@ const char* to_string(Answer answer) {
     case Answer::stale_round:
       return "stale_round";
   }
-  return "?";
+  return "answer " + std::to_string(static_cast<unsigned>(answer)) + ", of a newer version";
 }
 
 std::string told_by(MemberNumber member, Answer answer) {

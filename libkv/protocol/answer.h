@@ -31,14 +31,21 @@ enum class Answer : uint8_t {
   stale_round = 18,  ///< The record was read before a purge that has happened here: read again.
 };
 
-const char* to_string(Answer answer);
+/// `unavailable`; of one that is not known, `answer 200, of a newer version`.
+std::string to_string(Answer answer);
 /// `member 2: no space left on the device`: an answer as it is told to a person, the disk's
 /// troubles in words.
 std::string told_by(MemberNumber member, Answer answer);
 
+/// False: a newer version's. It means unavailable for a read and unknown for a write.
+constexpr bool is_known(Answer answer) {
+  return answer <= Answer::stale_round;
+}
+
 /// Whether the answer says for certain that the request changed nothing there.
 constexpr bool is_refusal(Answer answer) {
-  return answer != Answer::ok && answer != Answer::unknown && answer != Answer::io;
+  return is_known(answer) && answer != Answer::ok && answer != Answer::unknown &&
+         answer != Answer::io;
 }
 
 }  // namespace kv

@@ -31,6 +31,14 @@ bool may_pass(Answer answer) {
   }
 }
 
+/// What ends a request to endpoints none of which can ever be connected to: asking again would show
+/// the same.
+std::optional<Answer> hopeless_answer(ErrorKind kind) {
+  if (kind == ErrorKind::denied) return Answer::denied;
+  if (kind == ErrorKind::invalid) return Answer::invalid;
+  return std::nullopt;
+}
+
 std::string seconds_text(Duration duration) {
   const auto tenths = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count() / 100;
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + "s";
@@ -76,8 +84,18 @@ void ClientRequest::next_try(Instant now, ClientActions* actions) {
   wake(actions);
 }
 
-void ClientRequest::set_outcome(const std::string& what) {
-  outcomes_[tries_.back().endpoint] = what;
+void ClientRequest::set_outcome(const std::string& what, std::optional<Answer> hopeless) {
+  outcomes_[tries_.back().endpoint] = {what, hopeless};
+}
+
+/// Set once every endpoint is hopeless; denied if one of them is.
+std::optional<Answer> ClientRequest::hopeless() const {
+  Answer answer = Answer::invalid;
+  for (const Outcome& outcome : outcomes_) {
+    if (!outcome.hopeless) return std::nullopt;
+    if (*outcome.hopeless == Answer::denied) answer = Answer::denied;
+  }
+  return answer;
 }
 
 void ClientRequest::on_reply(const ClientReply& reply, Instant now, ClientActions* actions) {
@@ -88,22 +106,26 @@ void ClientRequest::on_reply(const ClientReply& reply, Instant now, ClientAction
       std::visit([](const auto& m) { return std::make_tuple(m.id, m.answer, m.detail); }, reply);
   const msg::RequestId number = id - setting_.base;
   if (number >= tries_.size()) return wake(actions);
+  const Answer meant = is_known(answer) ? answer
+                       : is_write()     ? Answer::unknown
+                                        : Answer::unavailable;
   Try& its_try = tries_[number];
   const bool newest = number + 1 == tries_.size();
   // Even late, a refusal tells that this try stored nothing.
-  if (is_refusal(answer)) its_try.may_be_received = false;
-  if (is_write() ? !newest : (!newest && may_pass(answer))) return wake(actions);
-  if (!may_pass(answer)) return finish(reply, actions);
+  if (is_refusal(meant)) its_try.may_be_received = false;
+  if (is_write() ? !newest : (!newest && may_pass(meant))) return wake(actions);
+  if (!may_pass(meant)) return finish(reply, actions);
   if (!awaited_) return wake(actions);
-  set_outcome(std::string(to_string(answer)) + (detail.empty() ? "" : ": " + detail));
+  set_outcome(to_string(answer) + (detail.empty() ? "" : ": " + detail));
   try_again_later(now, actions);
 }
 
-void ClientRequest::on_connect_failed(size_t endpoint, const std::string& why, Instant now,
+void ClientRequest::on_connect_failed(size_t endpoint, const Error& why, Instant now,
                                       ClientActions* actions) {
   if (over_ || !awaited_ || tries_.back().endpoint != endpoint) return wake(actions);
   tries_.back().may_be_received = false;
-  set_outcome(why);
+  set_outcome(why.what, hopeless_answer(why.kind));
+  if (const auto answer = hopeless()) return give_up(actions, *answer);
   // Another endpoint costs nothing to try; all of them anew, a pause.
   if (tries_.size() % setting_.endpoints.size() != 0) return next_try(now, actions);
   try_again_later(now, actions);
@@ -147,15 +169,15 @@ std::string ClientRequest::tried() const {
   std::string text = "tried";
   const char* separator = " ";
   for (size_t i = 0; i < outcomes_.size(); ++i) {
-    if (outcomes_[i].empty()) continue;
-    text += separator + setting_.endpoints[i] + " (" + outcomes_[i] + ")";
+    if (outcomes_[i].what.empty()) continue;
+    text += separator + setting_.endpoints[i] + " (" + outcomes_[i].what + ")";
     separator = ", ";
   }
   return text;
 }
 
-void ClientRequest::give_up(ClientActions* actions) {
-  const Answer answer = may_be_stored() ? Answer::unknown : Answer::unavailable;
+void ClientRequest::give_up(ClientActions* actions, Answer answer) {
+  if (may_be_stored()) answer = Answer::unknown;
   const auto say = [&](auto done) {
     done.id = std::visit([](const auto& m) { return m.id; }, message_);
     done.answer = answer;

@@ -1,7 +1,8 @@
 // The client's side of one request: which coordinator to ask, when to turn to another, when to give
 // up, and what may then be said (used by libkv/client and by simulated clients).
 //
-//   try 0 at endpoint 0 ── no connection ──────────────▶ next endpoint at once
+//   try 0 at endpoint 0 ── no connection ──────────────▶ next endpoint at once; if every endpoint
+//        │  │                                            is such that none is possible, done
 //        │  │ no answer within a third of the time left ▶ next endpoint, try n+1
 //        │  └ busy, unavailable, unknown, no_map, … ────▶ after a pause, next endpoint, try n+1
 //        └ any other answer ▶ done
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "libkv/base/random.h"
+#include "libkv/base/result.h"
 #include "libkv/protocol/client_messages.h"
 
 namespace kv {
@@ -60,9 +62,9 @@ class ClientRequest {
 
   void start(Instant now, ClientActions* actions);
   void on_reply(const ClientReply& reply, Instant now, ClientActions* actions);
-  /// What was sent there was certainly not received: no connection could be made.
-  void on_connect_failed(size_t endpoint, const std::string& why, Instant now,
-                         ClientActions* actions);
+  /// What was sent there was certainly not received: no connection could be made. `why`: invalid
+  /// and denied say that none can ever be.
+  void on_connect_failed(size_t endpoint, const Error& why, Instant now, ClientActions* actions);
   /// The connection broke: what was sent there may have been received, and will not be answered.
   void on_disconnected(size_t endpoint, Instant now, ClientActions* actions);
   void on_tick(Instant now, ClientActions* actions);
@@ -72,12 +74,18 @@ class ClientRequest {
     size_t endpoint = 0;
     bool may_be_received = false;  ///< And may have stored something.
   };
+  /// The last thing that was heard of an endpoint.
+  struct Outcome {
+    std::string what;
+    std::optional<Answer> hopeless;  ///< There can be no connection: what to answer then.
+  };
 
   bool is_write() const { return std::holds_alternative<msg::ClientPut>(message_); }
   void next_try(Instant now, ClientActions* actions);
   void try_again_later(Instant now, ClientActions* actions);
-  void set_outcome(const std::string& what);
-  void give_up(ClientActions* actions);
+  void set_outcome(const std::string& what, std::optional<Answer> hopeless = std::nullopt);
+  std::optional<Answer> hopeless() const;
+  void give_up(ClientActions* actions, Answer answer = Answer::unavailable);
   void finish(ClientReply reply, ClientActions* actions);
   bool may_be_stored() const;
   std::string tried() const;
@@ -89,7 +97,7 @@ class ClientRequest {
   Instant deadline_{};
 
   std::vector<Try> tries_;
-  std::vector<std::string> outcomes_;  ///< By endpoint: the last thing that was heard of it.
+  std::vector<Outcome> outcomes_;  ///< By endpoint.
   size_t next_endpoint_ = 0;
   bool awaited_ = false;        ///< The newest try is neither answered nor given up.
   std::optional<Instant> due_;  ///< Patience over, or pause over.

@@ -26,7 +26,8 @@ ZmtpConnection::ZmtpConnection(Endpoint endpoint, StreamSocket socket, Clock& cl
     : endpoint_(std::move(endpoint)),
       socket_(std::move(socket)),
       clock_(clock),
-      options_(options) {}
+      options_(options),
+      out_(zmtp_greeting() + zmtp_ready("DEALER")) {}
 
 Result<std::unique_ptr<ZmtpConnection>> ZmtpConnection::connect(const Endpoint& endpoint,
                                                                 Clock& clock, Instant deadline,
@@ -38,49 +39,72 @@ Result<std::unique_ptr<ZmtpConnection>> ZmtpConnection::connect(const Endpoint& 
   return out;
 }
 
+Result<std::unique_ptr<ZmtpConnection>> ZmtpConnection::begin(const Endpoint& endpoint,
+                                                              Clock& clock, ZmtpOptions options) {
+  KV_ASSIGN(StreamSocket socket, begin_stream(endpoint));
+  return std::unique_ptr<ZmtpConnection>(
+      new ZmtpConnection(endpoint, std::move(socket), clock, options));
+}
+
 tl::unexpected<Error> ZmtpConnection::broken(Error error) {
   if (!broken_) broken_ = Error{error.kind, endpoint_ + ": " + error.what};
   return fail(*broken_);
 }
 
 Status ZmtpConnection::shake_hands(Instant deadline) {
-  out_ = zmtp_greeting() + zmtp_ready("DEALER");
+  for (;;) {
+    KV_ASSIGN(const bool is_open, advance());
+    if (is_open) return {};
+    const short events = static_cast<short>(wants_write() ? POLLIN | POLLOUT : POLLIN);
+    if (!wait_for_events(socket_, events, clock_, deadline)) return broken(late());
+  }
+}
+
+Result<bool> ZmtpConnection::advance() {
+  if (broken_) return fail(*broken_);
+  if (stage_ == Stage::connected) {
+    const Result<bool> connected = is_connected(socket_, endpoint_);
+    if (!connected) broken_ = connected.error();  // It names the endpoint.
+    if (!connected || !*connected) return connected;
+    stage_ = Stage::greeting;
+  }
   KV_TRY(flush());
-  KV_TRY(receive_greeting(deadline));
-  return receive_ready(deadline);
+  while (stage_ != Stage::nothing) {
+    KV_ASSIGN(const bool taken, stage_ == Stage::greeting ? take_greeting() : take_ready());
+    if (taken) continue;
+    KV_TRY(read_some());
+    if (would_block_) return false;
+  }
+  return true;
 }
 
-Status ZmtpConnection::receive_greeting(Instant deadline) {
-  for (;;) {
-    const BytesView come = input_.unread().substr(0, kZmtpGreetingBytes);
-    if (auto checked = check_zmtp_greeting(come); !checked) return broken(checked.error());
-    if (come.size() == kZmtpGreetingBytes) break;
-    KV_TRY(read_more(deadline));
-  }
+/// Takes the peer's greeting off the input; false if it is not whole yet.
+Result<bool> ZmtpConnection::take_greeting() {
+  const BytesView come = input_.unread().substr(0, kZmtpGreetingBytes);
+  if (auto checked = check_zmtp_greeting(come); !checked) return broken(checked.error());
+  if (come.size() < kZmtpGreetingBytes) return false;
   input_.take(kZmtpGreetingBytes, 0);
-  return {};
+  stage_ = Stage::ready;
+  return true;
 }
 
-Status ZmtpConnection::receive_ready(Instant deadline) {
-  for (;;) {
-    KV_ASSIGN(const auto header, whole_frame());
-    if (!header) {
-      KV_TRY(read_more(deadline));
-      continue;
-    }
-    const Frame body = input_.take(header->header_bytes, header->body_bytes);
-    if (!header->command) return broken({ErrorKind::corrupt, "ZMTP: a message before READY"});
-    const auto command = parse_zmtp_command(body.view());
-    if (!command) return broken(command.error());
-    if (command->kind == ZmtpCommand::Kind::error)
-      return broken({ErrorKind::denied, "the peer refuses: " + shown_zmtp_text(command->text)});
-    if (command->kind != ZmtpCommand::Kind::ready)
-      return broken({ErrorKind::corrupt, "ZMTP: a command before READY"});
-    if (!is_server_type(command->text))
-      return broken({ErrorKind::corrupt, "the peer is no server but a socket of type " +
-                                             shown_zmtp_text(command->text)});
-    return {};
-  }
+/// Takes the peer's READY; false if it is not whole yet.
+Result<bool> ZmtpConnection::take_ready() {
+  KV_ASSIGN(const auto header, whole_frame());
+  if (!header) return false;
+  const Frame body = input_.take(header->header_bytes, header->body_bytes);
+  if (!header->command) return broken({ErrorKind::corrupt, "ZMTP: a message before READY"});
+  const auto command = parse_zmtp_command(body.view());
+  if (!command) return broken(command.error());
+  if (command->kind == ZmtpCommand::Kind::error)
+    return broken({ErrorKind::denied, "the peer refuses: " + shown_zmtp_text(command->text)});
+  if (command->kind != ZmtpCommand::Kind::ready)
+    return broken({ErrorKind::corrupt, "ZMTP: a command before READY"});
+  if (!is_server_type(command->text))
+    return broken({ErrorKind::corrupt,
+                   "the peer is no server but a socket of type " + shown_zmtp_text(command->text)});
+  stage_ = Stage::nothing;
+  return true;
 }
 
 Status ZmtpConnection::read_some() {

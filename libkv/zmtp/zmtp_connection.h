@@ -2,7 +2,8 @@
 // a command uses that must start, ask one thing and end within a millisecond.
 //
 // One request:        connect(); send(frame, deadline); receive(deadline).
-// A stream both ways: poll fd() for POLLIN and, while wants_write(), for POLLOUT; then flush() and
+// A stream both ways: connect() or begin(); poll fd() for POLLIN and, while wants_write(), for
+//                     POLLOUT; then advance() until it is open; from then on flush() and
 //                     try_receive() until it has nothing; queue() what there is to send until it
 //                     says busy.
 //
@@ -45,6 +46,12 @@ class ZmtpConnection {
   static Result<std::unique_ptr<ZmtpConnection>> connect(const Endpoint& endpoint, Clock& clock,
                                                          Instant deadline,
                                                          ZmtpOptions options = {});
+  /// The same without waiting for anybody: advance() does the rest.
+  static Result<std::unique_ptr<ZmtpConnection>> begin(const Endpoint& endpoint, Clock& clock,
+                                                       ZmtpOptions options = {});
+  /// Goes on with connecting and the handshake as far as it can without waiting. True: it is open.
+  /// Until then no call but this one, fd() and wants_write().
+  Result<bool> advance();
 
   /// Writes the whole frame, after what was queued before it.
   Status send(BytesView frame, Instant deadline);
@@ -63,11 +70,14 @@ class ZmtpConnection {
   Result<std::optional<Frame>> try_receive();
 
  private:
+  /// What is waited for.
+  enum class Stage { connected, greeting, ready, nothing };
+
   ZmtpConnection(Endpoint endpoint, StreamSocket socket, Clock& clock, ZmtpOptions options);
 
   Status shake_hands(Instant deadline);
-  Status receive_greeting(Instant deadline);
-  Status receive_ready(Instant deadline);
+  Result<bool> take_greeting();
+  Result<bool> take_ready();
   Status read_some();
   Status read_more(Instant deadline);
   Result<std::optional<Frame>> next_buffered();
@@ -79,6 +89,7 @@ class ZmtpConnection {
   StreamSocket socket_;
   Clock& clock_;
   const ZmtpOptions options_;
+  Stage stage_ = Stage::connected;
   ZmtpInput input_;
   std::string out_;  // Bytes before out_begin_ have been written.
   size_t out_begin_ = 0;

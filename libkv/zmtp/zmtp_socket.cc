@@ -84,6 +84,31 @@ int connect_now(const StreamSocket& socket, const SocketAddress& address, Clock&
   return 0;
 }
 
+/// A socket that is not connected yet, and the address that it is for.
+struct Call {
+  StreamSocket socket;
+  SocketAddress address;
+  bool is_tcp = false;
+};
+
+Result<Call> prepare(const Endpoint& endpoint, int type_flags) {
+  KV_ASSIGN(const ParsedEndpoint parsed, parse_endpoint(endpoint));
+  if (parsed.scheme == ParsedEndpoint::Scheme::inproc)
+    return fail(ErrorKind::invalid, "cannot connect to " + endpoint + ": ipc or tcp is needed");
+  if (!is_loopback(parsed))
+    return fail(ErrorKind::denied,
+                "cannot connect to " + endpoint + ": unencrypted connections stay on this host");
+  Call call;
+  call.is_tcp = parsed.scheme == ParsedEndpoint::Scheme::tcp;
+  call.address = call.is_tcp ? tcp_address(parsed) : unix_address(parsed.path);
+  const int family = call.address.storage.ss_family;
+  call.socket = StreamSocket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | type_flags, 0));
+  if (call.socket.fd() < 0) return cannot_connect(endpoint, errno);
+  const int on = 1;
+  if (call.is_tcp) setsockopt(call.socket.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return call;
+}
+
 }  // namespace
 
 StreamSocket::~StreamSocket() {
@@ -91,24 +116,32 @@ StreamSocket::~StreamSocket() {
 }
 
 Result<StreamSocket> connect_stream(const Endpoint& endpoint, Clock& clock, Instant deadline) {
-  KV_ASSIGN(const ParsedEndpoint parsed, parse_endpoint(endpoint));
-  const bool is_tcp = parsed.scheme == ParsedEndpoint::Scheme::tcp;
-  if (parsed.scheme == ParsedEndpoint::Scheme::inproc)
-    return fail(ErrorKind::invalid, "cannot connect to " + endpoint + ": ipc or tcp is needed");
-  if (!is_loopback(parsed))
-    return fail(ErrorKind::denied,
-                "cannot connect to " + endpoint + ": unencrypted connections stay on this host");
-  const SocketAddress address = is_tcp ? tcp_address(parsed) : unix_address(parsed.path);
-  StreamSocket socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (socket.fd() < 0) return cannot_connect(endpoint, errno);
+  KV_ASSIGN(Call call, prepare(endpoint, 0));
   // The one way to bound a unix connect() that waits for a full backlog.
   const timeval left = time_left(clock, deadline);
-  setsockopt(socket.fd(), SOL_SOCKET, SO_SNDTIMEO, &left, sizeof left);
-  if (const int code = connect_now(socket, address, clock, deadline))
+  setsockopt(call.socket.fd(), SOL_SOCKET, SO_SNDTIMEO, &left, sizeof left);
+  if (const int code = connect_now(call.socket, call.address, clock, deadline))
     return cannot_connect(endpoint, code);
-  const int on = 1;
-  if (is_tcp) setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  return socket;
+  return std::move(call.socket);
+}
+
+Result<StreamSocket> begin_stream(const Endpoint& endpoint) {
+  KV_ASSIGN(Call call, prepare(endpoint, SOCK_NONBLOCK));
+  if (connect(call.socket.fd(), call.address.get(), call.address.size) == 0)
+    return std::move(call.socket);
+  // Interrupted or not, a connect() that does not wait goes on by itself.
+  if (errno == EINPROGRESS || errno == EINTR) return std::move(call.socket);
+  return cannot_connect(endpoint, errno);
+}
+
+Result<bool> is_connected(const StreamSocket& socket, const Endpoint& endpoint) {
+  pollfd asked{socket.fd(), POLLOUT, 0};
+  if (poll(&asked, 1, 0) <= 0) return false;
+  int code = 0;
+  socklen_t size = sizeof code;
+  if (getsockopt(socket.fd(), SOL_SOCKET, SO_ERROR, &code, &size) != 0) code = errno;
+  if (code != 0) return cannot_connect(endpoint, code);
+  return true;
 }
 
 bool wait_for_events(const StreamSocket& socket, short events, Clock& clock, Instant deadline) {

@@ -1,5 +1,6 @@
-// The plain socket below a ZMTP connection: unix, or TCP to this host. Blocking calls with
-// deadlines; no name is looked up, so that a static program needs no resolver.
+// The plain socket below a ZMTP connection: unix, or TCP to this host. Connected by a blocking call
+// with a deadline, or without waiting; no name is looked up, so that a static program needs no
+// resolver.
 #pragma once
 
 #include <utility>
@@ -33,6 +34,13 @@ class StreamSocket {
 /// send everything in the clear, or no permission. unavailable: nobody listens there, or
 /// `deadline` passed.
 Result<StreamSocket> connect_stream(const Endpoint& endpoint, Clock& clock, Instant deadline);
+
+/// The same without waiting; whether it is connected yet, is_connected() says. unavailable also: a
+/// unix listener's queue is full, for which nothing can be waited on: try again later.
+Result<StreamSocket> begin_stream(const Endpoint& endpoint);
+/// How a connection stands that begin_stream() began, without waiting. False: still on its way;
+/// poll for POLLOUT. Errors: as those of connect_stream().
+Result<bool> is_connected(const StreamSocket& socket, const Endpoint& endpoint);
 
 /// Waits until the socket has one of `events` (POLLIN, POLLOUT) or an error to report. False if
 /// `deadline` passed first.

@@ -182,7 +182,7 @@ class Client final : public LoopHandler {
  private:
   void over(Answer answer) {
     if (answer != Answer::ok) {
-      std::fprintf(stderr, "put_path: an operation was answered %s\n", to_string(answer));
+      std::fprintf(stderr, "put_path: an operation was answered %s\n", to_string(answer).c_str());
       std::exit(1);
     }
     ++done;

@@ -17,10 +17,11 @@ teardown() {
   rm -rf "${sockets-}"
 }
 
-# play_gossip NUMBER: introduces itself as that member, and answers nothing else.
+# play_gossip NUMBER [ANSWER]: introduces itself as that member, and answers nothing else; or a
+# proposal with that code.
 play_gossip() {
   mkfifo ready
-  /usr/bin/python3 - "ipc://$sockets/gossip" "$1" >ready 3>&- <<'PYTHON' &
+  /usr/bin/python3 - "ipc://$sockets/gossip" "$@" >ready 3>&- <<'PYTHON' &
 import sys, msgpack, zmq
 endpoint, number = sys.argv[1], int(sys.argv[2])
 router = zmq.Context.instance().socket(zmq.ROUTER)
@@ -32,6 +33,9 @@ while True:
         if message[0] == 111:
             member = [number, b"", b"", b"h1", [endpoint.encode()] * 4, 1, 0, 1]
             answer = [112, message[1], member, bytes(16), 0]
+            router.send_multipart([peer, msgpack.packb([1, None, 0, [answer]])])
+        if message[0] == 103 and len(sys.argv) > 3:
+            answer = [104, message[1], int(sys.argv[3]), 0, b""]
             router.send_multipart([peer, msgpack.packb([1, None, 0, [answer]])])
 PYTHON
   player=$!
@@ -55,11 +59,19 @@ PYTHON
   assert_message "ipc://$sockets/gossip"
 }
 
+@test "an answer to the proposal that only a newer version knows: exit 4" {
+  play_gossip 1 200
+  assert_exit 4 kv-init --member "1=ipc://$sockets/gossip" --timeout 20s
+  assert_message "answer 200, of a newer version"
+}
+
 @test "no member, a member twice, a malformed one, a wrong number of partitions: exit 2" {
   assert_exit 2 kv-init
   assert_exit 2 kv-init --member 1=ipc:///a --member 1=ipc:///b
   assert_exit 2 kv-init --member ipc:///a
-  play_gossip 1
-  assert_exit 2 kv-init --member "1=ipc://$sockets/gossip" --partitions 100
-  assert_message "power of 2"
+  local partitions
+  for partitions in 100 0 32768 4294967552; do
+    assert_exit 2 kv-init --member "1=ipc://$sockets/nobody" --partitions "$partitions"
+    assert_message "--partitions $partitions: not a power of 2 up to 16384"
+  done
 }

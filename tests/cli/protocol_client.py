@@ -115,6 +115,19 @@ def check_example_bytes(kv):
     check("and its value", told[7][3][0][8], example[7][3][0][8])
 
 
+def check_req_socket(endpoint):
+    """What the page says of a socket that puts an empty part before each message."""
+    with open(PAGE, encoding="utf-8") as file:
+        text = " ".join(file.read().split())
+    check("the page lets a REQ socket be answered",
+          "A REQ socket, which puts an empty part before it, is answered" in text, True)
+    socket = zmq.Context.instance().socket(zmq.REQ)
+    socket.connect(endpoint)
+    for number in (1, 2):
+        socket.send(msgpack.packb([1, None, 0, [[1, number, 0, b"a test"]]]))
+        check("and it is", hello_of(socket)[:2], [2, number])
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -122,6 +135,7 @@ def main():
     for part in (check_values, check_contexts, check_scan, check_refusals, check_administration,
                  check_example_bytes):
         part(kv)
+    check_req_socket(sys.argv[1])
     zmq.Context.instance().destroy(linger=0)
 
 

@@ -125,7 +125,7 @@ byte() {
     assert_exit 2 $each --keyspace nowhere
     assert_message 'no keyspace nowhere'
   done
-  for number in 0 4 300 x -1; do
+  for number in 0 4 8 255 300 x -1; do
     assert_exit 2 kv-put --w "$number" k v
     assert_exit 2 kv-del --w "$number" k
     assert_exit 2 kv-get --r "$number" k
@@ -175,6 +175,54 @@ byte() {
   grep -q none-2 err
 }
 
+# as_stranger COMMAND…: as a user to whom the socket of somebody else is closed.
+as_stranger() {
+  if [[ $(id -u) == 0 ]]; then
+    setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all -- "$@"
+  else
+    "$@"
+  fi
+}
+
+@test "endpoints that can never work end at once: exit 7 if one is denied, else 2" {
+  local command place=$BATS_TEST_TMPDIR
+  local far=tcp://10.0.0.1:7003 directory=ipc:///dir/
+  for command in 'kv-put k v' 'kv-get k' 'kv-get -0 k j' 'kv-del k' 'kv-scan' 'kv-status' \
+    'kv-keyspace list' 'kv-wait --ready'; do
+    # shellcheck disable=SC2086 # Words.
+    KV_ENDPOINT=$far assert_exit 7 timeout 20 $command --timeout 60s
+    grep -qF 'unencrypted connections stay on this host' err
+    # shellcheck disable=SC2086 # Words.
+    KV_ENDPOINT=$directory assert_exit 2 timeout 20 $command --timeout 60s
+    grep -qF 'the path names a directory' err
+    # shellcheck disable=SC2086 # Words.
+    KV_ENDPOINT=$directory,$far assert_exit 7 timeout 20 $command --timeout 60s
+    grep -qF "$directory" err
+    # What may come to life yet is waited for.
+    if [[ $command != kv-wait* ]]; then
+      # shellcheck disable=SC2086 # Words.
+      KV_ENDPOINT=$far,ipc://$place/none assert_exit 3 timeout 20 $command --timeout 300ms
+    fi
+  done
+  printf 'a\0v\0b\0v\0' >pairs
+  KV_ENDPOINT=$far assert_exit 7 timeout 20 kv-put -0 --timeout 60s <pairs
+  grep -q 'read 2, stored 0, rejected 2' err
+}
+
+@test "a coordinator's socket without permission: exit 7 at once" {
+  start_cluster 1
+  # The way to the socket is open to all, and so is a program.
+  chmod 755 "$KV_CLUSTER_DIR" "$(kv-cluster dir 1)"
+  local put=$KV_CLUSTER_DIR/kv-put
+  cp "$(command -v kv-put)" "$put"
+  as_stranger "$put" --version >out || skip 'a stranger may not run a program here'
+  [[ $(id -u) == 0 ]] || chmod 0 "${KV_ENDPOINT#ipc://}"
+  SECONDS=0
+  assert_exit 7 as_stranger "$put" --timeout 60s k v
+  ((SECONDS < 20)) || fail "it took $SECONDS s"
+  assert_message 'Permission denied'
+}
+
 @test "a configuration with an unknown name or a wrong type: file and line, exit 2" {
   printf '# A comment.\n[client]\ntimeout = 5\n' >type.toml
   printf 'member = 1\nmembre = 2\n' >name.toml
@@ -195,7 +243,9 @@ byte() {
   for contradiction in 'kv-put' 'kv-put a b c' 'kv-put --tsv -0' 'kv-put --tsv k' \
     'kv-put --sibling --context c k v' 'kv-put --rejects r k v' 'kv-put --ttl 0s k v' \
     'kv-put --file f k v' 'kv-get' 'kv-del' 'kv-del -0 k' 'kv-scan --siblings' \
-    'kv-scan --tsv -0' 'kv-scan --limit x' 'kv-scan k'; do
+    'kv-scan --tsv -0' 'kv-scan --limit x' 'kv-scan k' 'kv-del --rejects r k' 'kv-del --resume r k' \
+    'kv-get -0 --tsv k' 'kv-get --jsonl --tsv k' 'kv-get -0 --jsonl k' 'kv-get --siblings --tsv k' \
+    'kv-get --meta --tsv k'; do
     # shellcheck disable=SC2086 # Words.
     assert_exit 2 $contradiction --endpoint "ipc://$BATS_TEST_TMPDIR/none" </dev/null
     assert_equal "$(wc -c <out)" 0

@@ -36,6 +36,9 @@ make_siblings() {
   kv-get blob-2 | cmp - f
   kv-put --file f blob-3
   kv-get blob-3 | cmp - f
+  # A file may be a pipe.
+  kv-put --file <(cat f) blob-4
+  kv-get blob-4 | cmp - f
   every_byte 0 255 >bytes
   kv-put bytes <bytes
   assert_exit 0 kv-get bytes
@@ -180,7 +183,7 @@ PYTHON
   kv-scan --jsonl --siblings | cmp - out
   # The context is saved although there is no one value.
   assert_exit 5 kv-get --context-to joined cart
-  kv-put --context joined --context-to after cart ours
+  kv-put --context <(cat joined) --context-to after cart ours
   assert_exit 0 kv-get cart
   assert_equal "$(<out)" ours
   # Its own context, from the put, is as good as one from a get.
@@ -439,4 +442,37 @@ hints_are() {
   kv-cluster resume 3 kv-node
   assert_exit 0 kv-wait --settled --timeout 60s
   kv-scan --tsv | cmp - lines
+}
+
+@test "a stopped coordinator (SIGSTOP) is passed over, and a timeout is kept" {
+  start_cluster 3
+  seq -f 'k%04.0f' 1 300 >keys
+  awk '{ print $1 "\tvalue of " $1 }' keys >lines
+  kv-put --tsv <lines 2>err
+  # The kernel still takes connections in its name.
+  kv-cluster pause 1 kv-coordinator
+  assert_exit 0 kv-get --timeout 800ms k0001
+  assert_equal "$(<out)" 'value of k0001'
+  SECONDS=0
+  assert_exit 0 timeout 50 kv-get --tsv --timeout 5s - <keys
+  cmp out lines
+  awk '{ print $1 "\tnewer of " $1 }' keys >lines
+  assert_exit 0 timeout 50 kv-put --tsv --timeout 5s <lines
+  ((SECONDS < 15)) || fail "$SECONDS s for what a moment is enough"
+  # All are stopped: not a write that may have been stored, as nothing was sent; nor more time than
+  # was given.
+  kv-cluster pause 2 kv-coordinator
+  kv-cluster pause 3 kv-coordinator
+  SECONDS=0
+  assert_exit 3 timeout 50 kv-put --timeout 500ms k0001 lost
+  assert_exit 3 timeout 50 kv-get --timeout 500ms k0001
+  ((SECONDS < 10)) || fail "$SECONDS s for half a second each"
+  # One that wakes up is given what waits for it.
+  kv-put --timeout 30s k0002 woken &
+  local put=$!
+  kv-cluster resume 2 kv-coordinator
+  wait "$put"
+  kv-cluster resume 1 kv-coordinator
+  kv-cluster resume 3 kv-coordinator
+  assert_equal "$(kv-get k0001),$(kv-get k0002)" 'newer of k0001,woken'
 }

@@ -185,7 +185,8 @@ void SimClient::perform(ClientActions actions, Instant now) {
       return;
     }
     actions = {};
-    request_->on_connect_failed(send.endpoint, "nobody listens", now, &actions);
+    request_->on_connect_failed(send.endpoint, {ErrorKind::unavailable, "nobody listens"}, now,
+                                &actions);
   }
 }
 

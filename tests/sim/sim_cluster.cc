@@ -126,8 +126,7 @@ struct KeyWitness {
   }
   template <typename M>
   void answer(const char* name, const M& m, const std::string& more) {
-    if (asked.count({to, m.id}) != 0)
-      add(name, m.id, std::string(to_string(m.answer)) + " " + more);
+    if (asked.count({to, m.id}) != 0) add(name, m.id, to_string(m.answer) + " " + more);
   }
   void add(const char* name, msg::RequestId id, const std::string& more) {
     line += std::string(" ") + name + "#" + std::to_string(id) + " " + more;

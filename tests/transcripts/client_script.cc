@@ -3,7 +3,8 @@
 //   endpoints NAME…                        who there is to ask, in the order of preference
 //   put | get | scan [left=MS]
 //   reply ANSWER [try=N] [detail=WORD]     of the newest try, or of an earlier one (from 0)
-//   unreachable NAME [why=WORD]            no connection could be made
+//   unreachable NAME [why=WORD]            no connection could be made; why=denied and why=invalid:
+//                                          none ever can
 //   disconnected NAME                      it broke
 //   tick                                   the time that it asked to be woken at has come
 #include <algorithm>
@@ -44,8 +45,11 @@ class ClientScript final : public Script {
     }
     if (what == "reply") return reply(words, actions);
     if (what == "unreachable") {
-      return request_->on_connect_failed(place_of(words[1]), words.value("why", "refused"), now_,
-                                         actions);
+      const std::string why = words.value("why", "refused");
+      const ErrorKind kind = why == "denied"    ? ErrorKind::denied
+                             : why == "invalid" ? ErrorKind::invalid
+                                                : ErrorKind::unavailable;
+      return request_->on_connect_failed(place_of(words[1]), {kind, why}, now_, actions);
     }
     if (what == "disconnected") {
       return request_->on_disconnected(place_of(words[1]), now_, actions);

@@ -57,7 +57,10 @@ inline MemberNumber member_of(const std::string& text) {
   return static_cast<MemberNumber>(std::stoi(text));
 }
 
+/// An answer's name, or the number of one that has none.
 inline Answer answer_of(const std::string& name) {
+  if (!name.empty() && name.find_first_not_of("0123456789") == std::string::npos)
+    return static_cast<Answer>(std::stoi(name));
   for (int i = 0; i <= static_cast<int>(Answer::stale_round); ++i) {
     if (name == to_string(static_cast<Answer>(i))) return static_cast<Answer>(i);
   }

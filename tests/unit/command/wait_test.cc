@@ -84,5 +84,17 @@ TEST_F(WaitTest, WithoutACoordinatorItsErrorIsSaid) {
   EXPECT_EQ(waited.missing, Texts({"no endpoint answered"}));
 }
 
+TEST_F(WaitTest, WhatCanNeverAnswerIsNotWaitedFor) {
+  for (const ErrorKind kind : {ErrorKind::invalid, ErrorKind::denied}) {
+    surveys = 0;
+    const Waited waited =
+        wait(60s, [&](int) -> Result<ClusterSurvey> { return fail(kind, "no permission"); });
+    EXPECT_EQ(surveys, 1);
+    ASSERT_TRUE(waited.hopeless);
+    EXPECT_EQ(waited.hopeless->kind, kind);
+    EXPECT_EQ(waited.missing, Texts({"no permission"}));
+  }
+}
+
 }  // namespace
 }  // namespace kv

@@ -25,8 +25,8 @@ class Client {
     done.answer = answer;
     request_.on_reply(done, now_, &act());
   }
-  void no_connection(size_t endpoint) {
-    request_.on_connect_failed(endpoint, "no such file", now_, &act());
+  void no_connection(size_t endpoint, const Error& why = {ErrorKind::unavailable, "no such file"}) {
+    request_.on_connect_failed(endpoint, why, now_, &act());
   }
   const msg::ClientPut& put() const { return std::get<msg::ClientPut>(actions_.send->message); }
   const msg::PutDone& put_done() const { return std::get<msg::PutDone>(*actions_.reply); }
@@ -90,6 +90,43 @@ TEST(ClientRequest, AWriteThatNobodyReceivedIsUnavailableAndNamesWhoWasTried) {
   ASSERT_TRUE(client.actions_.reply);
   EXPECT_EQ(client.put_done().answer, Answer::unavailable);
   EXPECT_EQ(client.put_done().detail, "tried ipc:a (no such file), ipc:b (no such file)");
+}
+
+TEST(ClientRequest, EndpointsThatCanNeverWorkEndItAtOnce) {
+  const Error denied{ErrorKind::denied, "stay on this host"};
+  const Error invalid{ErrorKind::invalid, "names a directory"};
+  for (const auto& [first, second, answer] :
+       {std::tuple(denied, denied, Answer::denied), std::tuple(invalid, invalid, Answer::invalid),
+        std::tuple(invalid, denied, Answer::denied), std::tuple(denied, invalid, Answer::denied)}) {
+    Client client(a_put());
+    client.no_connection(0, first);
+    ASSERT_TRUE(client.actions_.send);
+    client.no_connection(1, second);
+    ASSERT_TRUE(client.actions_.reply);
+    EXPECT_EQ(client.put_done().answer, answer);
+    EXPECT_EQ(client.put_done().detail,
+              "tried ipc:a (" + first.what + "), ipc:b (" + second.what + ")");
+  }
+}
+
+TEST(ClientRequest, AnEndpointThatMayWorkYetIsWaitedFor) {
+  Client client(a_put());
+  client.no_connection(0, {ErrorKind::denied, "stay on this host"});
+  client.no_connection(1);
+  ASSERT_FALSE(client.actions_.reply);
+  client.tick_to_wake();
+  client.no_connection(0, {ErrorKind::denied, "stay on this host"});
+  client.reply<msg::PutDone>(103, Answer::ok);
+  EXPECT_EQ(client.put_done().answer, Answer::ok);
+}
+
+TEST(ClientRequest, AWriteThatMayBeStoredIsUnknownWhateverBecomesOfTheEndpoints) {
+  Client client(a_put());
+  client.tick(1s);
+  client.no_connection(1, {ErrorKind::denied, "no permission"});
+  client.tick_to_wake();
+  client.no_connection(0, {ErrorKind::denied, "no permission"});
+  EXPECT_EQ(client.put_done().answer, Answer::unknown);
 }
 
 TEST(ClientRequest, ARefusalIsTriedAgainAfterAPause) {

@@ -2,108 +2,22 @@
 // peer can die.
 #include "libkv/zmtp/zmtp_connection.h"
 
-#include <cstdlib>
-#include <filesystem>
-#include <functional>
+#include <memory>
 #include <string>
-#include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
+#include <poll.h>
 
-#include "libkv/base/assert.h"
+#include "tests/kit/scripted_server.h"
 
 namespace kv {
 namespace {
 
 using namespace std::string_literals;
+using namespace kv::testing;
 
-class SteadyClock final : public Clock {
- public:
-  Instant now() override { return Instant(std::chrono::steady_clock::now().time_since_epoch()); }
-  WallTime wall() override { return WallTime(); }
-};
-
-std::string server_handshake() {
-  return zmtp_greeting() + zmtp_ready("ROUTER");
-}
-
-std::string message(const std::string& body) {
-  std::string out;
-  append_zmtp_message_header(out, body.size());
-  return out + body;
-}
-
-/// Listens on a unix socket; each scripted connection is served on a thread.
-class ScriptedServer {
- public:
-  ScriptedServer() {
-    char path[] = "/tmp/kv-zmtp-test-XXXXXX";
-    KV_ASSERT(mkdtemp(path) != nullptr);
-    directory_ = path;
-    fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    (directory_ + "/s").copy(address.sun_path, sizeof address.sun_path - 1);
-    KV_ASSERT(bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-    KV_ASSERT(listen(fd_, 5) == 0);
-  }
-  ~ScriptedServer() {
-    if (thread_.joinable()) thread_.join();
-    close(fd_);
-    std::filesystem::remove_all(directory_);
-  }
-
-  Endpoint endpoint() const { return "ipc://" + directory_ + "/s"; }
-
-  /// Takes one connection, runs `script` with its descriptor, and closes it.
-  void serve(std::function<void(int)> script) {
-    if (thread_.joinable()) thread_.join();
-    thread_ = std::thread([this, script = std::move(script)] {
-      const int peer = accept(fd_, nullptr, nullptr);
-      script(peer);
-      close(peer);
-    });
-  }
-  /// Says `bytes`, then waits until the client has gone.
-  void say(std::string bytes) {
-    serve([bytes = std::move(bytes)](int peer) {
-      write_all(peer, bytes);
-      shutdown(peer, SHUT_WR);
-      read_all(peer);
-    });
-  }
-
-  static void write_all(int fd, const std::string& bytes) {
-    size_t sent = 0;
-    while (sent < bytes.size()) {
-      const ssize_t n = send(fd, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
-      if (n <= 0) return;
-      sent += static_cast<size_t>(n);
-    }
-  }
-  static std::string read_exactly(int fd, size_t count) {
-    std::string out(count, '\0');
-    size_t got = 0;
-    while (got < count) {
-      const ssize_t n = read(fd, out.data() + got, count - got);
-      if (n <= 0) break;
-      got += static_cast<size_t>(n);
-    }
-    out.resize(got);
-    return out;
-  }
-  static std::string read_all(int fd) { return read_exactly(fd, size_t{1} << 20); }
-
- private:
-  std::string directory_;
-  int fd_;
-  std::thread thread_;
-};
-
-class ZmtpConnectionTest : public testing::Test {
+class ZmtpConnectionTest : public ::testing::Test {
  protected:
   Result<std::unique_ptr<ZmtpConnection>> connect(ZmtpOptions options = {}) {
     return ZmtpConnection::connect(server.endpoint(), clock, limit(), options);
@@ -259,6 +173,65 @@ TEST_F(ZmtpConnectionTest, ASilentServerRunsIntoTheDeadline) {
   const auto connection = ZmtpConnection::connect(server.endpoint(), clock, clock.now() + 5ms);
   ASSERT_FALSE(connection);
   EXPECT_EQ(connection.error().what, server.endpoint() + ": no answer in time");
+}
+
+TEST_F(ZmtpConnectionTest, BegunWithoutWaitingItGoesOnAsTheServerDoes) {
+  // Nobody takes the connection yet, and nothing waits for that.
+  const auto begun = ZmtpConnection::begin(server.endpoint(), clock);
+  ASSERT_TRUE(begun);
+  ZmtpConnection& connection = **begun;
+  EXPECT_FALSE(connection.advance().value());
+  EXPECT_FALSE(connection.advance().value());
+  EXPECT_FALSE(connection.wants_write());
+  server.serve([](int peer) {
+    for (const char c : server_handshake()) ScriptedServer::write_all(peer, std::string(1, c));
+    EXPECT_EQ(ScriptedServer::read_exactly(peer, 64 + zmtp_ready("DEALER").size() + 2),
+              zmtp_greeting() + zmtp_ready("DEALER") + message(""));
+    ScriptedServer::write_all(peer, message("abc"));
+    ScriptedServer::read_all(peer);
+  });
+  while (true) {
+    const Result<bool> open = connection.advance();
+    ASSERT_TRUE(open) << open.error().what;
+    if (*open) break;
+    pollfd waited{connection.fd(), POLLIN, 0};
+    ASSERT_EQ(poll(&waited, 1, 20'000), 1);
+  }
+  EXPECT_TRUE(connection.advance().value());
+  ASSERT_TRUE(connection.send("", limit()));
+  EXPECT_EQ(connection.receive(limit())->view(), "abc");
+}
+
+TEST_F(ZmtpConnectionTest, BegunWithoutWaitingAFullQueueIsSaidAtOnce) {
+  std::vector<std::unique_ptr<ZmtpConnection>> held;
+  for (int i = 0; i < 100; ++i) {
+    auto begun = ZmtpConnection::begin(server.endpoint(), clock);
+    if (!begun) {
+      EXPECT_EQ(begun.error().kind, ErrorKind::unavailable);
+      EXPECT_EQ(begun.error().what,
+                "cannot connect to " + server.endpoint() + ": no answer in time");
+      return;
+    }
+    held.push_back(std::move(*begun));
+  }
+  FAIL() << "a hundred connections fit into a queue of five";
+}
+
+TEST_F(ZmtpConnectionTest, BegunWithoutWaitingRefusalsAreSaidAsByConnect) {
+  EXPECT_EQ(ZmtpConnection::begin(server.endpoint() + "x", clock).error().what,
+            "cannot connect to " + server.endpoint() + "x: No such file or directory");
+  EXPECT_EQ(ZmtpConnection::begin("tcp://192.0.2.1:1", clock).error().kind, ErrorKind::denied);
+  EXPECT_EQ(ZmtpConnection::begin("nonsense", clock).error().kind, ErrorKind::invalid);
+  // Over tcp the refusal may come later.
+  const Error refused = [&] {
+    const auto begun = ZmtpConnection::begin("tcp://127.0.0.1:1", clock);
+    if (!begun) return begun.error();
+    pollfd waited{(*begun)->fd(), POLLOUT, 0};
+    poll(&waited, 1, 20'000);
+    return (*begun)->advance().error();
+  }();
+  EXPECT_EQ(refused.kind, ErrorKind::unavailable);
+  EXPECT_EQ(refused.what, "cannot connect to tcp://127.0.0.1:1: Connection refused");
 }
 
 TEST_F(ZmtpConnectionTest, AnOversizedFrameIsRefusedAndTheConnectionStays) {
