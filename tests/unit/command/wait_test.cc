@@ -77,6 +77,19 @@ TEST_F(WaitTest, WhereNoSurveyHadItsTimeNobodyIsCalledSilent) {
             Texts({"member 3 had not answered when the time was over: no answer in 2 s"}));
 }
 
+TEST_F(WaitTest, WhatReachedNobodyInTheLastMomentTakesNothingBack) {
+  const MakeSurvey make = [&](const SurveyOptions&) -> Result<ClusterSurvey> {
+    clock.now_ += 10ms;
+    if (++surveys == 1) return with_three_silent();
+    return fail(ErrorKind::unavailable, "no coordinator answered");
+  };
+  const Waited waited =
+      wait_for_cluster(make, clock, {.settled = false, .timeout = 15ms, .interval = 1ms});
+  EXPECT_EQ(surveys, 2);
+  EXPECT_EQ(waited.missing,
+            Texts({"member 3 had not answered when the time was over: no answer in 2 s"}));
+}
+
 TEST_F(WaitTest, WithoutACoordinatorItsErrorIsSaid) {
   const Waited waited = wait(100ms, [](int) -> Result<ClusterSurvey> {
     return fail(ErrorKind::unavailable, "no endpoint answered");
