@@ -4,13 +4,20 @@
 #include <cstring>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "libkv/cli/units.h"
 
 namespace kv {
 
+bool is_readable(int descriptor) {
+  pollfd one{descriptor, POLLIN, 0};
+  return ::poll(&one, 1, 0) != 0;
+}
+
 Result<size_t> DescriptorSource::read(std::span<char> into) {
+  if (work_ && !is_readable(descriptor_)) work_(descriptor_);
   for (;;) {
     const ssize_t count = ::read(descriptor_, into.data(), into.size());
     if (count >= 0) return static_cast<size_t>(count);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -25,10 +26,18 @@ class DescriptorSource final : public ByteSource {
       : descriptor_(descriptor), name_(std::move(name)) {}
   Result<size_t> read(std::span<char> into) override;
 
+  /// Called before a read that would have to wait, with the descriptor: what else there is to do
+  /// until it can be read, or until there is nothing else to do. A producer may be slow.
+  void while_waiting(std::function<void(int descriptor)> work) { work_ = std::move(work); }
+
  private:
   int descriptor_;
   std::string name_;
+  std::function<void(int descriptor)> work_;
 };
+
+/// Whether a read would return at once: there are bytes, the end, or an error.
+bool is_readable(int descriptor);
 
 /// Bytes in memory, handed out at most `chunk_bytes` at a time.
 class StringSource final : public ByteSource {

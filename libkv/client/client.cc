@@ -150,7 +150,7 @@ void Client::flush() {
     if (!links_[i].flush()) broken(i);
 }
 
-void Client::wait(Duration limit) {
+void Client::wait(Duration limit, int also) {
   Instant wake = clock_.now() + limit;
   for (const auto& [number, request] : requests_) {
     wake = std::min(wake, request.wake);
@@ -159,20 +159,21 @@ void Client::wait(Duration limit) {
   std::vector<pollfd> waited;
   for (const CoordinatorLink& link : links_)
     if (const auto awaited = link.awaited()) waited.push_back(*awaited);
+  if (also >= 0) waited.push_back({also, POLLIN, 0});
   const Duration left = std::max(wake - clock_.now(), Duration::zero());
   const timespec timeout{std::chrono::duration_cast<std::chrono::seconds>(left).count(),
                          (left % 1s).count()};
   ::ppoll(waited.data(), waited.size(), &timeout, nullptr);
 }
 
-void Client::turn(Duration limit) {
+void Client::turn(Duration limit, int also) {
   flush();
   // What has come already is taken before anything is waited for.
   const size_t before = requests_.size();
   receive();
   if (requests_.size() == before && limit > Duration::zero()) {
     flush();
-    wait(limit);
+    wait(limit, also);
     receive();
   }
   tick();

@@ -49,8 +49,9 @@ class Client {
   /// may take; a put needs its put id.
   void start(ClientMessage message, std::function<void(ClientReply)> done);
   size_t in_flight() const { return requests_.size(); }
-  /// Sends what was started, takes what has come, and waits for more, at most `limit`.
-  void turn(Duration limit);
+  /// Sends what was started, takes what has come, and waits for more, at most `limit`, or until
+  /// `also`, a descriptor, can be read.
+  void turn(Duration limit, int also = -1);
 
   // One request, waited for.
   msg::PutDone put(msg::ClientPut request);
@@ -92,7 +93,7 @@ class Client {
   void opened(size_t endpoint);
   void broken(size_t endpoint);
   void flush();
-  void wait(Duration limit);
+  void wait(Duration limit, int also);
   void receive();
   void receive_from(size_t endpoint);
   void take(const Frame& frame);

@@ -51,6 +51,8 @@ class BulkPut {
     return figures_;
   }
 
+  void work_until_readable(int input) { window_.work_until_readable(input); }
+
  private:
   Status read_all() {
     while (true) {
@@ -180,9 +182,11 @@ class BulkPut {
 
 }  // namespace
 
-Result<BulkPutFigures> bulk_put(Session& session, RecordReader& reader,
+Result<BulkPutFigures> bulk_put(Session& session, RecordReader& reader, DescriptorSource& source,
                                 const BulkPutOptions& options, const Messages& messages) {
-  return BulkPut(session, reader, options, messages).run();
+  BulkPut put(session, reader, options, messages);
+  source.while_waiting([&put](int input) { put.work_until_readable(input); });
+  return put.run();
 }
 
 std::string summary(const BulkPutFigures& figures, Duration took) {

@@ -30,9 +30,10 @@ struct BulkPutFigures {
   ExitCode code = ExitCode::done;  ///< Of all outcomes together.
 };
 
-/// Runs until the reader's end. Messages name the records that were rejected (the first few of
-/// them, where there is a rejects file). Errors: io of the input or of a file named in the options.
-Result<BulkPutFigures> bulk_put(Session& session, RecordReader& reader,
+/// Runs until the end of the reader, which reads from `source`; while that has nothing to give,
+/// what is on its way goes on. Messages name the records that were rejected (the first few of them,
+/// where there is a rejects file). Errors: io of the input or of a file named in the options.
+Result<BulkPutFigures> bulk_put(Session& session, RecordReader& reader, DescriptorSource& source,
                                 const BulkPutOptions& options, const Messages& messages);
 
 /// The closing line: `read 60000, stored 59999, rejected 1 in 3.2 s (18750/s)`.

@@ -109,20 +109,28 @@ class Get {
           if (const Status shown = show(key, done.record, show_options, writer); !shown)
             note(key, shown.error());
         });
+    const auto wait_for = [&](int input) {
+      window.work_until_readable(input);
+      // Whoever gives keys one by one wants to see their values.
+      if (window.in_flight() == 0) {
+        if (const Status flushed = output_.flush(); !flushed) note("", flushed.error());
+      }
+    };
     const auto ask = [&](BytesView key) {
       window.add(std::string(key), request_for(key), key.size() + expected_bytes_);
     };
     if (from_stdin) {
-      read_keys(ask);
+      read_keys(ask, wait_for);
     } else {
       for (const std::string& key : options_.keys) ask(key);
     }
     window.finish();
   }
 
-  template <typename Ask>
-  void read_keys(Ask&& ask) {
+  template <typename Ask, typename WaitFor>
+  void read_keys(Ask&& ask, WaitFor&& wait_for) {
     DescriptorSource source(0, "stdin");
+    source.while_waiting(wait_for);
     const RecordFormat format = options_.null         ? RecordFormat::nul
                                 : options_.json_lines ? RecordFormat::json_lines
                                                       : RecordFormat::lines;

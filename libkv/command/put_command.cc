@@ -75,7 +75,7 @@ ExitCode put_many(Session& session, RecordFormat format, bool keys_only,
   const auto reader = make_record_reader(
       source, {.format = format, .keys_only = keys_only, .limits = record_limits});
   const Instant began = session.clock().now();
-  const Result<BulkPutFigures> figures = bulk_put(session, *reader, options, messages);
+  const Result<BulkPutFigures> figures = bulk_put(session, *reader, source, options, messages);
   if (!figures) return failed(messages, figures.error());
   messages.say(summary(*figures, session.clock().now() - began));
   return figures->code;

@@ -3,6 +3,8 @@
 #include <array>
 #include <charconv>
 
+#include <sys/stat.h>
+
 #include "libkv/base/posix_environment.h"
 #include "libkv/command/context_file.h"
 
@@ -49,6 +51,11 @@ Status ResumeFile::write() {
 }
 
 Result<std::unique_ptr<RejectsFile>> RejectsFile::open(const std::string& path, bool append) {
+  struct stat input, rejects;
+  const bool is_input = ::fstat(0, &input) == 0 && ::stat(path.c_str(), &rejects) == 0 &&
+                        S_ISREG(rejects.st_mode) && input.st_dev == rejects.st_dev &&
+                        input.st_ino == rejects.st_ino;
+  if (is_input) return fail(ErrorKind::invalid, path + ": the rejects file is the input");
   PosixFileSystem files;
   auto file = files.open(path, OpenMode::write);
   if (!file) return fail(local_failure(file.error()));

@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "libkv/cli/byte_source.h"
 #include "libkv/client/client.h"
 
 namespace kv {
@@ -40,6 +41,13 @@ class Window {
     // Sends in batches, and takes what has come, without waiting.
     if (entries_.size() % 64 == 0) {
       client_.turn(Duration::zero());
+      hand_out();
+    }
+  }
+  /// Goes on with those in flight until the descriptor can be read, or none is left.
+  void work_until_readable(int descriptor) {
+    while (!entries_.empty() && !is_readable(descriptor)) {
+      client_.turn(1s, descriptor);
       hand_out();
     }
   }

@@ -476,3 +476,43 @@ hints_are() {
   kv-cluster resume 3 kv-coordinator
   assert_equal "$(kv-get k0001),$(kv-get k0002)" 'newer of k0001,woken'
 }
+
+# `tail -f | kv-put` is a pipeline, too.
+@test "a slow producer: what it has given is stored and shown while more is awaited" {
+  start_cluster 3
+  mkfifo keys records
+  kv-put --tsv <records 2>err &
+  local put=$!
+  exec 7>records
+  printf 'slow\tvalue\n' >&7
+  await 10 eval 'kv-get slow >/dev/null 2>&1'
+  assert_equal "$(kv-get slow)" value
+  kv-get --tsv --timeout 1s - <keys >shown 7>&- &
+  local get=$!
+  exec 8>keys
+  printf 'slow\n' >&8
+  await 10 grep -q value shown
+  sleep 2  # Longer than a record may take.
+  printf 'slow\n' >&8
+  printf 'slower\tvalue\n' >&7
+  exec 7>&- 8>&-
+  wait "$put"
+  wait "$get"
+  assert_equal "$(<shown)" $'slow\tvalue\nslow\tvalue'
+  assert_equal "$(kv-get slower)" value
+}
+
+@test "the rejects file is not the input" {
+  start_cluster 1
+  printf '{"key":"k","value":"v"}\n' >bad
+  assert_exit 2 kv-put --jsonl --rejects bad <bad
+  assert_equal "$(<bad)" '{"key":"k","value":"v"}'
+  assert_exit 0 kv-put --jsonl --rejects other <bad
+}
+
+@test "what is stored is its owner's alone" {
+  umask 022
+  start_cluster 3
+  kv-put secret value
+  assert_equal "$(find "$KV_CLUSTER_DIR"/member-*/data/* -perm /077 ! -type s)" ''
+}
