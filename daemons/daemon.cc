@@ -1,5 +1,7 @@
 #include "daemons/daemon.h"
 
+#include <sys/stat.h>
+
 #include "libkv/base/posix_environment.h"
 #include "libkv/base/stderr_log.h"
 #include "libkv/base/thread_executor.h"
@@ -30,6 +32,8 @@ MemberInfo member_of(const MemberSettings& settings) {
 
 Status serve(const MemberSettings& settings, const DaemonFlags& flags, const DaemonKindInfo& info,
              const std::function<Result<std::unique_ptr<Daemon>>(const DaemonWorld&)>& open) {
+  // What is stored is its owner's alone, as the sockets are.
+  ::umask(0077);
   StderrLog log;
   log.set_level(settings.log_level);
   PosixEnvironment posix;
