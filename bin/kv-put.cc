@@ -34,7 +34,8 @@ int main(int argc, char** argv) {
       .examples = {{"echo hello | kv-put greeting", "from a pipe"},
                    {"kv-put greeting hello", "from the argument"},
                    {"kv-put --context ctx cart:7 <cart", "replace exactly what was read"},
-                   {"kv-scan -0 | KV_ENDPOINT=… kv-put -0", "copy a keyspace to another cluster"}},
+                   {"kv-scan --jsonl >all && KV_ENDPOINT=… kv-put --jsonl <all",
+                    "copy a keyspace elsewhere"}},
       .notes =
           "Exit: 0 stored, 2 bad input, 3 unavailable (nothing was stored), 4 unknown (it may\n"
           "have been stored), 8 a local failure.",

@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
               {"--strict", "", "count only what the slots hold durably", &options.strict},
           },
       .examples = {{"kv-scan --prefix user: --limit 10", "the first ten users"},
-                   {"kv-scan -0 >backup", "everything, to be read by kv-put -0"},
+                   {"kv-scan --jsonl >backup", "everything, to be read by kv-put --jsonl"},
                    {"kv-scan --keys | wc -l", "count"}},
       .notes = "What it prints, kv-put reads in the same format.",
   };
