@@ -87,9 +87,14 @@ Status Replica::on_start_judged(bool known) {
 }
 
 Status Replica::end_doubt(bool lost) {
-  if (lost) KV_TRY(debts_.mark_all_refilling());
-  KV_TRY(core_.incarnation.note_judged());
+  KV_TRY(lost ? debts_.mark_all_refilling() : core_.incarnation.note_judged());
   core_.in_doubt = false;
+  if (!lost) return {};
+  // Noted before the marks are durable, the verdict and they could be forgotten by one crash.
+  core_.durable.when_all_durable([this](const Status& durable) {
+    const Status noted = durable ? core_.incarnation.note_judged() : durable;
+    if (!noted) core_.environment.log.error("verdict_not_noted", {{"why", noted.error().what}});
+  });
   return {};
 }
 

@@ -71,8 +71,8 @@ class Replica {
   /// Until the voters have said whether this directory is behind, nothing it answers is to count
   /// for strict reads.
   void begin_in_doubt() { core_.in_doubt = true; }
-  /// They have. `lost`: it is, so that every partition refills. Durable when it returns.
-  /// Errors: the metadata's; then the doubt goes on.
+  /// They have. `lost`: it is, so that every partition refills; the verdict counts as heard once
+  /// that is durable. Errors: the engine's, the metadata's; then the doubt goes on.
   Status end_doubt(bool lost);
 
   /// Facts of one key, when they are there.

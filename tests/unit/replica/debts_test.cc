@@ -93,6 +93,16 @@ TEST_F(DebtsTest, AWipeBeforeTheFirstMapIsRemembered) {
   EXPECT_EQ(mint("k", "v").answer, Answer::refilling);
 }
 
+// Else one crash could forget that the voters had told of a loss, and the loss.
+TEST_F(DebtsTest, AVerdictOfLossIsHeardOnceItsMarksAreDurable) {
+  open();
+  engine->sync_by_itself = false;
+  ASSERT_TRUE(replica->end_doubt(true));
+  EXPECT_EQ(replica->incarnation().judged_start(), 0u);
+  engine->sync_now();
+  EXPECT_EQ(replica->incarnation().judged_start(), 1u);
+}
+
 TEST_F(DebtsTest, LevelByAnOlderMapDoesNotCount) {
   open();
   ASSERT_TRUE(replica->end_doubt(true));
