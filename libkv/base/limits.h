@@ -63,9 +63,8 @@ inline constexpr Duration judgement_wait_max = 3s;    ///< For the voters' word 
 inline constexpr Duration repair_request_time = 30s;  ///< Of requests that carry no time left.
 
 // The storage engine.
-inline constexpr size_t engine_key_bytes_max = 8u << 10;  ///< With the replica's prefix.
-inline constexpr size_t engine_value_bytes_max = 72u
-                                                 << 20;  ///< A record: values and their history.
+inline constexpr size_t engine_key_bytes_max = 8u << 10;     ///< With the replica's prefix.
+inline constexpr size_t engine_value_bytes_max = 72u << 20;  ///< Values and their history.
 inline constexpr size_t engine_batch_bytes_max = 96u << 20;
 inline constexpr size_t log_unsynced_bytes_max = 1u << 20;  ///< Then written, though nobody waits.
 inline constexpr size_t log_forming_bytes_max = 32u << 20;  ///< Then writers are answered busy.
