@@ -13,7 +13,7 @@
 namespace kv {
 
 namespace {
-constexpr uint64_t kSignalToken = ZmqTransport::kFirstForeignToken;
+constexpr uint64_t kSignalToken = NetTransport::kFirstForeignToken;
 constexpr uint64_t kStopToken = kSignalToken + 1;
 constexpr uint64_t kCompletionToken = kSignalToken + 2;
 }  // namespace
@@ -47,7 +47,7 @@ EventLoop::EventLoop(Clock& clock, ThreadExecutor* executor, EventLoopOptions op
       options_(options),
       signals_(options.take_signals),
       stop_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      transport_(poller_, options.zmq) {
+      transport_(poller_, clock, options.net) {
   KV_ASSERT(stop_fd_ >= 0);
   bool added = poller_.add(stop_fd_, kStopToken);
   if (options.take_signals) added = added && poller_.add(signals_.fd(), kSignalToken);
@@ -80,7 +80,7 @@ void EventLoop::take_stop() {
 
 Duration EventLoop::time_to_wait(const LoopHandler& handler, Duration limit) {
   if (transport_.settle()) return Duration::zero();
-  const Instant wake = handler.next_wake();
+  const Instant wake = std::min(handler.next_wake(), transport_.next_wake());
   if (wake == Instant::max()) return limit;
   const Instant now = clock_.now();
   return wake <= now ? Duration::zero() : std::min(limit, wake - now);
@@ -90,7 +90,7 @@ Duration EventLoop::time_to_wait(const LoopHandler& handler, Duration limit) {
 bool EventLoop::take_events(Duration limit) {
   bool completions = false;
   for (const uint64_t token : poller_.wait(limit)) {
-    if (token < ZmqTransport::kFirstForeignToken) transport_.mark_readable(token);
+    if (token < NetTransport::kFirstForeignToken) transport_.mark_ready(token);
     if (token == kCompletionToken) completions = true;
     if (token == kStopToken) take_stop();
     if (token != kSignalToken) continue;
@@ -104,7 +104,9 @@ bool EventLoop::take_events(Duration limit) {
 
 void EventLoop::turn(LoopHandler& handler, Duration limit) {
   const bool completions = take_events(time_to_wait(handler, limit));
-  transport_.receive(handler, clock_.now(), options_.budget);
+  const Instant begun = clock_.now();
+  if (transport_.next_wake() <= begun) transport_.on_tick(begun);
+  transport_.receive(handler, begun, options_.budget);
   if (completions) executor_->run_completions();
   const Instant now = clock_.now();
   if (handler.next_wake() <= now) handler.on_tick(now);

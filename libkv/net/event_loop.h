@@ -1,5 +1,5 @@
 // The event loop of a daemon: one thread that takes in frames, completions and signals, and drives
-// one LoopHandler turn by turn (transport/loop_handler.h). It owns the ZmqTransport.
+// one LoopHandler turn by turn (transport/loop_handler.h). It owns the NetTransport.
 //
 //     ThreadExecutor executor;
 //     EventLoop loop(clock, &executor);
@@ -19,15 +19,15 @@
 
 #include "libkv/base/environment.h"
 #include "libkv/base/thread_executor.h"
+#include "libkv/net/net_options.h"
+#include "libkv/net/net_transport.h"
 #include "libkv/net/poller.h"
-#include "libkv/net/zmq_options.h"
-#include "libkv/net/zmq_transport.h"
 #include "libkv/transport/loop_handler.h"
 
 namespace kv {
 
 struct EventLoopOptions {
-  ZmqOptions zmq;
+  NetOptions net;
   ReceiveBudget budget;
   bool take_signals = true;  ///< False for a loop that is not the process's main one.
 };
@@ -58,7 +58,7 @@ class EventLoop {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  ZmqTransport& transport() { return transport_; }
+  NetTransport& transport() { return transport_; }
 
   /// Turns until a signal or stop(). Both are remembered: a later run() returns at once.
   void run(LoopHandler& handler);
@@ -83,7 +83,7 @@ class EventLoop {
   std::atomic<bool> stopped_{false};
   int stop_signal_ = 0;
   Poller poller_;
-  ZmqTransport transport_;
+  NetTransport transport_;
 };
 
 }  // namespace kv

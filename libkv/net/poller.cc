@@ -31,6 +31,13 @@ void Poller::remove(int fd) {
   KV_ASSERT(epoll_ctl(fd_, EPOLL_CTL_DEL, fd, nullptr) == 0);
 }
 
+void Poller::watch_writes(int fd, uint64_t token, bool wanted) {
+  epoll_event event{};
+  event.events = wanted ? EPOLLIN | EPOLLOUT : EPOLLIN;
+  event.data.u64 = token;
+  KV_ASSERT(epoll_ctl(fd_, EPOLL_CTL_MOD, fd, &event) == 0);
+}
+
 std::span<const uint64_t> Poller::wait(Duration limit) {
   // Rounded up: waking before the deadline would turn the loop once in vain.
   const Duration bounded = std::clamp<Duration>(limit, Duration::zero(), 60s);

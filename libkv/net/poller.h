@@ -1,4 +1,5 @@
-// epoll over a changing set of descriptors, each with a number that comes back when it is readable.
+// epoll over a changing set of descriptors, each with a number that comes back when it is readable,
+// or writable where that is asked for.
 // Level-triggered. One thread.
 #pragma once
 
@@ -23,7 +24,9 @@ class Poller {
   bool add(int fd, uint64_t token);
   /// REQUIRES: `fd` is in the set and still open.
   void remove(int fd);
-  /// Waits until something is readable or `limit` has passed, at once if it is not positive. The
+  /// Whether `fd`, which is in the set as `token`, is also waited for until it is writable.
+  void watch_writes(int fd, uint64_t token, bool wanted);
+  /// Waits until something is ready or `limit` has passed, at once if it is not positive. The
   /// tokens are valid until the next call; at most 64 come at once, the others next time.
   std::span<const uint64_t> wait(Duration limit);
 

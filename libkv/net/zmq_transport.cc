@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint64_t kRouterToken = 0;
 
-void* new_context(const ZmqOptions& options) {
+void* new_context(const NetOptions& options) {
   void* context = zmq_ctx_new();
   KV_ASSERT(context != nullptr);
   KV_ASSERT(zmq_ctx_set(context, ZMQ_IO_THREADS, 1) == 0);
@@ -30,7 +30,7 @@ tl::unexpected<Error> cannot_bind(const Endpoint& endpoint, int code) {
 
 }  // namespace
 
-ZmqTransport::ZmqTransport(Poller& poller, ZmqOptions options)
+ZmqTransport::ZmqTransport(Poller& poller, NetOptions options)
     : poller_(poller),
       options_(options),
       context_(new_context(options)),

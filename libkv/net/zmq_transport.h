@@ -11,11 +11,11 @@
 // and counted, and send() says so. A DEALER that lost its peer connects again by itself and sends
 // what it has queued; who knows better calls disconnect() and connect() anew.
 //
-// Bounds: ZmqOptions. libzmq resolves host names on its I/O thread, which stalls all peers when the
+// Bounds: NetOptions. libzmq resolves host names on its I/O thread, which stalls all peers when the
 // resolver does: configurations name addresses.
 //
 // Threading: one thread, the loop's. Frames may be released on any thread, and those sent in
-// zmq_options' shared size are released on libzmq's: their owners must allow it.
+// net_options' shared size are released on libzmq's: their owners must allow it.
 #pragma once
 
 #include <cstdint>
@@ -27,33 +27,20 @@
 
 #include "libkv/base/result.h"
 #include "libkv/net/inbound_peers.h"
+#include "libkv/net/net_counters.h"
+#include "libkv/net/net_options.h"
 #include "libkv/net/poller.h"
 #include "libkv/net/zmq_message.h"
-#include "libkv/net/zmq_options.h"
 #include "libkv/net/zmq_socket.h"
 #include "libkv/transport/endpoint.h"
 #include "libkv/transport/transport.h"
 
 namespace kv {
 
-struct ZmqCounters {
-  uint64_t frames_received = 0;
-  uint64_t bytes_received = 0;
-  uint64_t frames_sent = 0;
-  uint64_t bytes_sent = 0;
-  uint64_t dropped_full = 0;       ///< To a peer whose queue is full.
-  uint64_t dropped_gone = 0;       ///< To a peer that is not known or connected any more.
-  uint64_t dropped_oversize = 0;   ///< Larger than a frame may be.
-  uint64_t dropped_malformed = 0;  ///< Received in several parts.
-};
-
 class ZmqTransport final : public Transport {
  public:
-  /// Poller tokens from here on are the caller's own.
-  static constexpr uint64_t kFirstForeignToken = uint64_t{1} << 62;
-
   /// `poller` must outlive the transport.
-  explicit ZmqTransport(Poller& poller, ZmqOptions options = {});
+  explicit ZmqTransport(Poller& poller, NetOptions options = {});
   /// Closes everything; waits at most the linger time for the last frames to be written.
   ~ZmqTransport() override;
 
@@ -76,7 +63,7 @@ class ZmqTransport final : public Transport {
   /// REQUIRES: asked immediately before, since a send may have hidden an arrival from the poller.
   bool settle();
 
-  const ZmqCounters& counters() const { return counters_; }
+  const NetCounters& counters() const { return counters_; }
   size_t inbound_peers() const { return inbound_.size(); }
   size_t outgoing_peers() const { return outgoing_.size(); }
 
@@ -113,7 +100,7 @@ class ZmqTransport final : public Transport {
   Frame take_spare();
 
   Poller& poller_;
-  const ZmqOptions options_;
+  const NetOptions options_;
   void* context_;
   std::shared_ptr<ZmqSocket> router_;  // Null until the first bind().
   InboundPeers inbound_;
@@ -125,7 +112,7 @@ class ZmqTransport final : public Transport {
   std::vector<std::shared_ptr<ZmqSocket>> touched_;
   ZmqMessage routing_id_;
   std::shared_ptr<ZmqMessage> spare_;  // Where the next part is received.
-  ZmqCounters counters_;
+  NetCounters counters_;
 };
 
 }  // namespace kv

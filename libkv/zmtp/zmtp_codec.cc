@@ -162,6 +162,11 @@ void append_zmtp_message_header(std::string& out, size_t body_bytes) {
   append_big_endian(out, body_bytes, is_long ? 8 : 1);
 }
 
+void append_zmtp_delimiter(std::string& out) {
+  out += static_cast<char>(kFlagMore);
+  out += '\0';
+}
+
 Result<ZmtpCommand> parse_zmtp_command(BytesView body) {
   BytesView name;
   if (!take_sized(body, 1, name)) return corrupt("a malformed command");

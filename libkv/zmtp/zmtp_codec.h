@@ -1,5 +1,5 @@
 // ZMTP 3.1 with the NULL mechanism, as bytes (rfc.zeromq.org/spec/37): greeting, handshake and
-// frames of one connection, for a program that talks to a ROUTER without libzmq.
+// frames of one connection, for a program that does without libzmq.
 //
 //     connection = greeting handshake traffic
 //     greeting   = FF 8×00 7F | version 03 01 | mechanism "NULL", 20 bytes | as-server 00 | 31×00
@@ -53,6 +53,10 @@ Result<std::optional<ZmtpFrameHeader>> parse_zmtp_frame_header(BytesView bytes,
 
 /// Appends the header of a single-part message of `body_bytes`.
 void append_zmtp_message_header(std::string& out, size_t body_bytes);
+
+/// Appends the empty part that a REQ socket writes before each message and wants before each
+/// answer.
+void append_zmtp_delimiter(std::string& out);
 
 struct ZmtpCommand {
   enum class Kind { ready, error, ping, pong };

@@ -11,8 +11,17 @@ namespace kv {
 
 namespace {
 
+/// What an empty buffer keeps for the next frames.
+constexpr size_t kKeptBytesMax = size_t{256} << 10;
+
+/// What a DEALER may be connected to.
 bool is_server_type(BytesView socket_type) {
   return socket_type == "ROUTER" || socket_type == "DEALER" || socket_type == "REP";
+}
+
+/// What may be connected to a ROUTER.
+bool is_client_type(BytesView socket_type) {
+  return socket_type == "ROUTER" || socket_type == "DEALER" || socket_type == "REQ";
 }
 
 Error late() {
@@ -21,20 +30,22 @@ Error late() {
 
 }  // namespace
 
-ZmtpConnection::ZmtpConnection(Endpoint endpoint, StreamSocket socket, Clock& clock,
+ZmtpConnection::ZmtpConnection(Side side, Endpoint endpoint, StreamSocket socket, Clock& clock,
                                ZmtpOptions options)
-    : endpoint_(std::move(endpoint)),
+    : side_(side),
+      endpoint_(std::move(endpoint)),
       socket_(std::move(socket)),
       clock_(clock),
       options_(options),
-      out_(zmtp_greeting() + zmtp_ready("DEALER")) {}
+      stage_(side == Side::dealer ? Stage::connected : Stage::greeting),
+      out_(zmtp_greeting() + zmtp_ready(side == Side::dealer ? "DEALER" : "ROUTER")) {}
 
 Result<std::unique_ptr<ZmtpConnection>> ZmtpConnection::connect(const Endpoint& endpoint,
                                                                 Clock& clock, Instant deadline,
                                                                 ZmtpOptions options) {
   KV_ASSIGN(StreamSocket socket, connect_stream(endpoint, clock, deadline));
   std::unique_ptr<ZmtpConnection> out(
-      new ZmtpConnection(endpoint, std::move(socket), clock, options));
+      new ZmtpConnection(Side::dealer, endpoint, std::move(socket), clock, options));
   KV_TRY(out->shake_hands(deadline));
   return out;
 }
@@ -43,7 +54,13 @@ Result<std::unique_ptr<ZmtpConnection>> ZmtpConnection::begin(const Endpoint& en
                                                               Clock& clock, ZmtpOptions options) {
   KV_ASSIGN(StreamSocket socket, begin_stream(endpoint));
   return std::unique_ptr<ZmtpConnection>(
-      new ZmtpConnection(endpoint, std::move(socket), clock, options));
+      new ZmtpConnection(Side::dealer, endpoint, std::move(socket), clock, options));
+}
+
+std::unique_ptr<ZmtpConnection> ZmtpConnection::accept(Endpoint endpoint, StreamSocket socket,
+                                                       Clock& clock, ZmtpOptions options) {
+  return std::unique_ptr<ZmtpConnection>(
+      new ZmtpConnection(Side::router, std::move(endpoint), std::move(socket), clock, options));
 }
 
 tl::unexpected<Error> ZmtpConnection::broken(Error error) {
@@ -72,8 +89,8 @@ Result<bool> ZmtpConnection::advance() {
   while (stage_ != Stage::nothing) {
     KV_ASSIGN(const bool taken, stage_ == Stage::greeting ? take_greeting() : take_ready());
     if (taken) continue;
+    if (std::exchange(drained_, false)) return false;
     KV_TRY(read_some());
-    if (would_block_) return false;
   }
   return true;
 }
@@ -100,9 +117,10 @@ Result<bool> ZmtpConnection::take_ready() {
     return broken({ErrorKind::denied, "the peer refuses: " + shown_zmtp_text(command->text)});
   if (command->kind != ZmtpCommand::Kind::ready)
     return broken({ErrorKind::corrupt, "ZMTP: a command before READY"});
-  if (!is_server_type(command->text))
+  if (!(side_ == Side::dealer ? is_server_type(command->text) : is_client_type(command->text)))
     return broken({ErrorKind::corrupt,
-                   "the peer is no server but a socket of type " + shown_zmtp_text(command->text)});
+                   std::string("the peer is no ") + (side_ == Side::dealer ? "server" : "client") +
+                       " but a socket of type " + shown_zmtp_text(command->text)});
   stage_ = Stage::nothing;
   return true;
 }
@@ -113,8 +131,9 @@ Status ZmtpConnection::read_some() {
   do {
     got = recv(socket_.fd(), room.data(), room.size(), MSG_DONTWAIT);
   } while (got < 0 && errno == EINTR);
-  would_block_ = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-  if (would_block_) return {};
+  const bool nothing_there = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+  drained_ = nothing_there || (got > 0 && static_cast<size_t>(got) < room.size());
+  if (nothing_there) return {};
   if (got < 0) return broken({ErrorKind::unavailable, std::strerror(errno)});
   if (got == 0) return broken({ErrorKind::unavailable, "the connection was closed by the peer"});
   input_.filled(static_cast<size_t>(got));
@@ -144,12 +163,30 @@ Result<std::optional<Frame>> ZmtpConnection::next_buffered() {
   for (;;) {
     KV_ASSIGN(const auto header, whole_frame());
     if (!header) return std::nullopt;
-    if (header->more)
+    if (header->more && side_ == Side::dealer)
       return broken({ErrorKind::corrupt, "a message of several parts, where one is expected"});
     Frame frame = input_.take(header->header_bytes, header->body_bytes);
-    if (!header->command) return frame;
-    KV_TRY(obey(frame.view()));
+    if (header->command)
+      KV_TRY(obey(frame.view()));
+    else if (ends_message(*header))
+      return frame;
   }
+}
+
+/// Follows the parts of a message; true at the end of one that is not to be dropped.
+bool ZmtpConnection::ends_message(const ZmtpFrameHeader& header) {
+  if (header.more) {
+    const bool delimiter = part_ == Part::first && header.body_bytes == 0;
+    part_ = delimiter ? Part::after_delimiter : Part::junk;
+    return false;
+  }
+  const Part last = std::exchange(part_, Part::first);
+  if (last == Part::junk) {
+    ++dropped_;
+    return false;
+  }
+  delimited_ = last == Part::after_delimiter;
+  return true;
 }
 
 Status ZmtpConnection::obey(BytesView body) {
@@ -177,8 +214,8 @@ Result<std::optional<Frame>> ZmtpConnection::try_receive() {
   for (;;) {
     KV_ASSIGN(auto frame, next_buffered());
     if (frame) return frame;
+    if (std::exchange(drained_, false)) return std::nullopt;
     KV_TRY(read_some());
-    if (would_block_) return std::nullopt;
   }
 }
 
@@ -198,6 +235,7 @@ Status ZmtpConnection::queue(BytesView frame) {
                                         std::to_string(options_.frame_bytes_max) + " can be sent");
   if (wants_write() && unsent_bytes() + frame.size() > options_.unsent_bytes_max)
     return fail(ErrorKind::busy, endpoint_ + ": the peer takes no more for now");
+  if (delimited_) append_zmtp_delimiter(out_);
   append_zmtp_message_header(out_, frame.size());
   out_ += frame;
   return {};
@@ -217,8 +255,17 @@ Status ZmtpConnection::flush() {
   if (out_begin_ > out_.size() / 2) {
     out_.erase(0, out_begin_);
     out_begin_ = 0;
+    if (out_.empty() && out_.capacity() > kKeptBytesMax) out_ = {};
   }
   return {};
+}
+
+void ZmtpConnection::borrow_room(ZmtpInput& spare) {
+  if (input_.unread().empty()) input_ = std::exchange(spare, {});
+}
+
+void ZmtpConnection::return_room(ZmtpInput& spare) {
+  if (input_.unread().empty()) spare = std::exchange(input_, {});
 }
 
 Status ZmtpConnection::send(BytesView frame, Instant deadline) {

@@ -1,13 +1,17 @@
-// One ZMTP 3.1 connection to a ROUTER over a plain socket, without libzmq and without threads: what
-// a command uses that must start, ask one thing and end within a millisecond.
+// One ZMTP 3.1 connection over a plain socket, without libzmq and without threads: what a command
+// uses that must start, ask one thing and end within a millisecond, and what daemons of one host
+// say to each other (net/local_transport.h).
 //
 // One request:        connect(); send(frame, deadline); receive(deadline).
-// A stream both ways: connect() or begin(); poll fd() for POLLIN and, while wants_write(), for
+// A stream both ways: connect(), begin() or accept(); poll fd() for POLLIN and, while
+// wants_write(), for
 //                     POLLOUT; then advance() until it is open; from then on flush() and
 //                     try_receive() until it has nothing; queue() what there is to send until it
 //                     says busy.
 //
-// Messages are single frames. PINGs are answered as a side effect of receiving. Any error but
+// Messages are single frames. Who accepts also serves a REQ socket, which writes an empty frame
+// before each message and wants one before each answer; anything else of several parts it drops and
+// counts. PINGs are answered as a side effect of receiving. Any error but
 // invalid and busy from queue() or send(), and the passing of a deadline, ends the connection:
 // every later call returns the same error. An error says nothing about requests that were sent: the
 // caller knows whether they may have been carried out.
@@ -49,6 +53,9 @@ class ZmtpConnection {
   /// The same without waiting for anybody: advance() does the rest.
   static Result<std::unique_ptr<ZmtpConnection>> begin(const Endpoint& endpoint, Clock& clock,
                                                        ZmtpOptions options = {});
+  /// The other side of it: `socket` was accepted from a listener at `endpoint`, and does not wait.
+  static std::unique_ptr<ZmtpConnection> accept(Endpoint endpoint, StreamSocket socket,
+                                                Clock& clock, ZmtpOptions options = {});
   /// Goes on with connecting and the handshake as far as it can without waiting. True: it is open.
   /// Until then no call but this one, fd() and wants_write().
   Result<bool> advance();
@@ -66,14 +73,25 @@ class ZmtpConnection {
   Status queue(BytesView frame);
   /// Writes what the socket takes without waiting.
   Status flush();
-  /// The next frame if it has come, without waiting.
+  /// The next frame if it has come, without waiting. After nothing, poll fd() before asking again.
   Result<std::optional<Frame>> try_receive();
+  /// Messages dropped so far because they came in several parts.
+  uint64_t dropped() const { return dropped_; }
+
+  /// For many connections that are read in turn: an idle one keeps no room of its own. It is lent
+  /// one before it is read, and gives it back unless part of a frame is in it.
+  void borrow_room(ZmtpInput& spare);
+  void return_room(ZmtpInput& spare);
 
  private:
+  enum class Side { dealer, router };
   /// What is waited for.
   enum class Stage { connected, greeting, ready, nothing };
+  /// Where in a message the next frame stands.
+  enum class Part { first, after_delimiter, junk };
 
-  ZmtpConnection(Endpoint endpoint, StreamSocket socket, Clock& clock, ZmtpOptions options);
+  ZmtpConnection(Side side, Endpoint endpoint, StreamSocket socket, Clock& clock,
+                 ZmtpOptions options);
 
   Status shake_hands(Instant deadline);
   Result<bool> take_greeting();
@@ -82,9 +100,11 @@ class ZmtpConnection {
   Status read_more(Instant deadline);
   Result<std::optional<Frame>> next_buffered();
   Result<std::optional<ZmtpFrameHeader>> whole_frame();
+  bool ends_message(const ZmtpFrameHeader& header);
   Status obey(BytesView command);
   tl::unexpected<Error> broken(Error error);
 
+  const Side side_;
   const Endpoint endpoint_;
   StreamSocket socket_;
   Clock& clock_;
@@ -93,7 +113,10 @@ class ZmtpConnection {
   ZmtpInput input_;
   std::string out_;  // Bytes before out_begin_ have been written.
   size_t out_begin_ = 0;
-  bool would_block_ = false;  // The last read found nothing.
+  bool drained_ = false;  // The last read found less than it had room for.
+  Part part_ = Part::first;
+  bool delimited_ = false;  // The last message came behind a delimiter.
+  uint64_t dropped_ = 0;
   std::optional<Error> broken_;
 };
 

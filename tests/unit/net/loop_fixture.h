@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <future>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -13,7 +14,11 @@
 #include <utility>
 #include <vector>
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "libkv/base/assert.h"
 #include "libkv/net/event_loop.h"
@@ -88,7 +93,7 @@ class TestLoop {
   bool until_got(size_t count) {
     return until([&] { return handler.got.size() >= count; });
   }
-  ZmqTransport& transport() { return loop.transport(); }
+  NetTransport& transport() { return loop.transport(); }
 
   static EventLoopOptions without_signals(EventLoopOptions options) {
     options.take_signals = false;
@@ -130,5 +135,38 @@ class EchoServer {
   EventLoop* loop_ = nullptr;
   std::thread thread_;
 };
+
+/// What holds of both ways to carry frames: by LocalTransport over ipc, by libzmq over tcp.
+class EitherTransport : public ::testing::TestWithParam<const char*> {
+ protected:
+  /// The same for the same name.
+  Endpoint endpoint(const std::string& name) {
+    if (GetParam() == std::string("ipc")) return directory_.endpoint(name);
+    uint16_t& port = ports_[name];
+    while (port == 0) port = free_port();
+    return "tcp://127.0.0.1:" + std::to_string(port);
+  }
+
+ private:
+  /// A port that nobody listens at. It may be taken by another before we do.
+  static uint16_t free_port() {
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    KV_ASSERT(::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0);
+    KV_ASSERT(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    close(fd);
+    return ntohs(address.sin_port);
+  }
+
+  const SocketDirectory directory_;
+  std::map<std::string, uint16_t> ports_;
+};
+
+inline std::string scheme_name(const ::testing::TestParamInfo<const char*>& scheme) {
+  return scheme.param;
+}
 
 }  // namespace kv

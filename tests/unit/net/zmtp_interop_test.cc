@@ -1,4 +1,4 @@
-// The zmtp client against libzmq's ROUTER.
+// The zmtp client against both servers: LocalTransport's over ipc, libzmq's ROUTER over tcp.
 #include <deque>
 #include <optional>
 
@@ -11,20 +11,19 @@
 namespace kv {
 namespace {
 
-class ZmtpInterop : public testing::Test {
+class ZmtpInterop : public EitherTransport {
  protected:
   std::unique_ptr<ZmtpConnection> connected(const Endpoint& endpoint, ZmtpOptions options = {}) {
     auto connection = ZmtpConnection::connect(endpoint, clock, clock.limit(), options);
     EXPECT_TRUE(connection) << connection.error().what;
     return connection ? std::move(*connection) : nullptr;
   }
-  const SocketDirectory directory;
   SteadyClock clock;
 };
 
-TEST_F(ZmtpInterop, FramesOfAllSizesComeBack) {
-  EchoServer server(directory.endpoint("s"));
-  const auto client = connected(directory.endpoint("s"));
+TEST_P(ZmtpInterop, FramesOfAllSizesComeBack) {
+  EchoServer server(endpoint("s"));
+  const auto client = connected(endpoint("s"));
   ASSERT_TRUE(client);
   for (const size_t size : {0u, 1u, 255u, 256u, 65'000u, 65'536u, 70'000u, 3'000'000u}) {
     std::string bytes(size, static_cast<char>('a' + size % 26));
@@ -35,22 +34,9 @@ TEST_F(ZmtpInterop, FramesOfAllSizesComeBack) {
   }
 }
 
-TEST_F(ZmtpInterop, WorksOverLoopbackTcp) {
-  std::optional<EchoServer> server;
-  Endpoint tcp;
-  for (int port = 40'000 + (getpid() + 7919) % 20'000; tcp.empty(); ++port) {
-    server.emplace("tcp://127.0.0.1:" + std::to_string(port));
-    if (server->status) tcp = "tcp://localhost:" + std::to_string(port);
-  }
-  const auto client = connected(tcp);
-  ASSERT_TRUE(client);
-  ASSERT_TRUE(client->send("x", clock.limit()));
-  EXPECT_EQ(client->receive(clock.limit())->view(), "x");
-}
-
-TEST_F(ZmtpInterop, StreamsBothWaysWithoutADeadlock) {
-  EchoServer server(directory.endpoint("s"));
-  const auto client = connected(directory.endpoint("s"), {.unsent_bytes_max = 50'000});
+TEST_P(ZmtpInterop, StreamsBothWaysWithoutADeadlock) {
+  EchoServer server(endpoint("s"));
+  const auto client = connected(endpoint("s"), {.unsent_bytes_max = 50'000});
   ASSERT_TRUE(client);
   const size_t total = 3000;
   const size_t window = 1000;  // Below the ROUTER's high-water mark, which would drop answers.
@@ -83,9 +69,9 @@ TEST_F(ZmtpInterop, StreamsBothWaysWithoutADeadlock) {
   EXPECT_TRUE(was_busy);
 }
 
-TEST_F(ZmtpInterop, HeldFramesStayWholeWhileMoreArrive) {
-  EchoServer server(directory.endpoint("s"));
-  const auto client = connected(directory.endpoint("s"));
+TEST_P(ZmtpInterop, HeldFramesStayWholeWhileMoreArrive) {
+  EchoServer server(endpoint("s"));
+  const auto client = connected(endpoint("s"));
   ASSERT_TRUE(client);
   std::deque<Frame> held;
   for (int i = 0; i < 500; ++i) {
@@ -97,41 +83,38 @@ TEST_F(ZmtpInterop, HeldFramesStayWholeWhileMoreArrive) {
     EXPECT_TRUE(held[i].view() == std::string(i * 7, static_cast<char>('a' + i % 26))) << i;
 }
 
-TEST_F(ZmtpInterop, TheServersEndIsAnErrorThatStays) {
-  auto server = std::make_optional<EchoServer>(directory.endpoint("s"));
-  const auto client = connected(directory.endpoint("s"));
+TEST_P(ZmtpInterop, TheServersEndIsAnErrorThatStays) {
+  auto server = std::make_optional<EchoServer>(endpoint("s"));
+  const auto client = connected(endpoint("s"));
   ASSERT_TRUE(client);
   server.reset();
   const auto received = client->receive(clock.limit());
   ASSERT_FALSE(received);
   EXPECT_EQ(received.error().kind, ErrorKind::unavailable);
-  EXPECT_EQ(received.error().what,
-            directory.endpoint("s") + ": the connection was closed by the peer");
+  EXPECT_EQ(received.error().what, endpoint("s") + ": the connection was closed by the peer");
   EXPECT_EQ(client->send("x", clock.limit()).error().what, received.error().what);
 }
 
-TEST_F(ZmtpInterop, WhatTheServerRefusesClosesTheConnection) {
+TEST_P(ZmtpInterop, WhatTheServerRefusesClosesTheConnection) {
   EventLoopOptions small;
-  small.zmq.frame_bytes_max = 1000;
-  EchoServer server(directory.endpoint("s"), small);
-  const auto client = connected(directory.endpoint("s"));
+  small.net.frame_bytes_max = 1000;
+  EchoServer server(endpoint("s"), small);
+  const auto client = connected(endpoint("s"));
   ASSERT_TRUE(client);
   ASSERT_TRUE(client->send(std::string(1001, 'x'), clock.limit()));
   EXPECT_EQ(client->receive(clock.limit()).error().kind, ErrorKind::unavailable);
 }
 
-TEST_F(ZmtpInterop, PingsOfTheServerAreAnswered) {
+/// Only libzmq pings, and only over tcp.
+class ZmtpHeartbeat : public ZmtpInterop {};
+
+TEST_P(ZmtpHeartbeat, PingsOfTheServerAreAnswered) {
   // The server pings every few milliseconds; each PING must be taken for what it is.
   EventLoopOptions options;
-  options.zmq.heartbeat_interval = std::chrono::milliseconds(5);
-  options.zmq.heartbeat_limit = std::chrono::milliseconds(1000);
-  std::optional<EchoServer> server;
-  Endpoint tcp;
-  for (int port = 40'000 + (getpid() + 104'729) % 20'000; tcp.empty(); ++port) {
-    server.emplace("tcp://127.0.0.1:" + std::to_string(port), options);
-    if (server->status) tcp = "tcp://127.0.0.1:" + std::to_string(port);
-  }
-  const auto client = connected(tcp);
+  options.net.heartbeat_interval = std::chrono::milliseconds(5);
+  options.net.heartbeat_limit = std::chrono::milliseconds(1000);
+  EchoServer server(endpoint("s"), options);
+  const auto client = connected(endpoint("s"));
   ASSERT_TRUE(client);
   // A PING makes the socket readable though no message comes.
   for (int pings = 0; pings < 5; ++pings) {
@@ -145,17 +128,20 @@ TEST_F(ZmtpInterop, PingsOfTheServerAreAnswered) {
   EXPECT_EQ(client->receive(clock.limit())->view(), "x");
 }
 
-TEST_F(ZmtpInterop, ManyClientsAtOnce) {
-  EchoServer server(directory.endpoint("s"));
+TEST_P(ZmtpInterop, ManyClientsAtOnce) {
+  EchoServer server(endpoint("s"));
   std::vector<std::unique_ptr<ZmtpConnection>> clients;
   for (int i = 0; i < 100; ++i) {
-    clients.push_back(connected(directory.endpoint("s")));
+    clients.push_back(connected(endpoint("s")));
     ASSERT_TRUE(clients.back());
     ASSERT_TRUE(clients.back()->send(std::to_string(i), clock.limit()));
   }
   for (size_t i = 0; i < clients.size(); ++i)
     EXPECT_EQ(clients[i]->receive(clock.limit())->view(), std::to_string(i));
 }
+
+INSTANTIATE_TEST_SUITE_P(, ZmtpHeartbeat, ::testing::Values("tcp"), scheme_name);
+INSTANTIATE_TEST_SUITE_P(, ZmtpInterop, ::testing::Values("ipc", "tcp"), scheme_name);
 
 }  // namespace
 }  // namespace kv

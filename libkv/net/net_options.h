@@ -7,7 +7,7 @@
 
 namespace kv {
 
-struct ZmqOptions {
+struct NetOptions {
   /// Of a frame, either way. libzmq closes a connection that claims more, before it allocates.
   size_t frame_bytes_max = size_t{80} << 20;
   /// ZMQ_SNDHWM and ZMQ_RCVHWM count messages of one peer; the bytes of large ones are bounded
