@@ -615,25 +615,28 @@ TEST_P(EitherTransport, ReceivedFramesOutliveTheTransport) {
 
 TEST(ZmqTransport, AnArrivalIsSeenThoughASendHidItFromThePoller) {
   const SocketDirectory directory;
-  EchoServer server(directory.endpoint("s"));
+  TestLoop server;  // On this thread, so that it answers when the test says so.
+  server.handler.answer = [&](PeerId from, Frame f) { server.transport().send(from, f); };
+  ASSERT_TRUE(server.transport().bind(directory.endpoint("s")));
+  const auto server_has = [&](size_t frames) { return server.until_got(frames); };
   SteadyClock clock;
   Poller poller;
   ZmqTransport client(poller);
   Collector handler;
   const PeerId peer = client.connect(directory.endpoint("s"));
-  const auto receive_one_more = [&] {
-    const size_t wanted = handler.got.size() + 1;
-    const Instant deadline = clock.limit();
-    while (handler.got.size() < wanted && clock.now() < deadline) {
-      for (const uint64_t token : poller.wait(client.settle() ? 0ms : 20ms))
-        client.mark_readable(token);
-      client.receive(handler, clock.now());
-    }
-  };
   client.send(peer, frame("connect"));
-  receive_one_more();
+  ASSERT_TRUE(server_has(1));
+  server.loop.turn(server.handler, 0ms);
+  const Instant limit = clock.limit();
+  while (handler.got.empty() && clock.now() < limit) {
+    for (const uint64_t token : poller.wait(client.settle() ? 0ms : 20ms))
+      client.mark_readable(token);
+    client.receive(handler, clock.now());
+  }
   client.send(peer, frame("first"));
   ASSERT_FALSE(client.settle());
+  ASSERT_TRUE(server_has(2));
+  server.loop.turn(server.handler, 0ms);
   ASSERT_FALSE(poller.wait(kTestLimit).empty()) << "the answer has come";
   // libzmq looks at its commands at most every 3 million ticks of the CPU's counter when it sends:
   // the send after that takes the answer's notice away from the descriptor.
