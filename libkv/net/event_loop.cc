@@ -111,6 +111,7 @@ void EventLoop::turn(LoopHandler& handler, Duration limit) {
   const Instant now = clock_.now();
   if (handler.next_wake() <= now) handler.on_tick(now);
   handler.end_of_turn(now);
+  transport_.settle();  // What the turn sent leaves now, also when it was the last.
 }
 
 }  // namespace kv

@@ -1,6 +1,6 @@
-// What must be right about the file system before and while libzmq binds an ipc endpoint. libzmq
-// itself unlinks whatever lies at the path, be it a file or the socket of a living daemon, and
-// creates the socket for everybody's use.
+// What must be right about the file system before and while an ipc endpoint is bound. Otherwise a
+// file or the socket of a living daemon would be in the way or, with libzmq, be unlinked, and the
+// socket be open to everybody.
 #pragma once
 
 #include <string>

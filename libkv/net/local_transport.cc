@@ -20,6 +20,8 @@ namespace {
 
 /// More would only lie in the kernel's or in our buffer, and a break loses it.
 constexpr size_t kLinkBytesMax = size_t{1} << 20;
+/// To one peer in one turn, however fast it reads.
+constexpr size_t kWriteBytesMax = size_t{4} << 20;
 /// Of one listener in one turn.
 constexpr int kAcceptsMax = 64;
 /// While the process has no descriptor left.
@@ -52,20 +54,34 @@ bool LocalTransport::Peer::is_inbound() const {
 LocalTransport::LocalTransport(Poller& poller, Clock& clock, NetOptions options)
     : poller_(poller), clock_(clock), options_(options) {}
 
+// The endpoints first: who takes over need not wait for our peers.
 LocalTransport::~LocalTransport() {
-  const Instant deadline = clock_.now() + options_.linger;
-  settle();
-  for (auto& [token, peer] : peers_) {
-    while (peer->is_open && peer->unsent() > 0 && clock_.now() < deadline) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock_.now());
-      pollfd waiting{peer->link->fd(), POLLOUT, 0};
-      if (poll(&waiting, 1, static_cast<int>(left.count())) > 0 && !write_out(*peer)) break;
-    }
-    hang_up(*peer);
-  }
   for (auto& [token, listener] : listeners_) {
     if (listener.watched) poller_.remove(listener.socket.fd());
     unlink(listener.path.c_str());
+  }
+  listeners_.clear();
+  settle();
+  linger();
+  for (auto& [token, peer] : peers_) hang_up(*peer);
+}
+
+/// Waits until what is queued is written, for as long as may be.
+void LocalTransport::linger() {
+  const Instant deadline = clock_.now() + options_.linger;
+  for (;;) {
+    std::vector<pollfd> waiting;
+    std::vector<Peer*> peers;
+    for (auto& [token, peer] : peers_) {
+      if (!peer->is_open || peer->unsent() == 0 || !peer->link->is_writable()) continue;
+      waiting.push_back({peer->link->fd(), POLLOUT, 0});
+      peers.push_back(peer.get());
+    }
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock_.now());
+    if (peers.empty() || left.count() <= 0) return;
+    if (poll(waiting.data(), waiting.size(), static_cast<int>(left.count())) <= 0) continue;
+    for (size_t i = 0; i < peers.size(); ++i)
+      if (waiting[i].revents != 0) write_out(*peers[i]);
   }
 }
 
@@ -104,7 +120,13 @@ void LocalTransport::watch_listeners(bool wanted) {
     else
       poller_.remove(listener.socket.fd());
     listener.watched = listener.watched && wanted;
+    if (wanted && !listener.watched) accept_later();
   }
+}
+
+void LocalTransport::accept_later() {
+  accept_again_ = clock_.now() + kAcceptPause;
+  next_wake_ = std::min(next_wake_, accept_again_);
 }
 
 void LocalTransport::accept_from(Listener& listener) {
@@ -119,9 +141,7 @@ void LocalTransport::accept_from(Listener& listener) {
     if (errno == EINTR || errno == ECONNABORTED) continue;
     // No descriptor or memory is left: the listener would stay readable, and the loop would spin.
     watch_listeners(false);
-    accept_again_ = clock_.now() + kAcceptPause;
-    next_wake_ = std::min(next_wake_, accept_again_);
-    return;
+    return accept_later();
   }
 }
 
@@ -279,6 +299,7 @@ bool LocalTransport::send(PeerId id, Frame frame) {
 
 bool LocalTransport::has_room(const Peer& peer, size_t size) const {
   if (peer.waiting.size() >= static_cast<size_t>(options_.queued_frames_max)) return false;
+  if (size < options_.shared_bytes_min) return true;
   if (peer.counted_bytes == 0)
     return unsent_ + size <= options_.queued_bytes_max + options_.frame_bytes_max;
   return peer.counted_bytes + size <= options_.queued_bytes_per_peer_max &&
@@ -306,25 +327,29 @@ Status LocalTransport::fill_link(Peer& peer) {
   return {};
 }
 
-/// Writes what the kernel takes. False: the connection is broken.
+/// Writes what the kernel takes. False: the peer takes nothing any more.
 bool LocalTransport::write_out(Peer& peer) {
-  for (;;) {
-    if (!fill_link(peer) || !peer.link->flush()) return false;
-    if (peer.link->wants_write() || peer.waiting.empty()) break;
-  }
+  const size_t before = peer.unsent();
+  bool is_writable = true;
+  do {
+    is_writable = fill_link(peer).has_value() && peer.link->flush().has_value();
+  } while (is_writable && !peer.link->wants_write() && !peer.waiting.empty() &&
+           before - peer.unsent() < kWriteBytesMax);
   recount(peer);
-  if (peer.link->wants_write() != peer.writes_watched) {
-    peer.writes_watched = !peer.writes_watched;
-    poller_.watch_writes(peer.link->fd(), peer.token, peer.writes_watched);
+  const bool goes_on = is_writable && peer.unsent() > 0;
+  if (goes_on != peer.writes_watched) {
+    peer.writes_watched = goes_on;
+    poller_.watch_writes(peer.link->fd(), peer.token, goes_on);
   }
-  return true;
+  return is_writable;
 }
 
 bool LocalTransport::settle() {
-  // A break may touch others only through the handler, which is not called here.
+  // Here nobody is called who could touch more.
   for (const PeerRef& peer : touched_) {
     peer->touched = false;
-    if (peer->is_open && !write_out(*peer)) broken(peer);
+    // What it had sent is heard first; then it is broken.
+    if (peer->is_open && !write_out(*peer)) list(peer);
   }
   touched_.clear();
   return !readable_.empty();
@@ -369,9 +394,12 @@ void LocalTransport::deliver(const PeerRef& peer, FrameHandler& handler, Instant
       break;
     }
     auto frame = peer->link->try_receive();
-    counters_.dropped_malformed += peer->link->dropped() - peer->counted_drops;
-    peer->counted_drops = peer->link->dropped();
+    const uint64_t dropped = peer->link->dropped() - peer->counted_drops;
+    peer->counted_drops += dropped;
+    counters_.dropped_malformed += dropped;
+    frames += dropped;  // They took their time too.
     if (!frame) return broken(peer);
+    if (!*frame && !peer->link->is_writable()) return broken(peer);
     if (!*frame) break;
     ++frames;
     bytes += (*frame)->size();

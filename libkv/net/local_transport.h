@@ -12,9 +12,10 @@
 //
 // A turn's frames to one peer leave in one write, in settle(). Nothing here waits. What a peer that
 // is not there, or does not read, leaves unsent stays in its queue up to the bounds of NetOptions;
-// beyond them send() refuses. When a connection breaks, what was given to the kernel or stood next
-// in line is lost with it; the rest goes out over the next one. An inbound peer ends with its
-// connection. Beyond the bound on inbound peers, the one unheard for longest is closed.
+// beyond them send() refuses. When a connection breaks, what the peer had sent is still delivered;
+// what was given to the kernel or stood next in line for it is lost; the rest goes out over the
+// next connection. An inbound peer ends with its own. Beyond the bound on inbound peers, the one
+// unheard for longest is closed (an answer to it does not count).
 //
 // Threading: one thread, the loop's. Received frames may be released on any.
 #pragma once
@@ -45,7 +46,7 @@ class LocalTransport final : public Transport {
 
   /// `poller` and `clock` must outlive it.
   LocalTransport(Poller& poller, Clock& clock, NetOptions options = {});
-  /// Closes everything; waits at most the linger time for the last frames to be written.
+  /// Closes everything; waits at most the linger time for the last frames of open connections.
   ~LocalTransport() override;
 
   /// Listens at an ipc endpoint, on a socket for the owner alone (mode 0600).
@@ -110,6 +111,7 @@ class LocalTransport final : public Transport {
   void accept_from(Listener& listener);
   void admit(const Listener& listener, StreamSocket socket);
   void watch_listeners(bool wanted);
+  void accept_later();
 
   void begin(const PeerRef& peer);
   void advance(const PeerRef& peer);
@@ -120,6 +122,7 @@ class LocalTransport final : public Transport {
   void expect(Peer& peer, Instant deadline);
 
   bool has_room(const Peer& peer, size_t size) const;
+  void linger();
   Status fill_link(Peer& peer);
   bool write_out(Peer& peer);
   void recount(Peer& peer);

@@ -1,4 +1,4 @@
-// Every bound and interval of the libzmq transport, in one place.
+// Every bound and interval of the transports, in one place.
 #pragma once
 
 #include <cstddef>
@@ -8,24 +8,25 @@
 namespace kv {
 
 struct NetOptions {
-  /// Of a frame, either way. libzmq closes a connection that claims more, before it allocates.
+  /// Of a frame, either way. A connection that claims more is closed, before anything is allocated.
   size_t frame_bytes_max = size_t{80} << 20;
-  /// ZMQ_SNDHWM and ZMQ_RCVHWM count messages of one peer; the bytes of large ones are bounded
-  /// below.
+  /// Waiting to be sent to one peer (with libzmq also, to be received from it); the bytes of large
+  /// ones are bounded below.
   int queued_frames_max = 4096;
-  /// Frames of at least this size are handed over without a copy, and counted by their bytes.
+  /// Frames of at least this size are bounded by their bytes (and given to libzmq without a copy).
   size_t shared_bytes_min = 2048;
-  /// Unwritten bytes of such frames for one peer. One frame is always taken.
+  /// Unwritten bytes for one peer. One frame is always taken.
   size_t queued_bytes_per_peer_max = size_t{128} << 20;
   /// The same over all peers.
   size_t queued_bytes_max = size_t{512} << 20;
-  /// Senders remembered; the one unheard for longest is forgotten first.
+  /// Senders remembered; the one unheard for longest is forgotten first, and its ipc connection
+  /// closed.
   size_t inbound_peers_max = 16384;
-  int sockets_max = 4096;
+  int sockets_max = 4096;  ///< Of libzmq.
   int backlog = 1024;
 
   std::chrono::milliseconds handshake_limit{3000};
-  std::chrono::milliseconds connect_limit{1000};
+  std::chrono::milliseconds connect_limit{1000};  ///< Of libzmq; a unix socket does not wait.
   /// A restarted peer is reached within about the second of these.
   std::chrono::milliseconds reconnect_first{10};
   std::chrono::milliseconds reconnect_max{80};

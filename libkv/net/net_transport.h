@@ -20,7 +20,7 @@ class NetTransport final : public Transport {
 
   /// `poller` and `clock` must outlive it.
   NetTransport(Poller& poller, Clock& clock, const NetOptions& options = {})
-      : local_(poller, clock, options), zmq_(poller, options) {}
+      : zmq_(poller, options), local_(poller, clock, options) {}
 
   /// Listens on `endpoint` too; errors as those of the two.
   Status bind(const Endpoint& endpoint);
@@ -43,8 +43,8 @@ class NetTransport final : public Transport {
  private:
   Transport& of(PeerId peer);
 
-  LocalTransport local_;
   ZmqTransport zmq_;
+  LocalTransport local_;  // Behind it: its last frames do not wait for libzmq's.
 };
 
 }  // namespace kv

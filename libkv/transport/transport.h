@@ -1,4 +1,4 @@
-// One interface to whatever carries frames: `net` (libzmq), `zmtp` (plain sockets, for commands)
+// One interface to whatever carries frames: `net` (plain sockets within a host, libzmq beyond it)
 // and the simulator's network. Frames may be lost, repeated, reordered or late: whoever sends keeps
 // its own deadlines. A frame that arrives is whole and unchanged.
 //

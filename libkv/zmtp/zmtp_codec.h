@@ -26,7 +26,7 @@ inline constexpr size_t kZmtpGreetingBytes = 64;    // on the wire: never change
 inline constexpr size_t kZmtpFrameHeaderBytes = 9;  ///< The longest header.
 inline constexpr size_t kZmtpCommandBytesMax = 4096;
 
-/// The 64 bytes with which a client begins.
+/// The 64 bytes with which either side begins.
 std::string zmtp_greeting();
 
 /// The READY command as a whole frame: the socket type and an empty identity.

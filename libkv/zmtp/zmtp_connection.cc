@@ -12,7 +12,7 @@ namespace kv {
 namespace {
 
 /// What an empty buffer keeps for the next frames.
-constexpr size_t kKeptBytesMax = size_t{256} << 10;
+constexpr size_t kKeptBytesMax = size_t{32} << 10;
 
 /// What a DEALER may be connected to.
 bool is_server_type(BytesView socket_type) {
@@ -107,7 +107,7 @@ Result<bool> ZmtpConnection::take_greeting() {
 
 /// Takes the peer's READY; false if it is not whole yet.
 Result<bool> ZmtpConnection::take_ready() {
-  KV_ASSIGN(const auto header, whole_frame());
+  KV_ASSIGN(const auto header, whole_frame(kZmtpCommandBytesMax));
   if (!header) return false;
   const Frame body = input_.take(header->header_bytes, header->body_bytes);
   if (!header->command) return broken({ErrorKind::corrupt, "ZMTP: a message before READY"});
@@ -149,8 +149,8 @@ Status ZmtpConnection::read_more(Instant deadline) {
 }
 
 /// The header at the front of what was read, once its frame is whole.
-Result<std::optional<ZmtpFrameHeader>> ZmtpConnection::whole_frame() {
-  auto header = parse_zmtp_frame_header(input_.unread(), options_.frame_bytes_max);
+Result<std::optional<ZmtpFrameHeader>> ZmtpConnection::whole_frame(size_t message_bytes_max) {
+  auto header = parse_zmtp_frame_header(input_.unread(), message_bytes_max);
   if (!header) return broken(header.error());
   if (!*header) return std::nullopt;
   const size_t total = (*header)->header_bytes + (*header)->body_bytes;
@@ -161,7 +161,7 @@ Result<std::optional<ZmtpFrameHeader>> ZmtpConnection::whole_frame() {
 
 Result<std::optional<Frame>> ZmtpConnection::next_buffered() {
   for (;;) {
-    KV_ASSIGN(const auto header, whole_frame());
+    KV_ASSIGN(const auto header, whole_frame(options_.frame_bytes_max));
     if (!header) return std::nullopt;
     if (header->more && side_ == Side::dealer)
       return broken({ErrorKind::corrupt, "a message of several parts, where one is expected"});
@@ -195,10 +195,10 @@ Status ZmtpConnection::obey(BytesView body) {
   switch (command->kind) {
     case ZmtpCommand::Kind::ping:
       // Who sends PINGs and never reads the answers would make them pile up.
-      if (unsent_bytes() > options_.frame_bytes_max + options_.unsent_bytes_max)
-        return broken({ErrorKind::unavailable, "the peer does not read"});
+      if (unsent_bytes() > options_.unsent_bytes_max) return {};
       append_zmtp_pong(out_, command->text);
-      return flush();
+      (void)flush();  // A peer that is gone ends the reading.
+      return {};
     case ZmtpCommand::Kind::pong:
       return {};
     case ZmtpCommand::Kind::error:
@@ -211,10 +211,10 @@ Status ZmtpConnection::obey(BytesView body) {
 
 Result<std::optional<Frame>> ZmtpConnection::try_receive() {
   if (broken_) return fail(*broken_);
-  for (;;) {
+  for (bool has_read = false;; has_read = true) {
     KV_ASSIGN(auto frame, next_buffered());
     if (frame) return frame;
-    if (std::exchange(drained_, false)) return std::nullopt;
+    if (std::exchange(drained_, false) || has_read) return std::nullopt;
     KV_TRY(read_some());
   }
 }
@@ -229,6 +229,7 @@ Result<Frame> ZmtpConnection::receive(Instant deadline) {
 
 Status ZmtpConnection::queue(BytesView frame) {
   if (broken_) return fail(*broken_);
+  if (unwritable_) return fail(*unwritable_);
   if (frame.size() > options_.frame_bytes_max)
     return fail(ErrorKind::invalid, endpoint_ + ": a frame of " + std::to_string(frame.size()) +
                                         " bytes, at most " +
@@ -243,12 +244,18 @@ Status ZmtpConnection::queue(BytesView frame) {
 
 Status ZmtpConnection::flush() {
   if (broken_) return fail(*broken_);
+  if (unwritable_) return fail(*unwritable_);
   while (wants_write()) {
     const ssize_t sent =
         ::send(socket_.fd(), out_.data() + out_begin_, unsent_bytes(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
-    if (sent < 0) return broken({ErrorKind::unavailable, std::strerror(errno)});
+    if (sent < 0) {
+      unwritable_ = Error{ErrorKind::unavailable, endpoint_ + ": " + std::strerror(errno)};
+      out_ = {};
+      out_begin_ = 0;
+      return fail(*unwritable_);
+    }
     out_begin_ += static_cast<size_t>(sent);
   }
   // Moving the rest down only when it is the smaller half keeps the cost a byte constant.

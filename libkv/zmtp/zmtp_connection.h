@@ -3,17 +3,18 @@
 // say to each other (net/local_transport.h).
 //
 // One request:        connect(); send(frame, deadline); receive(deadline).
-// A stream both ways: connect(), begin() or accept(); poll fd() for POLLIN and, while
-// wants_write(), for
-//                     POLLOUT; then advance() until it is open; from then on flush() and
-//                     try_receive() until it has nothing; queue() what there is to send until it
-//                     says busy.
+// A stream both ways: connect(), begin() or accept(); poll fd() for POLLIN and, while it
+//                     wants_write(), for POLLOUT; then advance() until it is open; from then on
+//                     flush() and try_receive() until it has nothing; queue() what there is to send
+//                     until it says busy.
 //
 // Messages are single frames. Who accepts also serves a REQ socket, which writes an empty frame
 // before each message and wants one before each answer; anything else of several parts it drops and
-// counts. PINGs are answered as a side effect of receiving. Any error but
-// invalid and busy from queue() or send(), and the passing of a deadline, ends the connection:
-// every later call returns the same error. An error says nothing about requests that were sent: the
+// counts. PINGs are answered as a side effect of receiving.
+//
+// Any error but invalid and busy from queue() or send(), and the passing of a deadline, ends the
+// connection: every later call returns the same error. Only after one of writing, what the peer had
+// sent before can still be received. An error says nothing about requests that were sent: the
 // caller knows whether they may have been carried out.
 //
 // Errors name the endpoint. unavailable: nobody there, closed by the peer, or a deadline passed.
@@ -67,13 +68,16 @@ class ZmtpConnection {
 
   int fd() const { return socket_.fd(); }
   bool wants_write() const { return unsent_bytes() > 0; }
+  /// False once the peer takes nothing any more: it is gone, or about to be.
+  bool is_writable() const { return !broken_ && !unwritable_; }
   size_t unsent_bytes() const { return out_.size() - out_begin_; }
   /// Buffers a frame; nothing is written. busy: flush() first. A frame is always taken if nothing
   /// else is buffered.
   Status queue(BytesView frame);
   /// Writes what the socket takes without waiting.
   Status flush();
-  /// The next frame if it has come, without waiting. After nothing, poll fd() before asking again.
+  /// The next frame if it has come, without waiting; reads once at most. After nothing, poll fd()
+  /// before asking again.
   Result<std::optional<Frame>> try_receive();
   /// Messages dropped so far because they came in several parts.
   uint64_t dropped() const { return dropped_; }
@@ -99,7 +103,7 @@ class ZmtpConnection {
   Status read_some();
   Status read_more(Instant deadline);
   Result<std::optional<Frame>> next_buffered();
-  Result<std::optional<ZmtpFrameHeader>> whole_frame();
+  Result<std::optional<ZmtpFrameHeader>> whole_frame(size_t message_bytes_max);
   bool ends_message(const ZmtpFrameHeader& header);
   Status obey(BytesView command);
   tl::unexpected<Error> broken(Error error);
@@ -118,6 +122,7 @@ class ZmtpConnection {
   bool delimited_ = false;  // The last message came behind a delimiter.
   uint64_t dropped_ = 0;
   std::optional<Error> broken_;
+  std::optional<Error> unwritable_;
 };
 
 }  // namespace kv

@@ -47,7 +47,10 @@ Frame ZmtpInput::take(size_t header_bytes, size_t body_bytes) {
   KV_ASSERT(header_bytes + body_bytes <= end_ - begin_);
   const BytesView body(chunk_.get() + begin_ + header_bytes, body_bytes);
   begin_ += header_bytes + body_bytes;
-  return Frame(chunk_, body);
+  Frame frame(chunk_, body);
+  // One made for a large frame ends with it: small ones to come would keep all of it alive.
+  if (begin_ == end_ && capacity_ > kChunkBytes) *this = {};
+  return frame;
 }
 
 }  // namespace kv

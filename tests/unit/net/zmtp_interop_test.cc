@@ -105,10 +105,10 @@ TEST_P(ZmtpInterop, WhatTheServerRefusesClosesTheConnection) {
   EXPECT_EQ(client->receive(clock.limit()).error().kind, ErrorKind::unavailable);
 }
 
-/// Only libzmq pings, and only over tcp.
-class ZmtpHeartbeat : public ZmtpInterop {};
+/// What there is only over tcp: names, and the PINGs of libzmq.
+class ZmtpOverTcp : public ZmtpInterop {};
 
-TEST_P(ZmtpHeartbeat, PingsOfTheServerAreAnswered) {
+TEST_P(ZmtpOverTcp, PingsOfTheServerAreAnswered) {
   // The server pings every few milliseconds; each PING must be taken for what it is.
   EventLoopOptions options;
   options.net.heartbeat_interval = std::chrono::milliseconds(5);
@@ -140,7 +140,17 @@ TEST_P(ZmtpInterop, ManyClientsAtOnce) {
     EXPECT_EQ(clients[i]->receive(clock.limit())->view(), std::to_string(i));
 }
 
-INSTANTIATE_TEST_SUITE_P(, ZmtpHeartbeat, ::testing::Values("tcp"), scheme_name);
+TEST_P(ZmtpOverTcp, LocalhostIsThisHost) {
+  EchoServer server(endpoint("s"));
+  Endpoint by_name = endpoint("s");
+  by_name.replace(by_name.find("127.0.0.1"), 9, "localhost");
+  const auto client = connected(by_name);
+  ASSERT_TRUE(client);
+  ASSERT_TRUE(client->send("x", clock.limit()));
+  EXPECT_EQ(client->receive(clock.limit())->view(), "x");
+}
+
+INSTANTIATE_TEST_SUITE_P(, ZmtpOverTcp, ::testing::Values("tcp"), scheme_name);
 INSTANTIATE_TEST_SUITE_P(, ZmtpInterop, ::testing::Values("ipc", "tcp"), scheme_name);
 
 }  // namespace

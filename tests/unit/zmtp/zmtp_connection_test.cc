@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "tests/kit/scripted_server.h"
 
@@ -275,6 +276,32 @@ TEST_F(ZmtpConnectionTest, CannotConnectIsSaidWithTheEndpoint) {
   EXPECT_EQ(error("tcp://192.0.2.1:1").kind, ErrorKind::denied);
   EXPECT_EQ(error("inproc://x").kind, ErrorKind::invalid);
   EXPECT_EQ(error("nonsense").kind, ErrorKind::invalid);
+}
+
+TEST_F(ZmtpConnectionTest, WhoSaysMuchAndNoMessageGetsOneReadACall) {
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+  const StreamSocket peer(ends[0]);
+  const auto connection = ZmtpConnection::accept("ipc:///here", StreamSocket(ends[1]), clock);
+  const auto say = [&](const std::string& bytes) {
+    ASSERT_EQ(::send(peer.fd(), bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+  };
+  say(zmtp_greeting() + zmtp_ready("DEALER"));
+  const auto is_open = connection->advance();
+  ASSERT_TRUE(is_open && *is_open);
+  std::string pongs;
+  while (pongs.size() < 150'000) pongs += "\x04\x05\x04PONG"s;
+  say(pongs);
+  say(message("hello"));
+  int calls_without = 0;
+  for (;; ++calls_without) {
+    const auto frame = connection->try_receive();
+    ASSERT_TRUE(frame) << frame.error().what;
+    if (!*frame) continue;
+    EXPECT_EQ((*frame)->view(), "hello");
+    break;
+  }
+  EXPECT_GE(calls_without, 2) << "a loop would be held up for as long as the peer goes on";
 }
 
 }  // namespace
