@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "libkv/storage/block_builder.h"
 #include "libkv/storage/byte_coding.h"
 
 namespace kv {
@@ -9,9 +10,20 @@ namespace kv {
 Block::Block(std::string bytes) : bytes_(std::move(bytes)) {
   malformed_ = true;
   if (bytes_.size() < 4 || bytes_.size() > UINT32_MAX) return;
-  const auto count = load_word<uint32_t>(bytes_.data() + bytes_.size() - 4);
-  if (count > (bytes_.size() - 4) / 4) return;
-  entries_end_ = static_cast<uint32_t>(bytes_.size() - 4 - size_t{count} * 4);
+  size_t end = bytes_.size() - 4;
+  const auto word = load_word<uint32_t>(bytes_.data() + end);
+  const uint32_t count = word & 0xffffff;
+  const uint32_t flags = word >> 24;
+  if (flags > kBlockHasBuckets) return;
+  if (flags == kBlockHasBuckets) {
+    if (end < 2) return;
+    end -= 2;
+    buckets_ = load_word<uint16_t>(bytes_.data() + end);
+    if (buckets_ == 0 || buckets_ > end) return;
+    end -= buckets_;
+  }
+  if (count > end / 4) return;
+  entries_end_ = static_cast<uint32_t>(end - size_t{count} * 4);
   if ((count == 0) != (entries_end_ == 0)) return;
   restarts_ = count;
   malformed_ = false;
@@ -71,14 +83,30 @@ bool Block::restart_for(BytesView key, Sequence sequence, uint32_t* offset) cons
   return true;
 }
 
-// An entry that shares more with the one before than that one does with `key` stands before the key
-// as that one did: only the others are compared, behind what is known to be the same.
-std::optional<Entry> Block::find(BytesView key, Sequence sequence, bool* corrupt) const {
+std::optional<Entry> Block::find(BytesView key, uint64_t key_hash, Sequence sequence,
+                                 bool* corrupt) const {
   *corrupt = malformed_;
-  uint32_t offset = 0;
   if (malformed_ || restarts_ == 0) return std::nullopt;
+  uint32_t offset = 0;
+  if (buckets_ > 0) {
+    const size_t begin = entries_end_ + size_t{restarts_} * 4;
+    const auto restart_of_key = static_cast<uint8_t>(bytes_[begin + bucket_of(key_hash, buckets_)]);
+    if (restart_of_key == kBucketEmpty) return std::nullopt;
+    if (restart_of_key != kBucketOfSeveral) {
+      *corrupt = restart_of_key >= restarts_;
+      if (*corrupt) return std::nullopt;
+      return find_from(restart(restart_of_key), key, sequence, corrupt);
+    }
+  }
   *corrupt = !restart_for(key, sequence, &offset);
   if (*corrupt) return std::nullopt;
+  return find_from(offset, key, sequence, corrupt);
+}
+
+// An entry that shares more with the one before than that one does with `key` stands before the key
+// as that one did: only the others are compared, behind what is known to be the same.
+std::optional<Entry> Block::find_from(uint32_t offset, BytesView key, Sequence sequence,
+                                      bool* corrupt) const {
   size_t matched = 0;  // How much of `key` the entry before begins with.
   size_t length = 0;   // Of that entry's key.
   for (Parsed entry; offset < entries_end_; offset = entry.next) {

@@ -17,9 +17,11 @@ class Block {
   BytesView bytes() const { return bytes_; }
   size_t memory_bytes() const { return bytes_.capacity() + sizeof(*this); }
 
-  /// The first entry at or after (key, sequence), if it is of this very key. Nothing is copied: the
-  /// entry's key is the one given. Sets `corrupt` where the bytes do not parse.
-  std::optional<Entry> find(BytesView key, Sequence sequence, bool* corrupt) const;
+  /// The first entry at or after (key, sequence), if it is of this very key, whose hash is
+  /// `key_hash`. Nothing is copied: the entry's key is the one given. Sets `corrupt` where the
+  /// bytes do not parse.
+  std::optional<Entry> find(BytesView key, uint64_t key_hash, Sequence sequence,
+                            bool* corrupt) const;
 
  private:
   friend class BlockIterator;
@@ -27,10 +29,13 @@ class Block {
   uint32_t restart(uint32_t index) const;
   bool parse(uint32_t offset, Parsed* entry) const;
   bool restart_for(BytesView key, Sequence sequence, uint32_t* offset) const;
+  std::optional<Entry> find_from(uint32_t offset, BytesView key, Sequence sequence,
+                                 bool* corrupt) const;
 
   const std::string bytes_;
   uint32_t entries_end_ = 0;
   uint32_t restarts_ = 0;  // 0: empty or malformed.
+  uint32_t buckets_ = 0;   // Behind the restarts. 0: it has no hash index.
   bool malformed_ = false;
 };
 

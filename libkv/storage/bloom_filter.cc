@@ -37,12 +37,12 @@ uint32_t probes_for(uint32_t bits_per_key) {
 
 }  // namespace
 
-uint64_t bloom_hash(BytesView key) {
+uint64_t key_hash(BytesView key) {
   return hash64(key, 0xb100f);
 }
 
-void BloomFilterBuilder::add(BytesView key) {
-  hashes_.push_back(bloom_hash(key));
+void BloomFilterBuilder::add(uint64_t key_hash) {
+  hashes_.push_back(key_hash);
 }
 
 std::string BloomFilterBuilder::finish() const {

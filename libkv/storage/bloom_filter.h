@@ -18,7 +18,7 @@ namespace kv {
 class BloomFilterBuilder {
  public:
   explicit BloomFilterBuilder(uint32_t bits_per_key) : bits_per_key_(bits_per_key) {}
-  void add(BytesView key);
+  void add(uint64_t key_hash);
   std::string finish() const;
 
  private:
@@ -26,8 +26,8 @@ class BloomFilterBuilder {
   std::vector<uint64_t> hashes_;
 };
 
-/// The hash by which both sides know a key.
-uint64_t bloom_hash(BytesView key);
+/// The hash by which filters, and the blocks' own indexes, know a key. On disk: never change.
+uint64_t key_hash(BytesView key);
 /// False only if the key was never added. Hostile `filter` bytes give true.
 bool bloom_may_contain(BytesView filter, uint64_t key_hash);
 

@@ -66,7 +66,8 @@ Result<SstableReader::BlockRead> SstableReader::read_block(BlockHandle handle,
 
 Result<TableLookup> SstableReader::find(BytesView key, Sequence at, ReadMode mode) const {
   counters_.bloom_checks.fetch_add(1, std::memory_order_relaxed);
-  if (!bloom_may_contain(filter_, bloom_hash(key))) {
+  const uint64_t hash = key_hash(key);
+  if (!bloom_may_contain(filter_, hash)) {
     counters_.bloom_negatives.fetch_add(1, std::memory_order_relaxed);
     return TableLookup{};
   }
@@ -80,7 +81,7 @@ Result<TableLookup> SstableReader::find(BytesView key, Sequence at, ReadMode mod
     }
     lookup.from_disk = read.from_disk;
     bool corrupt = false;
-    const auto entry = read.block->find(key, at, &corrupt);
+    const auto entry = read.block->find(key, hash, at, &corrupt);
     if (corrupt) return fail(located({ErrorKind::corrupt, "a block does not parse"}));
     if (entry) {
       lookup.outcome = TableLookup::Outcome::found;

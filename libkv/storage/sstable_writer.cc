@@ -24,8 +24,11 @@ Status SstableWriter::add(const Entry& entry) {
   KV_ASSERT(empty() ||
             compare_entries(info_.last_key, last_sequence_, entry.key, entry.sequence) < 0);
   if (empty()) info_.first_key = entry.key;
-  if (empty() || info_.last_key != entry.key) bloom_.add(entry.key);
-  data_.add(entry);
+  if (empty() || info_.last_key != entry.key) {
+    key_hash_ = key_hash(entry.key);
+    bloom_.add(key_hash_);
+  }
+  data_.add(entry, key_hash_);
   info_.last_key = entry.key;
   last_sequence_ = entry.sequence;
   ++info_.entries;

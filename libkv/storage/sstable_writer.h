@@ -41,9 +41,10 @@ class SstableWriter {
   std::unique_ptr<File> file_;
   const TableOptions options_;
   TableInfo info_;
-  BlockBuilder data_;
+  BlockBuilder data_{4};
   BlockBuilder index_{1};
   BloomFilterBuilder bloom_;
+  uint64_t key_hash_ = 0;  // Of the last key.
   Sequence last_sequence_ = 0;
   std::string pending_;  // Collected, so that the file is written in large pieces.
   uint64_t written_ = 0;

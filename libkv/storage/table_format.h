@@ -17,7 +17,7 @@
 
 namespace kv {
 
-inline constexpr uint32_t kTableVersion = 1;
+inline constexpr uint32_t kTableVersion = 2;  // 2: data blocks may have a hash index.
 inline constexpr size_t kTableFooterBytes = 80;
 
 struct TableFooter {

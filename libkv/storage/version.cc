@@ -6,18 +6,13 @@
 
 namespace kv {
 
-namespace {
-
-/// The table of a sorted level that may hold `key`, or null.
-const TablePtr* table_for(const std::vector<TablePtr>& level, BytesView key) {
+const TablePtr* Version::table_for(const std::vector<TablePtr>& level, BytesView key) {
   const auto at = std::lower_bound(
       level.begin(), level.end(), key,
       [](const TablePtr& table, BytesView k) { return table->info().last_key < k; });
   if (at == level.end() || (*at)->info().first_key > key) return nullptr;
   return &*at;
 }
-
-}  // namespace
 
 Version::Version(Levels levels) : levels_(std::move(levels)) {
   KV_ASSERT(levels_.size() == kLevels);
@@ -44,18 +39,6 @@ size_t Version::table_count() const {
   size_t count = 0;
   for (const auto& level : levels_) count += level.size();
   return count;
-}
-
-void Version::each_candidate(BytesView key,
-                             const std::function<bool(const TablePtr&, int)>& visit) const {
-  for (const TablePtr& table : levels_[0]) {
-    if (key < table->info().first_key || table->info().last_key < key) continue;
-    if (!visit(table, 0)) return;
-  }
-  for (size_t level = 1; level < kLevels; ++level) {
-    const TablePtr* table = table_for(levels_[level], key);
-    if (table != nullptr && !visit(*table, static_cast<int>(level))) return;
-  }
 }
 
 std::vector<TablePtr> Version::overlapping(size_t level, BytesView first, BytesView last) const {

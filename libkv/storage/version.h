@@ -7,7 +7,6 @@
 // Thread-safe to read.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -86,8 +85,8 @@ class Version {
 
   /// Calls `visit(table, level)` for each table that may hold `key`, newest first, until it
   /// returns false.
-  void each_candidate(BytesView key,
-                      const std::function<bool(const TablePtr&, int level)>& visit) const;
+  template <typename Visit>
+  void each_candidate(BytesView key, const Visit& visit) const;
   /// The tables of `level` that hold keys in [first, last].
   std::vector<TablePtr> overlapping(size_t level, BytesView first, BytesView last) const;
   /// Whether a level below `level` may hold `key`.
@@ -97,7 +96,22 @@ class Version {
                                          const std::vector<TablePtr>& removed) const;
 
  private:
+  /// The table of a sorted level that may hold `key`, or null.
+  static const TablePtr* table_for(const std::vector<TablePtr>& level, BytesView key);
+
   Levels levels_;
 };
+
+template <typename Visit>
+void Version::each_candidate(BytesView key, const Visit& visit) const {
+  for (const TablePtr& table : levels_[0]) {
+    if (key < table->info().first_key || table->info().last_key < key) continue;
+    if (!visit(table, 0)) return;
+  }
+  for (size_t level = 1; level < kLevels; ++level) {
+    const TablePtr* table = table_for(levels_[level], key);
+    if (table != nullptr && !visit(*table, static_cast<int>(level))) return;
+  }
+}
 
 }  // namespace kv

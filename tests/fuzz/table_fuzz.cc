@@ -21,7 +21,7 @@ void walk(std::string bytes) {
   entries.seek("key5", 7);
   entries.seek_before("key5");
   bool corrupt = false;
-  (void)entries.block()->find("key5", 7, &corrupt);
+  (void)entries.block()->find("key5", kv::key_hash("key5"), 7, &corrupt);
   (void)kv::TableIndex::parse(entries.block());
 }
 
@@ -31,13 +31,13 @@ std::vector<std::string> fuzz_samples() {
   kv::BlockBuilder block;
   for (int i = 0; i < 40; ++i) {
     const std::string key = "key" + std::to_string(100 + i);
-    block.add({key, 9, kv::EntryKind::value, key});
+    block.add({key, 9, kv::EntryKind::value, key}, kv::key_hash(key));
   }
   const std::string plain = block.finish();
   std::string stored;
   kv::append_stored_block(stored, plain, kv::BlockCompression::lz4, 1, 2);
   kv::BloomFilterBuilder bloom(10);
-  bloom.add("key");
+  bloom.add(kv::key_hash("key"));
   kv::TableInfo info;
   info.first_key = "a";
   info.last_key = "b";
@@ -50,7 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   (void)kv::open_stored_block(input, 1, 2);
   (void)kv::decode_table_footer(input);
   (void)kv::decode_block_handle(input);
-  (void)kv::bloom_may_contain(input, kv::bloom_hash("key"));
+  (void)kv::bloom_may_contain(input, kv::key_hash("key"));
   const auto info = kv::decode_table_info(input);
   if (info) KV_ASSERT(info->first_key.size() + info->last_key.size() <= size);
   return 0;

@@ -7,6 +7,7 @@
 #include "libkv/base/random.h"
 #include "libkv/storage/block_builder.h"
 #include "libkv/storage/bloom_filter.h"
+#include "libkv/storage/byte_coding.h"
 #include "libkv/storage/stored_block.h"
 
 namespace kv {
@@ -38,6 +39,13 @@ std::vector<Owned> some_entries(uint64_t seed, size_t count) {
 std::string block_of(const std::vector<Owned>& entries) {
   BlockBuilder builder;
   for (const Owned& owned : entries) builder.add(owned.entry());
+  return builder.finish();
+}
+
+/// With a hash index, as data blocks are.
+std::string data_block_of(const std::vector<Owned>& entries, uint32_t restart_interval = 4) {
+  BlockBuilder builder(restart_interval);
+  for (const Owned& owned : entries) builder.add(owned.entry(), key_hash(owned.key));
   return builder.finish();
 }
 
@@ -94,13 +102,15 @@ TEST(BlockTest, SeeksToTheFirstAtOrAfterAndTheLastBefore) {
 }
 
 TEST(BlockTest, FindsTheNewestVersionOfAKeyUpToASequence) {
-  for (const uint64_t seed : {1u, 2u, 3u, 4u}) {
-    const auto entries = some_entries(seed, 150);
-    const auto block = std::make_shared<const Block>(block_of(entries));
+  // The last has more restarts than a bucket can name.
+  for (const uint64_t seed : {1u, 2u, 3u, 4u, 5u, 6u}) {
+    const auto entries = some_entries(seed, 300);
+    const auto block = std::make_shared<const Block>(
+        seed < 3 ? block_of(entries) : data_block_of(entries, seed < 6 ? 4 : 1));
     BlockIterator walk(block);
     const auto check = [&](const std::string& key, Sequence sequence) {
       bool corrupt = true;
-      const auto found = block->find(key, sequence, &corrupt);
+      const auto found = block->find(key, key_hash(key), sequence, &corrupt);
       ASSERT_FALSE(corrupt);
       walk.seek(key, sequence);
       const bool expected = walk.valid() && walk.entry().key == key;
@@ -126,12 +136,43 @@ TEST(BlockTest, FindsTheNewestVersionOfAKeyUpToASequence) {
   }
 }
 
+TEST(BlockTest, ManyVersionsOfAKeyAreBehindItsFirst) {
+  std::vector<Owned> entries = {{"a", 7, "x"}};
+  for (Sequence sequence = 100; sequence > 50; --sequence)
+    entries.push_back({"b", sequence, std::to_string(sequence)});
+  entries.push_back({"c", 9, "y"});
+  const Block block(data_block_of(entries));
+  for (const Owned& owned : entries) {
+    bool corrupt = true;
+    const auto found = block.find(owned.key, key_hash(owned.key), owned.sequence, &corrupt);
+    ASSERT_TRUE(found && !corrupt && same(*found, owned)) << owned.sequence;
+  }
+}
+
+TEST(BlockTest, ABucketThatNamesNoRestartIsCorrupt) {
+  const std::string good = data_block_of(some_entries(3, 20));
+  const auto buckets = load_word<uint16_t>(good.data() + good.size() - 6);
+  int corrupt_ones = 0;
+  for (size_t i = 0; i < buckets; ++i) {
+    std::string bytes = good;
+    bytes[good.size() - 6 - buckets + i] = static_cast<char>(77);
+    const Block block(bytes);
+    for (const Owned& owned : some_entries(3, 20)) {
+      bool corrupt = false;
+      const auto found = block.find(owned.key, key_hash(owned.key), owned.sequence, &corrupt);
+      EXPECT_NE(found.has_value(), corrupt);
+      corrupt_ones += corrupt ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(corrupt_ones, static_cast<int>(some_entries(3, 20).size())) << "one bucket a key";
+}
+
 // A checksum stands before this in real files; without it the walk must still stay in bounds.
 TEST(BlockTest, HostileBytesEndTheWalk) {
   Random random(11);
-  const std::string good = block_of(some_entries(5, 60));
-  for (int round = 0; round < 3000; ++round) {
-    std::string bytes = good;
+  const std::string goods[] = {block_of(some_entries(5, 60)), data_block_of(some_entries(5, 60))};
+  for (size_t round = 0; round < 6000; ++round) {
+    std::string bytes = goods[round % 2];
     for (uint64_t i = random.below(8); i > 0; --i)
       bytes[random.below(bytes.size())] = static_cast<char>(random.next());
     if (random.chance(0.2)) bytes.resize(random.below(bytes.size()));
@@ -142,7 +183,7 @@ TEST(BlockTest, HostileBytesEndTheWalk) {
     walk.seek("user/1020", kNewest);
     walk.seek_before("user/1020");
     bool corrupt = false;
-    (void)walk.block()->find("user/1020", kNewest, &corrupt);
+    (void)walk.block()->find("user/1020", key_hash("user/1020"), kNewest, &corrupt);
     EXPECT_LT(steps, 2000);
   }
 }
@@ -174,19 +215,19 @@ TEST(StoredBlockTest, OpensOnlyWholeAndInItsPlace) {
 TEST(BloomFilterTest, NoFalseNegativesAndFewFalsePositives) {
   for (const int count : {1, 10, 1000, 50000}) {
     BloomFilterBuilder builder(10);
-    for (int i = 0; i < count; ++i) builder.add("in" + std::to_string(i));
+    for (int i = 0; i < count; ++i) builder.add(key_hash("in" + std::to_string(i)));
     const std::string filter = builder.finish();
     for (int i = 0; i < count; ++i)
-      ASSERT_TRUE(bloom_may_contain(filter, bloom_hash("in" + std::to_string(i))));
+      ASSERT_TRUE(bloom_may_contain(filter, key_hash("in" + std::to_string(i))));
     int positives = 0;
     for (int i = 0; i < 20000; ++i)
-      positives += bloom_may_contain(filter, bloom_hash("out" + std::to_string(i)));
+      positives += bloom_may_contain(filter, key_hash("out" + std::to_string(i)));
     EXPECT_LT(positives, 20000 * 0.02) << count;
   }
 }
 
 TEST(BloomFilterTest, UnknownBytesMayContainAnything) {
-  const uint64_t hash = bloom_hash("key");
+  const uint64_t hash = key_hash("key");
   EXPECT_TRUE(bloom_may_contain("", hash));
   EXPECT_TRUE(bloom_may_contain("\x02\x06\x00\x00\x01\x00\x00\x00", hash));
   EXPECT_TRUE(bloom_may_contain(std::string("\x01\x06\0\0\xff\xff\xff\xff", 8), hash));
