@@ -157,6 +157,8 @@ class SqliteMetaStore final : public MetaStore {
       const auto totals = read_totals(*connection_);
       if (totals && *totals == totals_) return error;
     }
+    // Of another kind than those that say that nothing was stored.
+    if (harmless) error.kind = ErrorKind::io;
     failure_ = error;
     log_.error("meta_commit_failed", {{"file", connection_->path()}, {"error", error.what}});
     return error;

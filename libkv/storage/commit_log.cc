@@ -26,8 +26,7 @@ Status CommitLog::prepare() {
 Status CommitLog::ready() {
   if (!failure_) return failure_;
   if (!spare_status_) {
-    if (environment_.clock.now() - spare_tried_ >= limits::disk_full_retry_interval)
-      prepare_spare_if_needed();
+    if (environment_.clock.now() - spare_tried_ >= limits::disk_full_retry_interval) try_for_room();
     return spare_status_;
   }
   if (forming_.size() >= limits::log_forming_bytes_max)
@@ -63,7 +62,7 @@ void CommitLog::sync() {
 }
 
 void CommitLog::hand_over_if_due() {
-  if (group_running_ || in_turn_ || !failure_) return;
+  if (group_running_ || waiting_ || in_turn_ || !failure_) return;
   if (!sync_wanted_ && forming_.size() <= limits::log_unsynced_bytes_max) return;
   auto group = std::make_shared<LogGroup>();
   group->records.swap(forming_);
@@ -71,25 +70,46 @@ void CommitLog::hand_over_if_due() {
   group->sync = sync_wanted_;
   if (group->sync) interval_running_ = false;
   sync_wanted_ = false;
-  group_running_ = true;
   ++groups_;
+  hand_over(std::move(group), last_sequence_);
+}
+
+void CommitLog::hand_over(std::shared_ptr<LogGroup> group, Sequence last) {
+  group_running_ = true;
   auto result = std::make_shared<LogGroupResult>();
   tasks_.run(
       Lane::log_sync, [writer = writer_, group, result] { *result = writer->write(*group); },
-      [this, group, result, last = last_sequence_] {
-        group_over(*group, last, std::move(*result));
-      });
+      [this, group, result, last] { group_over(group, last, std::move(*result)); });
 }
 
-void CommitLog::group_over(const LogGroup& group, Sequence last, LogGroupResult result) {
+void CommitLog::try_for_room() {
+  spare_tried_ = environment_.clock.now();
+  if (waiting_)
+    hand_over(std::exchange(waiting_, nullptr), waiting_last_);
+  else if (!pool_->empty())
+    spare_status_ = {};
+  else
+    prepare_spare_if_needed();
+}
+
+void CommitLog::group_over(const std::shared_ptr<LogGroup>& group, Sequence last,
+                           LogGroupResult result) {
   group_running_ = false;
   written_bytes_ += result.written_bytes;
   syncs_ += result.syncs;
   note_segments(result);
+  if (result.waits_for_room) {
+    waiting_ = group;
+    waiting_last_ = last;
+    spare_status_ = result.status;
+    spare_tried_ = environment_.clock.now();
+    return environment_.log.warning("log_waits_for_room", {{"what", result.status.error().what}});
+  }
   if (!result.status) return fail_with(result.status.error());
+  if (!result.begun.empty()) spare_status_ = {};
   // Writing has ended meanwhile for another reason: the error was the listener's last word.
   if (!failure_) return;
-  const bool risen = group.sync && last > durable_sequence_;
+  const bool risen = group->sync && last > durable_sequence_;
   if (risen) durable_sequence_ = last;
   // The next group leaves before the listener runs, so that the disk does not wait for it: the
   // turn's batches are in it, as completions follow its frames.
@@ -130,7 +150,7 @@ void CommitLog::start_spare() {
         // Only a lack of room is worth waiting for. Any other failure ends writing when the log's
         // lane meets it too.
         const bool full = !*status && status->error().kind == ErrorKind::no_space;
-        spare_status_ = full ? *status : Status{};
+        if (!waiting_) spare_status_ = full ? *status : Status{};
         if (!*status)
           environment_.log.warning("log_spare_failed", {{"what", status->error().what}});
       });
@@ -144,7 +164,7 @@ void CommitLog::release(Sequence flushed) {
                                                         : environment_.files.remove(old.path);
     if (!released)
       environment_.log.warning("log_release_failed", {{"what", released.error().what}});
-    if (!pool_->empty()) spare_status_ = {};
+    if (!pool_->empty() && !waiting_) spare_status_ = {};
   }
 }
 
@@ -152,6 +172,11 @@ Status CommitLog::drain() {
   end_turn();
   sync();
   tasks_.finish_all();
+  if (waiting_) {
+    try_for_room();
+    tasks_.finish_all();
+  }
+  if (waiting_) return spare_status_;
   KV_ASSERT(!failure_ || durable_sequence_ == last_sequence_);
   return failure_;
 }

@@ -6,7 +6,8 @@
 //                    group 1 -> (write, sync)  group 2 -> (write, sync)
 //
 // Lives on the loop's thread; the lane's half is LogWriter. A failed write or sync is final: the
-// listener gets the error, failure() keeps it, and no later append is allowed.
+// listener gets the error, failure() keeps it, and no later append is allowed. Only a group for
+// whose next segment the disk has no room waits, and is tried again.
 #pragma once
 
 #include <functional>
@@ -85,7 +86,9 @@ class CommitLog {
 
  private:
   void hand_over_if_due();
-  void group_over(const LogGroup& group, Sequence last, LogGroupResult result);
+  void hand_over(std::shared_ptr<LogGroup> group, Sequence last);
+  void try_for_room();
+  void group_over(const std::shared_ptr<LogGroup>& group, Sequence last, LogGroupResult result);
   void note_segments(const LogGroupResult& result);
   void prepare_spare_if_needed();
   void start_spare();
@@ -102,6 +105,8 @@ class CommitLog {
   bool interval_running_ = false;
   Instant interval_began_{};
   bool group_running_ = false;
+  std::shared_ptr<LogGroup> waiting_;  // For room on the disk; what is appended forms behind it.
+  Sequence waiting_last_ = 0;
   bool in_turn_ = false;
   bool spare_running_ = false;
   Status spare_status_;

@@ -163,10 +163,10 @@ Status Compaction::commit(std::vector<TableInfo> added) {
     for (const TablePtr& table : plan_.upper) change.removed.push_back(table->info().number);
     for (const TablePtr& table : plan_.lower) change.removed.push_back(table->info().number);
   }
-  // Whether a refused commit reached the disk is not known: the files must stay.
-  output_.keep();
   const Status committed = manifest_.commit(change);
-  manifest_failed_ = !committed;
+  manifest_failed_ = !committed && !Manifest::is_undone(committed.error());
+  // The files stay also where it is not known whether the commit reached the disk.
+  if (committed || manifest_failed_) output_.keep();
   over_ = true;
   return committed;
 }

@@ -18,10 +18,10 @@ Status Flush::write() {
   ManifestChange change;
   change.flushed = flushed();
   change.added = output_.tables();
-  // Whether a refused commit reached the disk is not known: the files must stay.
-  output_.keep();
   const Status committed = manifest_.commit(change);
-  manifest_failed_ = !committed;
+  manifest_failed_ = !committed && !Manifest::is_undone(committed.error());
+  // The files stay also where it is not known whether the commit reached the disk.
+  if (committed || manifest_failed_) output_.keep();
   return committed;
 }
 

@@ -21,7 +21,8 @@ class Flush {
 
   void run() { status_ = write(); }
 
-  /// Errors: io, no_space. `manifest_failed` tells whether the manifest refused, which is final.
+  /// Errors: io; no_space and busy: try again. `manifest_failed`: what the manifest holds is not
+  /// known, which is final.
   const Status& status() const { return status_; }
   bool manifest_failed() const { return manifest_failed_; }
   const TableInfo& table() const { return output_.tables().front(); }

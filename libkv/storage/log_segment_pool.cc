@@ -73,7 +73,11 @@ Result<LogSegmentPool::Segment> LogSegmentPool::open_as(const std::string& path,
   if (bytes != segment_bytes_ || !take(&spare)) {
     KV_ASSIGN(spare.path, write_fresh(bytes));
   }
-  KV_TRY(files_.rename(spare.path, path));
+  if (const Status renamed = files_.rename(spare.path, path); !renamed) {
+    // Of another size it would not do as a spare, and goes at the next open.
+    if (bytes == segment_bytes_) (void)add(spare.path, spare.recycled);
+    return fail(renamed.error());
+  }
   if (!KV_PLANTED(skip_directory_sync)) KV_TRY(files_.sync_directory(directory_));
   KV_ASSIGN(auto file, files_.open(path, OpenMode::write));
   return Segment{std::move(file), spare.recycled};

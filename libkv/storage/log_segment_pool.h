@@ -29,7 +29,7 @@ class LogSegmentPool {
     bool recycled = false;
   };
   /// A file under the name `path`, durable in its directory, with room for `bytes`. A spare if
-  /// `bytes` is the usual size and there is one. Errors: io, no_space.
+  /// `bytes` is the usual size and there is one. Errors: io; no_space, then all is as it was.
   Result<Segment> open_as(const std::string& path, uint64_t bytes);
 
   uint64_t segment_bytes() const { return segment_bytes_; }

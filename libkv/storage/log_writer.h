@@ -1,5 +1,6 @@
 // Writes groups of records into log segments and syncs them: the half of the commit log that runs
-// on Lane::log_sync. One call at a time; keeps no lock. After an error every later call fails.
+// on Lane::log_sync. One call at a time; keeps no lock. After an error every later call fails, but
+// for a disk without room for the next segment: then what is left of the group may be tried again.
 #pragma once
 
 #include <functional>
@@ -26,6 +27,8 @@ struct LogGroupResult {
     uint64_t bytes;
   };
   Status status;
+  /// With `no_space`: nothing is broken; the group now holds what was not written.
+  bool waits_for_room = false;
   std::vector<BegunSegment> begun;
   uint64_t written_bytes = 0;
   uint64_t syncs = 0;
@@ -41,7 +44,9 @@ class LogWriter {
 
  private:
   Status write_records(LogGroup& group, LogGroupResult* result);
-  Status begin_segment(Sequence first, uint64_t record_bytes, LogGroupResult* result);
+  Status wait_for_room(const Error& error, LogGroup& group, size_t written, LogGroupResult* result);
+  Result<LogSegmentPool::Segment> open_segment(uint64_t record_bytes);
+  Status begin_segment(LogSegmentPool::Segment segment, Sequence first, LogGroupResult* result);
   Status put(BytesView bytes, LogGroupResult* result);
   Status sync(LogGroupResult* result);
 

@@ -69,15 +69,15 @@ Result<Sequence> LsmEngine::apply(const WriteBatch& batch, Durability durability
 }
 
 Status LsmEngine::make_room() {
-  if (full_ && environment_.clock.now() - full_since_ >= limits::disk_full_retry_interval) {
-    full_.reset();
+  if (resting_ && environment_.clock.now() - resting_since_ >= limits::disk_full_retry_interval) {
+    resting_.reset();
     start_work();
   }
   if (view_->version->level(0).size() >= limits::level0_tables_max)
     return stalled(compaction_ ? "compaction is behind" : "compaction is stopped by bad tables");
   if (view_->active->memory_bytes() >= options_.memtable_bytes) {
     if (view_->waiting.size() >= limits::memtables_waiting_max)
-      return full_ ? fail(*full_) : stalled("flushes are behind");
+      return resting_ ? fail(*resting_) : stalled("flushes are behind");
     rotate_memtable();
     start_work();
   }
@@ -131,7 +131,7 @@ std::unique_ptr<EngineIterator> LsmEngine::iterate(const KeyRange& range, bool r
 
 void LsmEngine::start_work() {
   remove_obsolete_files();
-  if (closed_ || full_ || !log_.failure()) return;
+  if (closed_ || resting_ || !log_.failure()) return;
   start_flush();
   start_compaction();
 }
@@ -149,7 +149,7 @@ void LsmEngine::flush_over(Flush& flush) {
   flush_running_ = false;
   if (!flush.status()) {
     const Error& error = flush.status().error();
-    return job_failed("flush", error, flush.manifest_failed() || error.kind != ErrorKind::no_space);
+    return job_failed("flush", error, !Manifest::is_undone(error));
   }
   auto next = std::make_shared<ReadView>(*view_);
   next->waiting.pop_back();
@@ -213,9 +213,9 @@ void LsmEngine::install_compaction() {
 void LsmEngine::job_failed(const char* job, const Error& error, bool is_final) {
   environment_.log.error("storage_job_failed", {{"job", job}, {"what", error.what}});
   if (is_final) return log_.fail_with(error);
-  if (error.kind == ErrorKind::no_space) {
-    full_ = error;
-    full_since_ = environment_.clock.now();
+  if (Manifest::is_undone(error)) {
+    resting_ = error;
+    resting_since_ = environment_.clock.now();
   }
 }
 

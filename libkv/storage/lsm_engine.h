@@ -87,8 +87,8 @@ class LsmEngine final : public Engine {
   bool closed_ = false;
   bool flush_running_ = false;
   std::shared_ptr<Compaction> compaction_;
-  std::optional<Error> full_;  // Why jobs rest: the disk has no room.
-  Instant full_since_{};
+  std::optional<Error> resting_;  // Why jobs rest: no room, or somebody reads the manifest.
+  Instant resting_since_{};
   std::optional<Instant> stalled_since_;
   EngineStats counted_;
   LaneTasks tasks_;  // Last: nothing runs any more when the rest is destroyed.

@@ -37,7 +37,13 @@ class Manifest {
 
   /// Reads it, or makes one with `new_secret`. Errors: corrupt, format, io, no_space.
   Result<ManifestState> open(uint64_t new_secret);
+  /// Errors: no_space and busy (another program reads the file): nothing has changed. io: what the
+  /// disk holds is not known until the next open.
   Status commit(const ManifestChange& change);
+  /// Whether a refused commit is as if it had never been tried.
+  static bool is_undone(const Error& error) {
+    return error.kind == ErrorKind::no_space || error.kind == ErrorKind::busy;
+  }
   Status set_clean(Sequence last_sequence);
   Status clear_clean();
 

@@ -27,6 +27,7 @@ class TracedMeta final : public MetaStore {
       failed_ = true;
       return fail(ErrorKind::io, "metadata: commit failed (injected)");
     }
+    if (refuse_at_ != 0 && --refuse_at_ == 0) return fail(refusal_, "metadata: refused (injected)");
     for (const auto& change : transaction.changes()) {
       if (change.value) {
         rows_[{change.table, change.key}] = *change.value;
@@ -52,6 +53,11 @@ class TracedMeta final : public MetaStore {
   const MetaRows& all() const { return rows_; }
   /// The `n`th commit from now fails, and all after it.
   void fail_nth_commit(uint64_t n) { fail_at_ = n; }
+  /// The `n`th commit from now is refused and stores nothing; later ones succeed.
+  void refuse_nth_commit(uint64_t n, ErrorKind kind) {
+    refuse_at_ = n;
+    refusal_ = kind;
+  }
   /// The rows when the disk had done `operations`; a commit at just that moment is in them if
   /// `latest`.
   const MetaRows& rows_at(size_t operations, bool latest) const {
@@ -71,6 +77,8 @@ class TracedMeta final : public MetaStore {
   MetaRows rows_;
   std::vector<State> states_;
   uint64_t fail_at_ = 0;
+  uint64_t refuse_at_ = 0;
+  ErrorKind refusal_ = ErrorKind::no_space;
   bool failed_ = false;
 };
 
