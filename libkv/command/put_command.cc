@@ -31,39 +31,48 @@ Result<std::string> read_value(const PutOptions& options) {
   return read_all(source, limits::value_bytes_max_ceiling);
 }
 
-ExitCode put_one(Session& session, const PutOptions& options, const Messages& messages) {
+Status check_one(const PutOptions& options) {
   if (options.rejects || options.resume)
-    return failed(messages, usage("--rejects and --resume are for a stream: -0, --jsonl, --tsv"));
-  if (!options.key) return failed(messages, usage("no key"));
+    return fail(usage("--rejects and --resume are for a stream: -0, --jsonl, --tsv"));
+  if (!options.key) return fail(usage("no key"));
   if (options.value && options.file)
-    return failed(messages, usage("the value is given twice: as an argument and by --file"));
-  Result<std::string> value = read_value(options);
-  if (!value) return failed(messages, value.error());
+    return fail(usage("the value is given twice: as an argument and by --file"));
+  return {};
+}
+
+Result<msg::ClientPut> compose_put(Session& session, const PutOptions& options) {
+  KV_ASSIGN(std::string value, read_value(options));
   msg::ClientPut put = session.request<msg::ClientPut>();
   put.put = session.client().next_put_id();
   put.key = SharedBytes::copy_of(*options.key);
-  put.value = SharedBytes(std::move(*value));
+  put.value = SharedBytes(std::move(value));
   put.ttl = options.ttl.value_or(Duration::zero());
   put.w = static_cast<uint8_t>(options.w.value_or(0));
   put.strict = options.strict;
   if (options.sibling) put.mode = PutMode::sibling;
   if (options.context) {
-    Result<CausalContext> context = read_context(*options.context);
-    if (!context) return failed(messages, context.error());
+    KV_ASSIGN(put.context, read_context(*options.context));
     put.mode = PutMode::over_context;
-    put.context = std::move(*context);
+  }
+  return put;
+}
+
+Result<ExitCode> put_one(Session& session, const PutOptions& options, const Messages& messages) {
+  KV_TRY(check_one(options));
+  KV_ASSIGN(msg::ClientPut put, compose_put(session, options));
+  std::unique_ptr<ContextFile> context_to;
+  if (options.context_to) {
+    KV_ASSIGN(context_to, ContextFile::open(*options.context_to));
   }
   const msg::PutDone done = session.client().put(std::move(put));
   if (done.answer != Answer::ok) {
-    const Error error = error_of(done.answer, done.detail);
-    const bool no_keyspace = error.kind == ErrorKind::not_found;
-    const Error shown = no_keyspace ? usage(error.what) : error;
-    messages.say(*options.key, shown);
-    return exit_code_of(shown.kind);
+    Error error = error_of(done.answer, done.detail);
+    // No such keyspace: a write never asks whether the key is there.
+    if (error.kind == ErrorKind::not_found) error.kind = ErrorKind::invalid;
+    messages.say(*options.key, error);
+    return exit_code_of(error.kind);
   }
-  if (options.context_to)
-    if (const Status saved = write_context(*options.context_to, done.context); !saved)
-      return failed(messages, saved.error());
+  if (context_to) KV_TRY(context_to->save(done.context));
   return ExitCode::done;
 }
 
@@ -118,8 +127,9 @@ ExitCode run_put(const PutOptions& options, const ClientFlags& flags, const Mess
   if (formats > 1) return failed(messages, usage("-0, --jsonl and --tsv exclude each other"));
   Result<Session> session = Session::open(flags);
   if (!session) return failed(messages, session.error());
-  return formats == 1 ? put_stream(*session, options, messages)
-                      : put_one(*session, options, messages);
+  if (formats == 1) return put_stream(*session, options, messages);
+  const Result<ExitCode> code = put_one(*session, options, messages);
+  return code ? *code : failed(messages, code.error());
 }
 
 ExitCode run_delete(const DeleteOptions& options, const ClientFlags& flags,

@@ -181,14 +181,57 @@ PYTHON
   assert_equal "$(jq -r .context out | sort -u | wc -l)" 1
   assert_equal "$(jq -r .key out | sort -u)" cart
   kv-scan --jsonl --siblings | cmp - out
-  # The context is saved although there is no one value.
+  # A put over what nobody was shown would lose it: no context is saved, nor stays an older one.
+  kv-get --siblings --context-to joined cart >out
   assert_exit 5 kv-get --context-to joined cart
+  assert_exit 2 kv-put --context joined cart ours
+  assert_message 'joined: is empty'
+  kv-get --siblings --context-to joined cart >out
   kv-put --context <(cat joined) --context-to after cart ours
   assert_exit 0 kv-get cart
   assert_equal "$(<out)" ours
   # Its own context, from the put, is as good as one from a get.
   kv-put --context after cart next
   assert_equal "$(kv-get cart)" next
+}
+
+# saves_nothing CODE COMMAND…: it fails so, and leaves no older context in `ctx`.
+saves_nothing() {
+  echo kv1:older >ctx
+  assert_exit "$@"
+  assert_equal "$(<ctx)" ''
+}
+
+@test "--context-to: no older context stays where a get has failed; a failed put leaves it" {
+  start_cluster 3
+  kv-put k v
+  for each in 'kv-get k' 'kv-get --jsonl k'; do
+    # shellcheck disable=SC2086 # Words.
+    saves_nothing 3 $each --context-to ctx --timeout 300ms --endpoint "ipc://$PWD/none"
+    # shellcheck disable=SC2086 # Words.
+    saves_nothing 2 $each --context-to ctx --keyspace nowhere
+    [[ ! -e /dev/full ]] || saves_nothing 8 eval "$each --context-to ctx >/dev/full"
+  done
+  kv-get --context-to ctx k >out
+  assert_exit 3 kv-put --context ctx --context-to ctx --timeout 300ms --endpoint "ipc://$PWD/none" k w
+  assert_exit 0 kv-put --context ctx --context-to ctx k w
+  assert_exit 0 kv-put --context ctx --context-to ctx k x
+  assert_equal "$(kv-get k)" x
+}
+
+@test "--context-to: a pipe, and what cannot be written" {
+  start_cluster 1
+  kv-put k v
+  kv-get --context-to >(cat >piped) k >out
+  await 10 test -s piped
+  kv-put --context piped --context-to >(cat >after) k w
+  await 10 test -s after
+  kv-put --context after k x
+  # Before anything is stored.
+  assert_exit 8 kv-put --context-to /no/where k lost
+  assert_exit 8 kv-put --jsonl --rejects /no/where <<<'{"key":"k","value":"lost"}'
+  assert_exit 8 kv-put --jsonl --resume /no/where <<<'{"key":"k","value":"lost"}'
+  assert_equal "$(kv-get k)" x
 }
 
 @test "siblings resolved by a stream, with the context in each record" {
@@ -270,6 +313,8 @@ PYTHON
   cmp out <(printf 'b\0value b\0a\0value a\0')
   assert_exit 2 kv-get a b
   assert_exit 2 kv-get --tsv --context-to x a b
+  assert_exit 2 kv-get --tsv --context-to x - <keys
+  assert [ ! -e x ]
 }
 
 @test "--r and --w by number" {
