@@ -149,8 +149,7 @@ class Get {
       if (!read) return note("", read.error());
       if (!*read) return;
       if (const auto* bad = std::get_if<BadRecord>(&**read)) {
-        note("",
-             {ErrorKind::invalid, "record " + std::to_string(bad->number) + ": " + bad->reason});
+        note("", {ErrorKind::invalid, reader->place_text(bad->place) + ": " + bad->reason});
       } else {
         ask(std::get<KeyValue>(**read).key);
       }

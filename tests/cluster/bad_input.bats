@@ -155,6 +155,11 @@ byte() {
   grep -q 'read 7, stored 2, rejected 5' err
   assert_equal "$(jq -s -c 'map(.record)' rejects)" '[2,3,4,5,6]'
   assert_equal "$(kv-scan --keys --prefix j | paste -sd ' ')" 'j1 j6'
+  # Blank lines count, so that an editor finds the line.
+  printf '\n{"key":"j7","value":"v"}\n\n{"key":"j8","value":"v","context":"junk"}\n' >lines
+  assert_exit 2 kv-put --jsonl --rejects rejects <lines
+  grep -q '^kv-put: line 4: context: ' err
+  assert_equal "$(jq .record rejects)" 4
   # A value that no NUL ends may have lost its tail.
   printf 'n1\0v\0n2\0cut' >pairs
   assert_exit 2 kv-put -0 --rejects rejects <pairs
