@@ -47,6 +47,7 @@ class BulkPut {
     if (resume_) KV_TRY(resume_->finish());
     if (rejects_) KV_TRY(rejects_->finish());
     KV_TRY(read);
+    KV_TRY(check_length());
     KV_TRY(failed_);
     return figures_;
   }
@@ -75,6 +76,15 @@ class BulkPut {
       KV_TRY(failed_);
       show_progress();
     }
+  }
+
+  /// An input that ends before the place where to go on is not the one that was interrupted.
+  Status check_length() const {
+    if (!resume_ || figures_.read >= resume_->settled()) return {};
+    return fail(ErrorKind::invalid, *options_.resume + ": " + std::to_string(resume_->settled()) +
+                                        " records are settled, and the input has only " +
+                                        std::to_string(figures_.read) +
+                                        ": nothing was done; is it the same input?");
   }
 
   Status send(const KeyValue& record) {

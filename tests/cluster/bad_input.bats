@@ -275,6 +275,19 @@ as_stranger() {
   assert_equal "$(kv-get k)" v
 }
 
+@test "--resume beyond the end of the input: exit 2, and its file stays" {
+  start_cluster 1
+  printf '%s\tv\n' a b >lines
+  assert_exit 0 kv-put --tsv --resume position <lines
+  assert_exit 0 kv-put --tsv --resume position <lines
+  printf '%s\tv\n' c >lines
+  assert_exit 2 kv-put --tsv --resume position <lines
+  assert_message 'position: 2 records are settled, and the input has only 1'
+  assert_equal "$(<position)" 2
+  assert_exit 2 kv-del -0 --resume position </dev/null
+  assert_equal "$(kv-scan --keys | paste -sd ' ')" 'a b'
+}
+
 @test "stdout full or closed is exit 8" {
   [[ -e /dev/full ]] || skip 'no /dev/full'
   start_cluster 1
