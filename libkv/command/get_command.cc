@@ -140,9 +140,10 @@ class Get {
   void read_keys(Ask&& ask, WaitFor&& wait_for) {
     DescriptorSource source(0, "stdin");
     source.while_waiting(wait_for);
-    const RecordFormat format = options_.null         ? RecordFormat::nul
-                                : options_.json_lines ? RecordFormat::json_lines
-                                                      : RecordFormat::lines;
+    RecordFormat format = RecordFormat::lines;
+    if (options_.null) format = RecordFormat::nul;
+    if (options_.json_lines) format = RecordFormat::json_lines;
+    if (options_.tsv) format = RecordFormat::tsv;
     const auto reader = make_record_reader(source, {.format = format, .keys_only = true});
     while (true) {
       Result<std::optional<ReadRecord>> read = reader->next();

@@ -317,6 +317,21 @@ saves_nothing() {
   assert [ ! -e x ]
 }
 
+@test "kv-scan --keys | kv-get -: the same keys, in every format" {
+  start_cluster 3
+  printf '%s\tv\n' 'tab\tkey' 'line\nkey' 'back\\slash\\tkey' plain | kv-put --tsv 2>err
+  kv-scan --tsv >all
+  assert_equal "$(wc -l <all)" 4
+  kv-scan --keys --tsv | kv-get --tsv - | cmp - all
+  kv-scan -0 >all
+  kv-scan --keys -0 | kv-get -0 - | cmp - all
+  kv-scan --keys --jsonl | kv-get --jsonl - | jq -c '{key, value}' | cmp - <(kv-scan --jsonl)
+  assert_exit 2 kv-get --tsv - <<<'back\slash'
+  assert_message 'kv-get: line 1: a backslash that begins none of'
+  # As they are.
+  kv-scan --keys --prefix back | kv-get --meta - | jq -r .key | cmp - <(kv-scan --keys --prefix back)
+}
+
 @test "--r and --w by number" {
   start_cluster 3
   for number in 1 2 3; do
