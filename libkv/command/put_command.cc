@@ -114,6 +114,63 @@ ExitCode put_stream(Session& session, const PutOptions& options, const Messages&
   return put_many(session, format, false, bulk, messages);
 }
 
+Status check_delete(const DeleteOptions& options) {
+  if (options.null && options.json_lines) return fail(usage("-0 and --jsonl exclude each other"));
+  const bool is_stream = options.null || options.json_lines;
+  if (is_stream && !options.keys.empty())
+    return fail(usage("-0 and --jsonl read the keys from stdin: none on the command line"));
+  if (!is_stream && options.keys.empty()) return fail(usage("no key"));
+  if (!is_stream && (options.rejects || options.resume))
+    return fail(usage("--rejects and --resume are for a stream: -0, --jsonl"));
+  return check_replicas("--w", options.w);
+}
+
+Result<BulkPutOptions> bulk_delete_options(const DeleteOptions& options) {
+  BulkPutOptions bulk;
+  bulk.tombstones = true;
+  bulk.w = static_cast<uint8_t>(options.w.value_or(0));
+  bulk.strict = options.strict;
+  bulk.rejects = options.rejects;
+  bulk.resume = options.resume;
+  if (options.context) {
+    KV_ASSIGN(bulk.context, read_context(*options.context));
+  }
+  return bulk;
+}
+
+ExitCode delete_one(Session& session, const std::string& key, const BulkPutOptions& options,
+                    const Messages& messages) {
+  msg::ClientPut put = session.request<msg::ClientPut>();
+  put.put = session.client().next_put_id();
+  put.key = SharedBytes::copy_of(key);
+  put.tombstone = true;
+  put.w = options.w;
+  put.strict = options.strict;
+  if (options.context) {
+    put.mode = PutMode::over_context;
+    put.context = *options.context;
+  }
+  const msg::PutDone done = session.client().put(std::move(put));
+  if (done.answer == Answer::ok) return ExitCode::done;
+  Error error = error_of(done.answer, done.detail);
+  if (error.kind == ErrorKind::not_found) error.kind = ErrorKind::invalid;
+  messages.say(key, error);
+  return exit_code_of(error.kind);
+}
+
+Result<ExitCode> delete_keys(const DeleteOptions& options, const ClientFlags& flags,
+                             const Messages& messages) {
+  KV_TRY(check_delete(options));
+  KV_ASSIGN(Session session, Session::open(flags));
+  KV_ASSIGN(const BulkPutOptions bulk, bulk_delete_options(options));
+  if (options.null) return put_many(session, RecordFormat::nul, true, bulk, messages);
+  if (options.json_lines) return put_many(session, RecordFormat::json_lines, true, bulk, messages);
+  ExitCode code = ExitCode::done;
+  for (const std::string& key : options.keys)
+    code = combine(code, delete_one(session, key, bulk, messages));
+  return code;
+}
+
 }  // namespace
 
 ExitCode run_put(const PutOptions& options, const ClientFlags& flags, const Messages& messages) {
@@ -134,50 +191,8 @@ ExitCode run_put(const PutOptions& options, const ClientFlags& flags, const Mess
 
 ExitCode run_delete(const DeleteOptions& options, const ClientFlags& flags,
                     const Messages& messages) {
-  if (const Status fine = check_replicas("--w", options.w); !fine)
-    return failed(messages, fine.error());
-  if (options.null != options.keys.empty())
-    return failed(messages, usage(options.null ? "-0 reads the keys from stdin: none on the "
-                                                 "command line"
-                                               : "no key"));
-  if (!options.null && (options.rejects || options.resume))
-    return failed(messages, usage("--rejects and --resume are for a stream: -0"));
-  Result<Session> session = Session::open(flags);
-  if (!session) return failed(messages, session.error());
-  BulkPutOptions bulk;
-  bulk.tombstones = true;
-  bulk.w = static_cast<uint8_t>(options.w.value_or(0));
-  bulk.strict = options.strict;
-  if (options.context) {
-    Result<CausalContext> context = read_context(*options.context);
-    if (!context) return failed(messages, context.error());
-    bulk.context = std::move(*context);
-  }
-  if (options.null) {
-    bulk.rejects = options.rejects;
-    bulk.resume = options.resume;
-    return put_many(*session, RecordFormat::nul, true, bulk, messages);
-  }
-  ExitCode code = ExitCode::done;
-  for (const std::string& key : options.keys) {
-    msg::ClientPut put = session->request<msg::ClientPut>();
-    put.put = session->client().next_put_id();
-    put.key = SharedBytes::copy_of(key);
-    put.tombstone = true;
-    put.w = bulk.w;
-    put.strict = bulk.strict;
-    if (bulk.context) {
-      put.mode = PutMode::over_context;
-      put.context = *bulk.context;
-    }
-    const msg::PutDone done = session->client().put(std::move(put));
-    if (done.answer == Answer::ok) continue;
-    Error error = error_of(done.answer, done.detail);
-    if (error.kind == ErrorKind::not_found) error.kind = ErrorKind::invalid;
-    messages.say(key, error);
-    code = combine(code, exit_code_of(error.kind));
-  }
-  return code;
+  const Result<ExitCode> code = delete_keys(options, flags, messages);
+  return code ? *code : failed(messages, code.error());
 }
 
 }  // namespace kv

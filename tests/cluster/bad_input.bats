@@ -248,6 +248,7 @@ as_stranger() {
   for contradiction in 'kv-put' 'kv-put a b c' 'kv-put --tsv -0' 'kv-put --tsv k' \
     'kv-put --sibling --context c k v' 'kv-put --rejects r k v' 'kv-put --ttl 0s k v' \
     'kv-put --file f k v' 'kv-get' 'kv-del' 'kv-del -0 k' 'kv-scan --siblings' \
+    'kv-del --jsonl k' 'kv-del -0 --jsonl' \
     'kv-scan --tsv -0' 'kv-scan --limit x' 'kv-scan k' 'kv-del --rejects r k' 'kv-del --resume r k' \
     'kv-get -0 --tsv k' 'kv-get --jsonl --tsv k' 'kv-get -0 --jsonl k' 'kv-get --siblings --tsv k' \
     'kv-get --meta --tsv k'; do

@@ -279,6 +279,23 @@ saves_nothing() {
   kv-scan --tsv | cmp - <(printf 'd\tv\n')
 }
 
+@test "kv-del --jsonl: any key, and a context with each" {
+  start_cluster 3
+  printf '%s\n' '{"key":"a\u0000b","value":"v"}' '{"key_b64":"/w==","value":"v"}' \
+    '{"key":"kept","value":"v"}' >lines
+  kv-put --jsonl <lines 2>err
+  assert_equal "$(kv-scan --keys --jsonl | wc -l)" 3
+  head -n 2 lines | kv-del --jsonl 2>err
+  grep -q 'read 2, stored 2, rejected 0' err
+  kv-scan --jsonl | cmp - <(tail -n 1 lines)
+  # What its context has not seen stays.
+  kv-get --jsonl kept >seen
+  kv-put --sibling kept unseen
+  assert_exit 2 kv-del --jsonl --rejects rejects < <(cat seen; echo '{"key":"k","context":"junk"}')
+  assert_equal "$(kv-get kept)" unseen
+  assert_equal "$(jq -c '[.record, .key, .context]' rejects)" '[2,"k","junk"]'
+}
+
 @test "--ttl: there, then gone; --meta says when" {
   start_cluster 3
   kv-put --ttl 1h long v
