@@ -305,6 +305,10 @@ saves_nothing() {
     .[0].size == 1 and .[1].expiry == null and
     (.[0].expiry | seconds) - (.[0].timestamp | seconds) == 3600' out >/dev/null ||
     fail "$(<out)"
+  # A copy does not expire by itself: kv-scan(1) and kv-put(1) say so.
+  kv-keyspace create copy >/dev/null
+  kv-get --meta long | kv-put --jsonl --keyspace copy 2>err
+  assert_equal "$(kv-get --meta --keyspace copy long | jq .expiry)" null
   kv-put --ttl 1s short v
   printf 'stream\tv\n' | kv-put --tsv --ttl 1s 2>err
   key_is v short || is_missing short
