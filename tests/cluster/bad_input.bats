@@ -174,6 +174,9 @@ byte() {
     assert_exit 3 timeout 10 $each --timeout 500ms
     assert_message "$BATS_TEST_TMPDIR/none-1"
     assert_message "$BATS_TEST_TMPDIR/none-2"
+    assert_message ': unavailable: tried '
+    # Each once.
+    assert_equal "$(grep -o 'none-[12]' err | paste -sd ' ')" 'none-1 none-2'
   done
   printf 'k\tv\n' >lines
   assert_exit 3 timeout 10 kv-put --tsv --timeout 500ms <lines
