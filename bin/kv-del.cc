@@ -13,12 +13,14 @@ int main(int argc, char** argv) {
       .options =
           {
               {"-0,--null", "", "read keys that end in NUL from stdin", &options.null},
+              {"--jsonl", "", "read keys from stdin as JSON Lines, each with its context if any",
+               &options.json_lines},
               {"--context", "FILE", "delete only what this context has seen", &options.context},
               {"--w", "N", "wait for N replicas instead of the keyspace's W", &options.w},
               {"--strict", "", "count only the key's own slots, no hints", &options.strict},
-              {"--rejects", "FILE", "with -0: write what was not deleted, and why, to FILE",
+              {"--rejects", "FILE", "of a stream: write what was not deleted, and why, to FILE",
                &options.rejects},
-              {"--resume", "FILE", "with -0: keep in FILE how far it came, and go on there",
+              {"--resume", "FILE", "of a stream: keep in FILE how far it came, and go on there",
                &options.resume},
           },
       .examples = {{"kv-del greeting", "delete a key"},

@@ -24,6 +24,7 @@ std::string json_of(const kv::Waited& waited) {
 }
 
 void say_missing(const kv::Messages& messages, const kv::Waited& waited) {
+  if (waited.nobody_answered) return messages.say("the time was over: " + waited.missing[0]);
   const size_t shown = std::min(waited.missing.size(), kMissingShownMax);
   for (size_t i = 0; i < shown; ++i) messages.say("still missing: " + waited.missing[i]);
   if (shown < waited.missing.size())

@@ -7,7 +7,7 @@ const char* to_string(ErrorKind kind) {
     case ErrorKind::invalid:
       return "invalid";
     case ErrorKind::not_found:
-      return "not_found";
+      return "not found";
     case ErrorKind::unavailable:
       return "unavailable";
     case ErrorKind::busy:
@@ -21,13 +21,13 @@ const char* to_string(ErrorKind kind) {
     case ErrorKind::denied:
       return "denied";
     case ErrorKind::io:
-      return "io";
+      return "local failure";
     case ErrorKind::no_space:
-      return "no_space";
+      return "no space";
     case ErrorKind::locked:
       return "locked";
     case ErrorKind::wrong_cluster:
-      return "wrong_cluster";
+      return "wrong cluster";
     case ErrorKind::format:
       return "format";
   }

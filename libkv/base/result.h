@@ -43,7 +43,7 @@ inline tl::unexpected<Error> fail(Error error) {
   return tl::unexpected<Error>(std::move(error));
 }
 
-/// The error's name as it stands in logs: `unavailable`, `no_space`, …
+/// The error's name as it is told to a person: `unavailable`, `no space`, …
 const char* to_string(ErrorKind kind);
 
 }  // namespace kv

@@ -185,7 +185,7 @@ class Parser {
     } catch (const CLI::Error& error) {
       return fail(ErrorKind::invalid, error.what());
     }
-    return {};
+    return check_marks();
   }
 
   bool help() const { return help_; }
@@ -211,6 +211,16 @@ class Parser {
         ->expected(1)
         ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  }
+
+  // CLI11 takes what looks like a negative number for an argument. One that a person meant as such
+  // stood behind `--`, and bears a mark.
+  Status check_marks() const {
+    for (const auto& word : arguments_) {
+      if (!word.empty() && word.front() == kMark) continue;
+      return fail(ErrorKind::invalid, "unknown option " + printable(word));
+    }
+    return {};
   }
 
   Status unknown_option() const {

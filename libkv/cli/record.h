@@ -36,7 +36,7 @@ struct KeyValue {
 
 /// A record that cannot be taken. The reader goes on behind it.
 struct BadRecord {
-  uint64_t number = 0;  ///< Counted from 1: lines in line formats, records in nul.
+  uint64_t place = 0;  ///< As RecordReader::place() has it.
   std::string reason;
   std::string raw;          ///< As it was read.
   bool raw_is_cut = false;  ///< It was over a limit: only its start was kept.

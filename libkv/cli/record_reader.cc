@@ -16,18 +16,21 @@ std::string over_limit(const char* what, size_t bytes_max) {
   return std::string(what) + " is over the limit of " + format_size(bytes_max);
 }
 
-/// What all formats share: the scanner, the count, the limits of a finished record.
+/// What all formats share: the scanner, the place, the limits of a finished record.
 class ScanningReader : public RecordReader {
  public:
   ScanningReader(ByteSource& source, const ReaderOptions& options)
       : options_(options), scanner_(source) {}
-  uint64_t count() const override { return count_; }
+  uint64_t place() const override { return place_; }
+  std::string place_text(uint64_t place) const override {
+    return (options_.format == RecordFormat::nul ? "record " : "line ") + std::to_string(place);
+  }
 
  protected:
   const RecordLimits& limits() const { return options_.limits; }
 
   BadRecord bad(std::string reason, BytesView raw, bool raw_is_cut = false) const {
-    return BadRecord{.number = count_,
+    return BadRecord{.place = place_,
                      .reason = std::move(reason),
                      .raw = std::string(raw),
                      .raw_is_cut = raw_is_cut};
@@ -49,7 +52,7 @@ class ScanningReader : public RecordReader {
 
   ReaderOptions options_;
   FieldScanner scanner_;
-  uint64_t count_ = 0;
+  uint64_t place_ = 0;
 };
 
 class NulReader final : public ScanningReader {
@@ -59,7 +62,7 @@ class NulReader final : public ScanningReader {
   Result<std::optional<ReadRecord>> next() override {
     KV_ASSIGN(auto key, scanner_.next('\0', limits().key_bytes_max));
     if (!key) return std::nullopt;
-    ++count_;
+    ++place_;
     const bool key_too_long = key->too_long;
     key_.assign(key->bytes);
     if (options_.keys_only) return key_alone(*key);
@@ -101,7 +104,7 @@ class LineReader : public ScanningReader {
     for (;;) {
       KV_ASSIGN(auto line, scanner_.next('\n', line_bytes_max_));
       if (!line) return std::nullopt;
-      ++count_;
+      ++place_;
       if (line->too_long) return bad(over_limit("the line", line_bytes_max_), line->bytes, true);
       if (!is_blank(line->bytes)) return parse(line->bytes);
     }
@@ -182,8 +185,8 @@ class JsonLinesReader final : public LineReader {
   JsonRecord parsed_;
 };
 
-std::string start_of_reject(uint64_t number, const std::string& reason) {
-  std::string line = "{\"record\":" + std::to_string(number) + ",\"reason\":";
+std::string start_of_reject(uint64_t place, const std::string& reason) {
+  std::string line = "{\"record\":" + std::to_string(place) + ",\"reason\":";
   append_json_string(line, reason);
   return line + ',';
 }
@@ -206,14 +209,14 @@ std::unique_ptr<RecordReader> make_record_reader(ByteSource& source, const Reade
 }
 
 std::string rejects_line(const BadRecord& bad) {
-  std::string line = start_of_reject(bad.number, bad.reason);
+  std::string line = start_of_reject(bad.place, bad.reason);
   append_json_bytes(line, "raw", bad.raw);
   if (bad.raw_is_cut) line += ",\"cut\":true";
   return line + "}\n";
 }
 
 std::string rejects_line(const RefusedRecord& refused) {
-  std::string line = start_of_reject(refused.number, refused.reason);
+  std::string line = start_of_reject(refused.place, refused.reason);
   append_json_bytes(line, "key", refused.record.key);
   if (!refused.keys_only) {
     line += ',';

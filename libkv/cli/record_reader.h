@@ -1,5 +1,5 @@
 // Reads records of one format, streaming, in memory bounded by the limits. A malformed or oversized
-// record is reported with its number and reason and costs only itself. Not thread-safe; does not
+// record is reported with its place and reason and costs only itself. Not thread-safe; does not
 // own the source.
 #pragma once
 
@@ -24,8 +24,11 @@ class RecordReader {
   /// The next record, good or bad; nothing at the end of the input. An error means that reading
   /// itself failed: then there is no going on.
   virtual Result<std::optional<ReadRecord>> next() = 0;
-  /// Records returned so far, good and bad: what `--resume` counts by.
-  virtual uint64_t count() const = 0;
+  /// Where the record stands that next() returned last, counted from 1: its line, blank ones
+  /// included, where a record is a line; else its number.
+  virtual uint64_t place() const = 0;
+  /// `line 3`, `record 3`: a place as it is told to a person.
+  virtual std::string place_text(uint64_t place) const = 0;
 };
 
 /// REQUIRES: format `lines` only with keys_only.
@@ -38,7 +41,7 @@ std::string rejects_line(const BadRecord& bad);
 /// line has them, so that reading the rejects file as JSON Lines tries it again. `keys_only`: it
 /// has no value.
 struct RefusedRecord {
-  uint64_t number = 0;
+  uint64_t place = 0;
   std::string reason;
   KeyValue record;
   bool keys_only = false;

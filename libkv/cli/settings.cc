@@ -165,8 +165,9 @@ Result<std::string> Settings::required(std::string_view full_name) const {
 
 Status Settings::set(const Setting& setting, std::string text, std::string origin) {
   if (auto checked = check_setting(setting.type, text); !checked) {
-    return fail(ErrorKind::invalid, origin + ": " + setting.full_name() + ": '" + printable(text) +
-                                        "': " + checked.error().what);
+    // What a file says was checked with its name when it was read; a variable or flag is a name.
+    return fail(ErrorKind::invalid,
+                origin + ": '" + printable(text) + "': " + checked.error().what);
   }
   values_.insert_or_assign(setting.full_name(), SettingValue{std::move(text), std::move(origin)});
   return {};

@@ -50,15 +50,18 @@ Result<Quantity> split(std::string_view text) {
   return Quantity{number, std::string_view(rest, static_cast<size_t>(end - rest))};
 }
 
-Result<uint64_t> scale(const Quantity& quantity, std::span<const Unit> units, uint64_t max,
-                       const char* known_units) {
+/// `accepted`: what is said of a text that is no such quantity.
+Result<uint64_t> scale(std::string_view text, std::span<const Unit> units, uint64_t max,
+                       const char* accepted) {
+  const bool has_number = !text.empty() && text.front() >= '0' && text.front() <= '9';
+  if (!has_number) return fail(ErrorKind::invalid, accepted);
+  KV_ASSIGN(const Quantity quantity, split(text));
   for (const Unit& unit : units) {
     if (unit.name != quantity.unit) continue;
     if (quantity.number > max / unit.factor) return fail(ErrorKind::invalid, "is too large");
     return quantity.number * unit.factor;
   }
-  return fail(ErrorKind::invalid,
-              std::string("needs a whole number and a unit, one of ") + known_units);
+  return fail(ErrorKind::invalid, accepted);
 }
 
 std::string format(uint64_t amount, std::span<const Unit> units) {
@@ -74,10 +77,10 @@ std::string format(uint64_t amount, std::span<const Unit> units) {
 
 Result<Duration> parse_duration(std::string_view text) {
   if (text == "0") return Duration(0);
-  KV_ASSIGN(const Quantity quantity, split(text));
   constexpr auto kMax = static_cast<uint64_t>(std::numeric_limits<Duration::rep>::max());
   KV_ASSIGN(const uint64_t nanoseconds,
-            scale(quantity, kDurationUnits, kMax, "ns us ms s m h d (as in 5s or 250ms)"));
+            scale(text, kDurationUnits, kMax,
+                  "needs a whole number and a unit, one of ns us ms s m h d (as in 5s or 250ms)"));
   return Duration(static_cast<Duration::rep>(nanoseconds));
 }
 
@@ -87,9 +90,10 @@ std::string format_duration(Duration duration) {
 }
 
 Result<uint64_t> parse_size(std::string_view text) {
-  KV_ASSIGN(const Quantity quantity, split(text));
-  return scale(quantity, kSizeUnits, std::numeric_limits<uint64_t>::max(),
-               "B KiB MiB GiB TiB kB MB GB TB (as in 64MiB), or none for bytes");
+  return scale(
+      text, kSizeUnits, std::numeric_limits<uint64_t>::max(),
+      "needs a whole number and a unit, one of B KiB MiB GiB TiB kB MB GB TB (as in 64MiB), "
+      "or none for bytes");
 }
 
 std::string format_size(uint64_t bytes) {

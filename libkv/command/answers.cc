@@ -42,7 +42,7 @@ ErrorKind kind_of(Answer answer) {
 }  // namespace
 
 Error error_of(Answer answer, const std::string& detail) {
-  return {kind_of(answer), detail.empty() ? to_string(answer) : detail};
+  return {kind_of(answer), detail.empty() ? in_words(answer) : detail};
 }
 
 Error error_of_change(Answer answer, const std::string& detail) {

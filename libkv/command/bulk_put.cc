@@ -17,7 +17,7 @@ constexpr uint64_t kMessagesMax = 10;
 
 /// What is kept of a record until its outcome is known: shared with the request under way.
 struct Sent {
-  uint64_t number;
+  uint64_t place;
   SharedBytes key;
   SharedBytes value;
   std::optional<std::string> context;
@@ -47,6 +47,7 @@ class BulkPut {
     if (resume_) KV_TRY(resume_->finish());
     if (rejects_) KV_TRY(rejects_->finish());
     KV_TRY(read);
+    KV_TRY(check_length());
     KV_TRY(failed_);
     return figures_;
   }
@@ -66,7 +67,7 @@ class BulkPut {
       if (const BadRecord* bad = std::get_if<BadRecord>(&*read)) {
         // In its place among the others, so that --resume counts it once they are settled.
         window_.finish();
-        reject(bad->number, bad->reason, ExitCode::usage);
+        reject(bad->place, bad->reason, ExitCode::usage);
         keep(rejects_line(*bad));
         settled();
       } else {
@@ -75,6 +76,15 @@ class BulkPut {
       KV_TRY(failed_);
       show_progress();
     }
+  }
+
+  /// An input that ends before the place where to go on is not the one that was interrupted.
+  Status check_length() const {
+    if (!resume_ || figures_.read >= resume_->settled()) return {};
+    return fail(ErrorKind::invalid, *options_.resume + ": " + std::to_string(resume_->settled()) +
+                                        " records are settled, and the input has only " +
+                                        std::to_string(figures_.read) +
+                                        ": nothing was done; is it the same input?");
   }
 
   Status send(const KeyValue& record) {
@@ -91,7 +101,7 @@ class BulkPut {
       put.mode = PutMode::over_context;
       put.context = *options_.context;
     }
-    Sent sent{figures_.read, put.key, put.value, {}};
+    Sent sent{reader_.place(), put.key, put.value, {}};
     if (record.context) {
       sent.context = std::string(*record.context);
       Result<CausalContext> context = context_from_text(*record.context);
@@ -131,10 +141,10 @@ class BulkPut {
   }
 
   void refuse(const Sent& sent, const std::string& reason, ExitCode code) {
-    reject(sent.number, reason, code);
+    reject(sent.place, reason, code);
     KeyValue record{sent.key.view(), sent.value.view()};
     if (sent.context) record.context = *sent.context;
-    keep(rejects_line({sent.number, reason, record, options_.tombstones}));
+    keep(rejects_line({sent.place, reason, record, options_.tombstones}));
   }
 
   void keep(const std::string& line) {
@@ -142,12 +152,12 @@ class BulkPut {
     if (const Status status = rejects_->write(line); !status) note(status);
   }
 
-  void reject(uint64_t number, const std::string& reason, ExitCode code) {
+  void reject(uint64_t place, const std::string& reason, ExitCode code) {
     ++figures_.rejected;
     figures_.code = combine(figures_.code, code);
     if (figures_.rejected <= kMessagesMax) {
       progress_.clear();
-      messages_.say("record " + std::to_string(number), reason);
+      messages_.say(reader_.place_text(place), reason);
     } else if (figures_.rejected == kMessagesMax + 1) {
       messages_.say(rejects_ ? "more records were rejected; see the rejects file"
                              : "more records were rejected; --rejects FILE keeps them");

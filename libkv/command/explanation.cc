@@ -91,12 +91,18 @@ std::vector<std::string> row_of(const std::string& member, const std::string& ro
           note.empty() ? "-" : note};
 }
 
+std::string expiry_text(const Report& sibling) {
+  if (sibling.find("expiry") == nullptr) return "";
+  const std::string at = time_text(number_at(sibling, {"expiry"}));
+  return flag_at(sibling, {"expired"}) ? ", expired at " + at : ", expires at " + at;
+}
+
 void append_siblings(const std::string& intro, const Report& record, std::string* out) {
   for (const Report& sibling : elements_at(record, {"siblings"})) {
     *out += intro + " dot " + shown_at(sibling, {"dot"});
     *out += flag_at(sibling, {"tombstone"}) ? " deleted"
                                             : " " + shown_at(sibling, {"value_bytes"}) + " bytes";
-    *out += " at " + time_text(number_at(sibling, {"timestamp"})) + "\n";
+    *out += " at " + time_text(number_at(sibling, {"timestamp"})) + expiry_text(sibling) + "\n";
   }
 }
 

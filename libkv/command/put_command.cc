@@ -31,39 +31,48 @@ Result<std::string> read_value(const PutOptions& options) {
   return read_all(source, limits::value_bytes_max_ceiling);
 }
 
-ExitCode put_one(Session& session, const PutOptions& options, const Messages& messages) {
+Status check_one(const PutOptions& options) {
   if (options.rejects || options.resume)
-    return failed(messages, usage("--rejects and --resume are for a stream: -0, --jsonl, --tsv"));
-  if (!options.key) return failed(messages, usage("no key"));
+    return fail(usage("--rejects and --resume are for a stream: -0, --jsonl, --tsv"));
+  if (!options.key) return fail(usage("no key"));
   if (options.value && options.file)
-    return failed(messages, usage("the value is given twice: as an argument and by --file"));
-  Result<std::string> value = read_value(options);
-  if (!value) return failed(messages, value.error());
+    return fail(usage("the value is given twice: as an argument and by --file"));
+  return {};
+}
+
+Result<msg::ClientPut> compose_put(Session& session, const PutOptions& options) {
+  KV_ASSIGN(std::string value, read_value(options));
   msg::ClientPut put = session.request<msg::ClientPut>();
   put.put = session.client().next_put_id();
   put.key = SharedBytes::copy_of(*options.key);
-  put.value = SharedBytes(std::move(*value));
+  put.value = SharedBytes(std::move(value));
   put.ttl = options.ttl.value_or(Duration::zero());
   put.w = static_cast<uint8_t>(options.w.value_or(0));
   put.strict = options.strict;
   if (options.sibling) put.mode = PutMode::sibling;
   if (options.context) {
-    Result<CausalContext> context = read_context(*options.context);
-    if (!context) return failed(messages, context.error());
+    KV_ASSIGN(put.context, read_context(*options.context));
     put.mode = PutMode::over_context;
-    put.context = std::move(*context);
+  }
+  return put;
+}
+
+Result<ExitCode> put_one(Session& session, const PutOptions& options, const Messages& messages) {
+  KV_TRY(check_one(options));
+  KV_ASSIGN(msg::ClientPut put, compose_put(session, options));
+  std::unique_ptr<ContextFile> context_to;
+  if (options.context_to) {
+    KV_ASSIGN(context_to, ContextFile::open(*options.context_to));
   }
   const msg::PutDone done = session.client().put(std::move(put));
   if (done.answer != Answer::ok) {
-    const Error error = error_of(done.answer, done.detail);
-    const bool no_keyspace = error.kind == ErrorKind::not_found;
-    const Error shown = no_keyspace ? usage(error.what) : error;
-    messages.say(*options.key, shown);
-    return exit_code_of(shown.kind);
+    Error error = error_of(done.answer, done.detail);
+    // No such keyspace: a write never asks whether the key is there.
+    if (error.kind == ErrorKind::not_found) error.kind = ErrorKind::invalid;
+    messages.say(*options.key, error);
+    return exit_code_of(error.kind);
   }
-  if (options.context_to)
-    if (const Status saved = write_context(*options.context_to, done.context); !saved)
-      return failed(messages, saved.error());
+  if (context_to) KV_TRY(context_to->save(done.context));
   return ExitCode::done;
 }
 
@@ -105,6 +114,63 @@ ExitCode put_stream(Session& session, const PutOptions& options, const Messages&
   return put_many(session, format, false, bulk, messages);
 }
 
+Status check_delete(const DeleteOptions& options) {
+  if (options.null && options.json_lines) return fail(usage("-0 and --jsonl exclude each other"));
+  const bool is_stream = options.null || options.json_lines;
+  if (is_stream && !options.keys.empty())
+    return fail(usage("-0 and --jsonl read the keys from stdin: none on the command line"));
+  if (!is_stream && options.keys.empty()) return fail(usage("no key"));
+  if (!is_stream && (options.rejects || options.resume))
+    return fail(usage("--rejects and --resume are for a stream: -0, --jsonl"));
+  return check_replicas("--w", options.w);
+}
+
+Result<BulkPutOptions> bulk_delete_options(const DeleteOptions& options) {
+  BulkPutOptions bulk;
+  bulk.tombstones = true;
+  bulk.w = static_cast<uint8_t>(options.w.value_or(0));
+  bulk.strict = options.strict;
+  bulk.rejects = options.rejects;
+  bulk.resume = options.resume;
+  if (options.context) {
+    KV_ASSIGN(bulk.context, read_context(*options.context));
+  }
+  return bulk;
+}
+
+ExitCode delete_one(Session& session, const std::string& key, const BulkPutOptions& options,
+                    const Messages& messages) {
+  msg::ClientPut put = session.request<msg::ClientPut>();
+  put.put = session.client().next_put_id();
+  put.key = SharedBytes::copy_of(key);
+  put.tombstone = true;
+  put.w = options.w;
+  put.strict = options.strict;
+  if (options.context) {
+    put.mode = PutMode::over_context;
+    put.context = *options.context;
+  }
+  const msg::PutDone done = session.client().put(std::move(put));
+  if (done.answer == Answer::ok) return ExitCode::done;
+  Error error = error_of(done.answer, done.detail);
+  if (error.kind == ErrorKind::not_found) error.kind = ErrorKind::invalid;
+  messages.say(key, error);
+  return exit_code_of(error.kind);
+}
+
+Result<ExitCode> delete_keys(const DeleteOptions& options, const ClientFlags& flags,
+                             const Messages& messages) {
+  KV_TRY(check_delete(options));
+  KV_ASSIGN(Session session, Session::open(flags));
+  KV_ASSIGN(const BulkPutOptions bulk, bulk_delete_options(options));
+  if (options.null) return put_many(session, RecordFormat::nul, true, bulk, messages);
+  if (options.json_lines) return put_many(session, RecordFormat::json_lines, true, bulk, messages);
+  ExitCode code = ExitCode::done;
+  for (const std::string& key : options.keys)
+    code = combine(code, delete_one(session, key, bulk, messages));
+  return code;
+}
+
 }  // namespace
 
 ExitCode run_put(const PutOptions& options, const ClientFlags& flags, const Messages& messages) {
@@ -118,56 +184,15 @@ ExitCode run_put(const PutOptions& options, const ClientFlags& flags, const Mess
   if (formats > 1) return failed(messages, usage("-0, --jsonl and --tsv exclude each other"));
   Result<Session> session = Session::open(flags);
   if (!session) return failed(messages, session.error());
-  return formats == 1 ? put_stream(*session, options, messages)
-                      : put_one(*session, options, messages);
+  if (formats == 1) return put_stream(*session, options, messages);
+  const Result<ExitCode> code = put_one(*session, options, messages);
+  return code ? *code : failed(messages, code.error());
 }
 
 ExitCode run_delete(const DeleteOptions& options, const ClientFlags& flags,
                     const Messages& messages) {
-  if (const Status fine = check_replicas("--w", options.w); !fine)
-    return failed(messages, fine.error());
-  if (options.null != options.keys.empty())
-    return failed(messages, usage(options.null ? "-0 reads the keys from stdin: none on the "
-                                                 "command line"
-                                               : "no key"));
-  if (!options.null && (options.rejects || options.resume))
-    return failed(messages, usage("--rejects and --resume are for a stream: -0"));
-  Result<Session> session = Session::open(flags);
-  if (!session) return failed(messages, session.error());
-  BulkPutOptions bulk;
-  bulk.tombstones = true;
-  bulk.w = static_cast<uint8_t>(options.w.value_or(0));
-  bulk.strict = options.strict;
-  if (options.context) {
-    Result<CausalContext> context = read_context(*options.context);
-    if (!context) return failed(messages, context.error());
-    bulk.context = std::move(*context);
-  }
-  if (options.null) {
-    bulk.rejects = options.rejects;
-    bulk.resume = options.resume;
-    return put_many(*session, RecordFormat::nul, true, bulk, messages);
-  }
-  ExitCode code = ExitCode::done;
-  for (const std::string& key : options.keys) {
-    msg::ClientPut put = session->request<msg::ClientPut>();
-    put.put = session->client().next_put_id();
-    put.key = SharedBytes::copy_of(key);
-    put.tombstone = true;
-    put.w = bulk.w;
-    put.strict = bulk.strict;
-    if (bulk.context) {
-      put.mode = PutMode::over_context;
-      put.context = *bulk.context;
-    }
-    const msg::PutDone done = session->client().put(std::move(put));
-    if (done.answer == Answer::ok) continue;
-    Error error = error_of(done.answer, done.detail);
-    if (error.kind == ErrorKind::not_found) error.kind = ErrorKind::invalid;
-    messages.say(key, error);
-    code = combine(code, exit_code_of(error.kind));
-  }
-  return code;
+  const Result<ExitCode> code = delete_keys(options, flags, messages);
+  return code ? *code : failed(messages, code.error());
 }
 
 }  // namespace kv

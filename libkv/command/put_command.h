@@ -28,7 +28,7 @@ ExitCode run_put(const PutOptions& options, const ClientFlags& flags, const Mess
 
 struct DeleteOptions {
   std::vector<std::string> keys;
-  bool null = false;
+  bool null = false, json_lines = false;
   std::optional<std::string> context;
   std::optional<uint64_t> w;
   bool strict = false;

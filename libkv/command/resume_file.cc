@@ -14,17 +14,24 @@ Result<std::unique_ptr<ResumeFile>> ResumeFile::open(const std::string& path) {
   std::unique_ptr<ResumeFile> resume(new ResumeFile(path));
   PosixFileSystem files;
   KV_ASSIGN(const bool exists, files.exists(path));
-  if (!exists) return resume;
-  const auto file = files.open(path, OpenMode::read);
+  if (exists) KV_TRY(resume->read());
+  // What cannot be written is told before anything is stored.
+  KV_TRY(resume->write());
+  return resume;
+}
+
+Status ResumeFile::read() {
+  PosixFileSystem files;
+  const auto file = files.open(path_, OpenMode::read);
   if (!file) return fail(local_failure(file.error()));
   std::array<char, 64> text{};
   KV_ASSIGN(const size_t size, (*file)->read_at(0, text));
-  const auto end = std::from_chars(text.data(), text.data() + size, resume->at_start_);
+  const auto end = std::from_chars(text.data(), text.data() + size, at_start_);
   const bool whole = end.ec == std::errc() && end.ptr + 1 == text.data() + size && *end.ptr == '\n';
   if (!whole)
-    return fail(ErrorKind::invalid, path + ": not a file that --resume wrote; nothing was done");
-  resume->count_ = resume->at_start_;
-  return resume;
+    return fail(ErrorKind::invalid, path_ + ": not a file that --resume wrote; nothing was done");
+  count_ = at_start_;
+  return {};
 }
 
 Status ResumeFile::settle_one(Instant now) {

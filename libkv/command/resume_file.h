@@ -16,7 +16,8 @@ namespace kv {
 /// taken up again; records settled since are then done twice, which is harmless.
 class ResumeFile {
  public:
-  /// A missing file means none. Errors: invalid (not such a file), io.
+  /// A missing file means none. Writes it, so that one that cannot be written is an error here.
+  /// Errors: invalid (not such a file), io.
   static Result<std::unique_ptr<ResumeFile>> open(const std::string& path);
 
   uint64_t settled() const { return at_start_; }
@@ -26,6 +27,7 @@ class ResumeFile {
 
  private:
   explicit ResumeFile(std::string path) : path_(std::move(path)) {}
+  Status read();
   Status write();
 
   const std::string path_;

@@ -4,17 +4,13 @@
 
 #include "libkv/cli/output.h"
 #include "libkv/command/answers.h"
+#include "libkv/command/outcome.h"
 #include "libkv/command/session.h"
 #include "libkv/command/shown_record.h"
 
 namespace kv {
 
 namespace {
-
-ExitCode failed(const Messages& messages, const Error& error) {
-  messages.say(error.what);
-  return exit_code_of(error.kind);
-}
 
 /// The range of keys that all of prefix, from and to allow.
 msg::ClientScan range_of(const ScanOptions& options, msg::ClientScan scan) {
@@ -47,7 +43,7 @@ ExitCode scan_pages(Session& session, const ScanOptions& options, RecordWriter& 
     if (page.answer != Answer::ok) {
       Error error = error_of(page.answer, page.detail);
       if (error.kind == ErrorKind::not_found) error.kind = ErrorKind::invalid;
-      return combine(code, failed(messages, error));
+      return combine(code, tell_failure(messages, error));
     }
     for (const msg::KeyRecord& found : page.records) {
       Status shown;
@@ -77,14 +73,16 @@ std::string after_prefix(std::string prefix) {
 }
 
 ExitCode run_scan(const ScanOptions& options, const ClientFlags& flags, const Messages& messages) {
-  const auto usage = [&](const char* what) { return failed(messages, {ErrorKind::invalid, what}); };
+  const auto usage = [&](const char* what) {
+    return tell_failure(messages, {ErrorKind::invalid, what});
+  };
   if (const Status fine = check_replicas("--r", options.r); !fine)
-    return failed(messages, fine.error());
+    return tell_failure(messages, fine.error());
   if (options.null + options.json_lines + options.tsv > 1)
     return usage("-0, --jsonl and --tsv exclude each other");
   if (options.siblings && !options.json_lines) return usage("--siblings needs --jsonl");
   Result<Session> session = Session::open(flags);
-  if (!session) return failed(messages, session.error());
+  if (!session) return tell_failure(messages, session.error());
   RecordFormat format = RecordFormat::tsv;
   if (options.null) format = RecordFormat::nul;
   if (options.json_lines) format = RecordFormat::json_lines;
@@ -94,7 +92,7 @@ ExitCode run_scan(const ScanOptions& options, const ClientFlags& flags, const Me
   RecordWriter writer(output, format, options.keys_only);
   ExitCode code = scan_pages(*session, options, writer, messages);
   if (const Status finished = output.finish(); !finished)
-    code = combine(code, failed(messages, finished.error()));
+    code = combine(code, tell_failure(messages, finished.error()));
   return code;
 }
 

@@ -71,9 +71,11 @@ Waited wait_for_cluster(const MakeSurvey& make_survey, Clock& clock, const WaitO
     if (!was_cut_off) {
       one_ended = true;
       waited.missing = missing_in(found, options.settled);
+      waited.nobody_answered = !found;
     } else if (!one_ended && (found || waited.missing.empty())) {
       // One that reached nobody in what was left of the time takes nothing back.
       waited.missing = not_heard_in(found, options.settled);
+      waited.nobody_answered = !found;
     }
     const Duration pause = std::min(options.interval, deadline - clock.now());
     if (waited.missing.empty() || pause <= Duration::zero()) return waited;

@@ -23,6 +23,7 @@ struct Waited {
   /// What the last survey found that had its time; empty: reached. One that the deadline cut off
   /// would call members silent that were given too little time to answer.
   std::vector<std::string> missing;
+  bool nobody_answered = false;  ///< `missing` is why: there was no coordinator to ask.
   Duration took{};
   /// Why no survey can ever be made (invalid, denied): not waited for.
   std::optional<Error> hopeless;

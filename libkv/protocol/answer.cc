@@ -2,23 +2,6 @@
 
 namespace kv {
 
-namespace {
-
-std::string in_words(Answer answer) {
-  switch (answer) {
-    case Answer::no_space:
-      return "no space left on the device";
-    case Answer::io:
-      return "its disk failed, and it writes no more until its restart";
-    case Answer::corrupt:
-      return "its data of this key is corrupt";
-    default:
-      return to_string(answer);
-  }
-}
-
-}  // namespace
-
 std::string to_string(Answer answer) {
   switch (answer) {
     case Answer::ok:
@@ -61,6 +44,37 @@ std::string to_string(Answer answer) {
       return "stale_round";
   }
   return "answer " + std::to_string(static_cast<unsigned>(answer)) + ", of a newer version";
+}
+
+std::string in_words(Answer answer) {
+  switch (answer) {
+    case Answer::not_found:
+      return "not found";
+    case Answer::corrupt:
+      return "its data of this key is corrupt";
+    case Answer::io:
+      return "its disk failed, and it writes no more until its restart";
+    case Answer::no_space:
+      return "no space left on the device";
+    case Answer::stale_epoch:
+      return "it was asked by an older cluster map";
+    case Answer::refilling:
+      return "it lost data and is fetching it";
+    case Answer::not_replica:
+      return "it holds no copy of this key";
+    case Answer::too_many_siblings:
+      return "too many siblings";
+    case Answer::late:
+      return "the time was over before it began";
+    case Answer::wrong_cluster:
+      return "it is of another cluster";
+    case Answer::no_map:
+      return "it has no cluster map yet";
+    case Answer::stale_round:
+      return "it has purged what this was read from";
+    default:
+      return to_string(answer);
+  }
 }
 
 std::string told_by(MemberNumber member, Answer answer) {

@@ -31,10 +31,12 @@ enum class Answer : uint8_t {
   stale_round = 18,  ///< The record was read before a purge that has happened here: read again.
 };
 
-/// `unavailable`; of one that is not known, `answer 200, of a newer version`.
+/// `unavailable`, `no_map`, as reports and logs have it; of one that is not known, `answer 200, of
+/// a newer version`.
 std::string to_string(Answer answer);
-/// `member 2: no space left on the device`: an answer as it is told to a person, the disk's
-/// troubles in words.
+/// The same for a person: `it has no cluster map yet`, it being who answered.
+std::string in_words(Answer answer);
+/// `member 2: no space left on the device`
 std::string told_by(MemberNumber member, Answer answer);
 
 /// False: a newer version's. It means unavailable for a read and unknown for a write.

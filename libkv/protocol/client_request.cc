@@ -39,6 +39,19 @@ std::optional<Answer> hopeless_answer(ErrorKind kind) {
   return std::nullopt;
 }
 
+/// `unavailable: 1 of 2 replicas answered`; what bears an internal name is told by its words alone.
+std::string outcome_text(Answer answer, const std::string& detail) {
+  const std::string words = in_words(answer);
+  if (detail.empty()) return words;
+  return words == to_string(answer) ? words + ": " + detail : detail;
+}
+
+/// An error of a connection begins with its endpoint, which tried() names by itself.
+std::string without_endpoint(const std::string& what, const std::string& endpoint) {
+  const std::string begin = endpoint + ": ";
+  return what.starts_with(begin) ? what.substr(begin.size()) : what;
+}
+
 std::string seconds_text(Duration duration) {
   const auto tenths = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count() / 100;
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + "s";
@@ -85,7 +98,10 @@ void ClientRequest::next_try(Instant now, ClientActions* actions) {
 }
 
 void ClientRequest::set_outcome(const std::string& what, std::optional<Answer> hopeless) {
-  outcomes_[tries_.back().endpoint] = {what, hopeless};
+  Outcome& outcome = outcomes_[tries_.back().endpoint];
+  if (is_write() && tries_.back().may_be_received) outcome.doubt = what;
+  outcome.what = what;
+  outcome.hopeless = hopeless;
 }
 
 /// Set once every endpoint is hopeless; denied if one of them is.
@@ -114,9 +130,9 @@ void ClientRequest::on_reply(const ClientReply& reply, Instant now, ClientAction
   // Even late, a refusal tells that this try stored nothing.
   if (is_refusal(meant)) its_try.may_be_received = false;
   if (is_write() ? !newest : (!newest && may_pass(meant))) return wake(actions);
+  if (newest && awaited_) set_outcome(outcome_text(answer, detail));
   if (!may_pass(meant)) return finish(reply, actions);
   if (!awaited_) return wake(actions);
-  set_outcome(to_string(answer) + (detail.empty() ? "" : ": " + detail));
   try_again_later(now, actions);
 }
 
@@ -124,7 +140,7 @@ void ClientRequest::on_connect_failed(size_t endpoint, const Error& why, Instant
                                       ClientActions* actions) {
   if (over_ || !awaited_ || tries_.back().endpoint != endpoint) return wake(actions);
   tries_.back().may_be_received = false;
-  set_outcome(why.what, hopeless_answer(why.kind));
+  set_outcome(without_endpoint(why.what, setting_.endpoints[endpoint]), hopeless_answer(why.kind));
   if (const auto answer = hopeless()) return give_up(actions, *answer);
   // Another endpoint costs nothing to try; all of them anew, a pause.
   if (tries_.size() % setting_.endpoints.size() != 0) return next_try(now, actions);
@@ -169,8 +185,11 @@ std::string ClientRequest::tried() const {
   std::string text = "tried";
   const char* separator = " ";
   for (size_t i = 0; i < outcomes_.size(); ++i) {
-    if (outcomes_[i].what.empty()) continue;
-    text += separator + setting_.endpoints[i] + " (" + outcomes_[i].what + ")";
+    const auto& [what, doubt, hopeless] = outcomes_[i];
+    if (what.empty()) continue;
+    const bool has_other_doubt = may_be_stored() && !doubt.empty() && doubt != what;
+    text += separator + setting_.endpoints[i] + " (" + (has_other_doubt ? doubt + ", then " : "") +
+            what + ")";
     separator = ", ";
   }
   return text;
@@ -194,7 +213,10 @@ void ClientRequest::finish(ClientReply reply, ClientActions* actions) {
       [this](auto& done) {
         // The request itself is at fault, but an earlier try may have got further than this one.
         const bool failed = done.answer != Answer::ok && done.answer != Answer::not_found;
-        if (failed && may_be_stored()) done.answer = Answer::unknown;
+        if (failed && may_be_stored()) {
+          done.answer = Answer::unknown;
+          done.detail = tried();
+        }
         done.id = std::visit([](const auto& m) { return m.id; }, message_);
       },
       reply);

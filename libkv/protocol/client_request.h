@@ -77,6 +77,7 @@ class ClientRequest {
   /// The last thing that was heard of an endpoint.
   struct Outcome {
     std::string what;
+    std::string doubt;  ///< The same of the last try there that may have stored something.
     std::optional<Answer> hopeless;  ///< There can be no connection: what to answer then.
   };
 

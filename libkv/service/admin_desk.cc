@@ -13,6 +13,13 @@ namespace {
 constexpr Duration kWaitDefault = 2s;
 constexpr size_t kGatheringsMax = 1024;
 
+/// For so long an answer is gathered: half of what the asker gives, as it must hear of those who
+/// were silent while it still listens.
+Duration patience_with(const msg::Ask& ask) {
+  const Duration left = ask.time_left > Duration::zero() ? ask.time_left : kWaitDefault;
+  return std::min(left, kWaitDefault) / 2;
+}
+
 Report report_of_members(const std::vector<MemberNumber>& members) {
   Report report = Report::array();
   for (const MemberNumber member : members) report.append(member);
@@ -71,8 +78,7 @@ void AdminDesk::start(Gathering gathering) {
 }
 
 void AdminDesk::gather_status(PeerId from, const msg::Ask& ask, Report own, Instant now) {
-  const Duration left = ask.time_left > Duration::zero() ? ask.time_left : kWaitDefault;
-  Gathering gathering{from, ask.id, Report::object(), {}, now + std::min(left, kWaitDefault) / 2};
+  Gathering gathering{from, ask.id, Report::object(), {}, now + patience_with(ask)};
   gathering.report.set("member", self_.number).set("epoch", watch_.view().epoch());
   gathering.report.set("gossip_lost", watch_.gossip_is_lost(now));
   gathering.report.set("coordinator", std::move(own));
@@ -100,7 +106,7 @@ void AdminDesk::gather_explain(PeerId from, const msg::Ask& ask, Instant now) {
   if (keyspace == nullptr || !key || key->empty())
     return tell(from, ask.id, Answer::not_found, "no such keyspace, or no key");
   const PreferenceList list = preference_list(*watch_.map(), *keyspace, *key);
-  Gathering gathering{from, ask.id, Report::object(), {}, now + kWaitDefault / 2};
+  Gathering gathering{from, ask.id, Report::object(), {}, now + patience_with(ask)};
   Report& report = gathering.report;
   report.set("epoch", list.epoch).set("keyspace", keyspace->name);
   report.set("token", token_of(keyspace->id, *key));

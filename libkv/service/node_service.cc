@@ -31,17 +31,22 @@ const char* to_text(FoundIn found) {
   return "?";
 }
 
-Report report_of(const Record& record) {
+Report report_of(const Sibling& sibling, WallTime now) {
+  CausalContext dot;
+  dot.see(sibling.dot);
+  Report report = Report::object();
+  report.set("dot", to_string(dot)).set("tombstone", sibling.tombstone);
+  report.set("value_bytes", sibling.value.size());
+  report.set("timestamp", microseconds_of(sibling.timestamp));
+  if (!sibling.expiry) return report;
+  // By the clock that reads here go by.
+  return report.set("expiry", microseconds_of(*sibling.expiry))
+      .set("expired", *sibling.expiry <= now);
+}
+
+Report report_of(const Record& record, WallTime now) {
   Report siblings = Report::array();
-  for (const Sibling& sibling : record.siblings) {
-    CausalContext dot;
-    dot.see(sibling.dot);
-    siblings.append(Report::object()
-                        .set("dot", to_string(dot))
-                        .set("tombstone", sibling.tombstone)
-                        .set("value_bytes", sibling.value.size())
-                        .set("timestamp", microseconds_of(sibling.timestamp)));
-  }
+  for (const Sibling& sibling : record.siblings) siblings.append(report_of(sibling, now));
   return Report::object()
       .set("context", to_string(record.context))
       .set("digest", digest_of(record).low)
@@ -250,11 +255,12 @@ void NodeService::explain(PeerId from, const msg::Ask& ask) {
         report.set("leaf", facts.leaf).set("round", facts.round);
         report.set("refilling", facts.refilling);
         report.set("found_in", to_text(facts.own_found_in)).set("level", facts.own_level);
-        if (facts.own) report.set("record", report_of(facts.own->record));
+        const WallTime now = environment_.clock.wall();
+        if (facts.own) report.set("record", report_of(facts.own->record, now));
         if (facts.hint) {
           Report owners = Report::array();
           for (const MemberNumber owner : facts.hint->owners) owners.append(owner);
-          report.set("hint", report_of(facts.hint->stored.record));
+          report.set("hint", report_of(facts.hint->stored.record, now));
           report.set("hint_for", std::move(owners));
         }
         outbox_.add(from, msg::Told{ask_id, facts.answer, "", std::move(report)});

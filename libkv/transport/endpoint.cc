@@ -18,7 +18,7 @@ constexpr size_t kHostBytesMax = 255;
 using Parsed = Result<ParsedEndpoint>;
 
 tl::unexpected<Error> refuse(const Endpoint& text, const std::string& why) {
-  return fail(ErrorKind::invalid, "endpoint " + text + ": " + why);
+  return fail(ErrorKind::invalid, (text.empty() ? "''" : text) + ": " + why);
 }
 
 /// Control bytes and spaces never belong to an endpoint; a NUL would cut the path for the kernel.

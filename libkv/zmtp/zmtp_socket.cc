@@ -69,8 +69,8 @@ tl::unexpected<Error> cannot_connect(const Endpoint& endpoint, int code) {
   const bool late = code == EAGAIN || code == EINPROGRESS || code == ETIMEDOUT;
   const ErrorKind kind =
       code == EACCES || code == EPERM ? ErrorKind::denied : ErrorKind::unavailable;
-  return fail(kind, "cannot connect to " + endpoint + ": " +
-                        (late ? "no answer in time" : std::strerror(code)));
+  return fail(kind,
+              endpoint + ": cannot connect: " + (late ? "no answer in time" : std::strerror(code)));
 }
 
 /// connect() as POSIX has it: interrupted, it goes on by itself and is waited for. 0 or the errno.
@@ -94,10 +94,10 @@ struct Call {
 Result<Call> prepare(const Endpoint& endpoint, int type_flags) {
   KV_ASSIGN(const ParsedEndpoint parsed, parse_endpoint(endpoint));
   if (parsed.scheme == ParsedEndpoint::Scheme::inproc)
-    return fail(ErrorKind::invalid, "cannot connect to " + endpoint + ": ipc or tcp is needed");
+    return fail(ErrorKind::invalid, endpoint + ": cannot connect: ipc or tcp is needed");
   if (!is_loopback(parsed))
     return fail(ErrorKind::denied,
-                "cannot connect to " + endpoint + ": unencrypted connections stay on this host");
+                endpoint + ": cannot connect: unencrypted connections stay on this host");
   Call call;
   call.is_tcp = parsed.scheme == ParsedEndpoint::Scheme::tcp;
   call.address = call.is_tcp ? tcp_address(parsed) : unix_address(parsed.path);

@@ -52,9 +52,9 @@ setup() {
 
 @test "a malformed variable or flag is named" {
   KV_TIMEOUT=5 assert_exit 2 kv-config
-  assert_message "KV_TIMEOUT: client.timeout: '5': needs a whole number and a unit"
+  assert_message "KV_TIMEOUT: '5': needs a whole number and a unit"
   assert_exit 2 kv-config --endpoint pgm://x
-  assert_message "--endpoint: client.endpoint: 'pgm://x': an endpoint begins with ipc:// or tcp://"
+  assert_message "--endpoint: 'pgm://x': an endpoint begins with ipc:// or tcp://"
 }
 
 @test "usage faults are exit 2 with one line on stderr" {

@@ -155,6 +155,11 @@ byte() {
   grep -q 'read 7, stored 2, rejected 5' err
   assert_equal "$(jq -s -c 'map(.record)' rejects)" '[2,3,4,5,6]'
   assert_equal "$(kv-scan --keys --prefix j | paste -sd ' ')" 'j1 j6'
+  # Blank lines count, so that an editor finds the line.
+  printf '\n{"key":"j7","value":"v"}\n\n{"key":"j8","value":"v","context":"junk"}\n' >lines
+  assert_exit 2 kv-put --jsonl --rejects rejects <lines
+  grep -q '^kv-put: line 4: context: ' err
+  assert_equal "$(jq .record rejects)" 4
   # A value that no NUL ends may have lost its tail.
   printf 'n1\0v\0n2\0cut' >pairs
   assert_exit 2 kv-put -0 --rejects rejects <pairs
@@ -169,6 +174,9 @@ byte() {
     assert_exit 3 timeout 10 $each --timeout 500ms
     assert_message "$BATS_TEST_TMPDIR/none-1"
     assert_message "$BATS_TEST_TMPDIR/none-2"
+    assert_message ': unavailable: tried '
+    # Each once.
+    assert_equal "$(grep -o 'none-[12]' err | paste -sd ' ')" 'none-1 none-2'
   done
   printf 'k\tv\n' >lines
   assert_exit 3 timeout 10 kv-put --tsv --timeout 500ms <lines
@@ -243,6 +251,7 @@ as_stranger() {
   for contradiction in 'kv-put' 'kv-put a b c' 'kv-put --tsv -0' 'kv-put --tsv k' \
     'kv-put --sibling --context c k v' 'kv-put --rejects r k v' 'kv-put --ttl 0s k v' \
     'kv-put --file f k v' 'kv-get' 'kv-del' 'kv-del -0 k' 'kv-scan --siblings' \
+    'kv-del --jsonl k' 'kv-del -0 --jsonl' \
     'kv-scan --tsv -0' 'kv-scan --limit x' 'kv-scan k' 'kv-del --rejects r k' 'kv-del --resume r k' \
     'kv-get -0 --tsv k' 'kv-get --jsonl --tsv k' 'kv-get -0 --jsonl k' 'kv-get --siblings --tsv k' \
     'kv-get --meta --tsv k'; do
@@ -268,6 +277,19 @@ as_stranger() {
   assert_exit 2 kv-put --tsv --resume junk <empty
   assert_equal "$(<junk)" junk
   assert_equal "$(kv-get k)" v
+}
+
+@test "--resume beyond the end of the input: exit 2, and its file stays" {
+  start_cluster 1
+  printf '%s\tv\n' a b >lines
+  assert_exit 0 kv-put --tsv --resume position <lines
+  assert_exit 0 kv-put --tsv --resume position <lines
+  printf '%s\tv\n' c >lines
+  assert_exit 2 kv-put --tsv --resume position <lines
+  assert_message 'position: 2 records are settled, and the input has only 1'
+  assert_equal "$(<position)" 2
+  assert_exit 2 kv-del -0 --resume position </dev/null
+  assert_equal "$(kv-scan --keys | paste -sd ' ')" 'a b'
 }
 
 @test "stdout full or closed is exit 8" {

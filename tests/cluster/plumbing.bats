@@ -181,14 +181,57 @@ PYTHON
   assert_equal "$(jq -r .context out | sort -u | wc -l)" 1
   assert_equal "$(jq -r .key out | sort -u)" cart
   kv-scan --jsonl --siblings | cmp - out
-  # The context is saved although there is no one value.
+  # A put over what nobody was shown would lose it: no context is saved, nor stays an older one.
+  kv-get --siblings --context-to joined cart >out
   assert_exit 5 kv-get --context-to joined cart
+  assert_exit 2 kv-put --context joined cart ours
+  assert_message 'joined: is empty'
+  kv-get --siblings --context-to joined cart >out
   kv-put --context <(cat joined) --context-to after cart ours
   assert_exit 0 kv-get cart
   assert_equal "$(<out)" ours
   # Its own context, from the put, is as good as one from a get.
   kv-put --context after cart next
   assert_equal "$(kv-get cart)" next
+}
+
+# saves_nothing CODE COMMAND…: it fails so, and leaves no older context in `ctx`.
+saves_nothing() {
+  echo kv1:older >ctx
+  assert_exit "$@"
+  assert_equal "$(<ctx)" ''
+}
+
+@test "--context-to: no older context stays where a get has failed; a failed put leaves it" {
+  start_cluster 3
+  kv-put k v
+  for each in 'kv-get k' 'kv-get --jsonl k'; do
+    # shellcheck disable=SC2086 # Words.
+    saves_nothing 3 $each --context-to ctx --timeout 300ms --endpoint "ipc://$PWD/none"
+    # shellcheck disable=SC2086 # Words.
+    saves_nothing 2 $each --context-to ctx --keyspace nowhere
+    [[ ! -e /dev/full ]] || saves_nothing 8 eval "$each --context-to ctx >/dev/full"
+  done
+  kv-get --context-to ctx k >out
+  assert_exit 3 kv-put --context ctx --context-to ctx --timeout 300ms --endpoint "ipc://$PWD/none" k w
+  assert_exit 0 kv-put --context ctx --context-to ctx k w
+  assert_exit 0 kv-put --context ctx --context-to ctx k x
+  assert_equal "$(kv-get k)" x
+}
+
+@test "--context-to: a pipe, and what cannot be written" {
+  start_cluster 1
+  kv-put k v
+  kv-get --context-to >(cat >piped) k >out
+  await 10 test -s piped
+  kv-put --context piped --context-to >(cat >after) k w
+  await 10 test -s after
+  kv-put --context after k x
+  # Before anything is stored.
+  assert_exit 8 kv-put --context-to /no/where k lost
+  assert_exit 8 kv-put --jsonl --rejects /no/where <<<'{"key":"k","value":"lost"}'
+  assert_exit 8 kv-put --jsonl --resume /no/where <<<'{"key":"k","value":"lost"}'
+  assert_equal "$(kv-get k)" x
 }
 
 @test "siblings resolved by a stream, with the context in each record" {
@@ -236,6 +279,23 @@ PYTHON
   kv-scan --tsv | cmp - <(printf 'd\tv\n')
 }
 
+@test "kv-del --jsonl: any key, and a context with each" {
+  start_cluster 3
+  printf '%s\n' '{"key":"a\u0000b","value":"v"}' '{"key_b64":"/w==","value":"v"}' \
+    '{"key":"kept","value":"v"}' >lines
+  kv-put --jsonl <lines 2>err
+  assert_equal "$(kv-scan --keys --jsonl | wc -l)" 3
+  head -n 2 lines | kv-del --jsonl 2>err
+  grep -q 'read 2, stored 2, rejected 0' err
+  kv-scan --jsonl | cmp - <(tail -n 1 lines)
+  # What its context has not seen stays.
+  kv-get --jsonl kept >seen
+  kv-put --sibling kept unseen
+  assert_exit 2 kv-del --jsonl --rejects rejects < <(cat seen; echo '{"key":"k","context":"junk"}')
+  assert_equal "$(kv-get kept)" unseen
+  assert_equal "$(jq -c '[.record, .key, .context]' rejects)" '[2,"k","junk"]'
+}
+
 @test "--ttl: there, then gone; --meta says when" {
   start_cluster 3
   kv-put --ttl 1h long v
@@ -245,6 +305,10 @@ PYTHON
     .[0].size == 1 and .[1].expiry == null and
     (.[0].expiry | seconds) - (.[0].timestamp | seconds) == 3600' out >/dev/null ||
     fail "$(<out)"
+  # A copy does not expire by itself: kv-scan(1) and kv-put(1) say so.
+  kv-keyspace create copy >/dev/null
+  kv-get --meta long | kv-put --jsonl --keyspace copy 2>err
+  assert_equal "$(kv-get --meta --keyspace copy long | jq .expiry)" null
   kv-put --ttl 1s short v
   printf 'stream\tv\n' | kv-put --tsv --ttl 1s 2>err
   key_is v short || is_missing short
@@ -270,6 +334,23 @@ PYTHON
   cmp out <(printf 'b\0value b\0a\0value a\0')
   assert_exit 2 kv-get a b
   assert_exit 2 kv-get --tsv --context-to x a b
+  assert_exit 2 kv-get --tsv --context-to x - <keys
+  assert [ ! -e x ]
+}
+
+@test "kv-scan --keys | kv-get -: the same keys, in every format" {
+  start_cluster 3
+  printf '%s\tv\n' 'tab\tkey' 'line\nkey' 'back\\slash\\tkey' plain | kv-put --tsv 2>err
+  kv-scan --tsv >all
+  assert_equal "$(wc -l <all)" 4
+  kv-scan --keys --tsv | kv-get --tsv - | cmp - all
+  kv-scan -0 >all
+  kv-scan --keys -0 | kv-get -0 - | cmp - all
+  kv-scan --keys --jsonl | kv-get --jsonl - | jq -c '{key, value}' | cmp - <(kv-scan --jsonl)
+  assert_exit 2 kv-get --tsv - <<<'back\slash'
+  assert_message 'kv-get: line 1: a backslash that begins none of'
+  # As they are.
+  kv-scan --keys --prefix back | kv-get --meta - | jq -r .key | cmp - <(kv-scan --keys --prefix back)
 }
 
 @test "--r and --w by number" {

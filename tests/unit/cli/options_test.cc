@@ -68,7 +68,7 @@ TEST(Options, FillsEveryKindOfTarget) {
 
 // CLI11 by itself splits or swallows each of these.
 TEST(Options, KeepsOddWordsWhole) {
-  for (const char* odd : {"[a,b]", "{}", "[]", "%%", "=x", "'q'", "", "-", "-5", "a b", "\n"}) {
+  for (const char* odd : {"[a,b]", "{}", "[]", "%%", "=x", "'q'", "", "-", "a b", "\n"}) {
     Fixture f;
     ASSERT_TRUE(f.parse({odd, "[x]"})) << odd;
     EXPECT_EQ(f.key, odd);
@@ -107,6 +107,17 @@ RC_GTEST_PROP(Options, AnyWordsPassBehindDoubleDash, (const Words& tail)) {
 RC_GTEST_PROP(Options, NoWordsCrashIt, (const Words& words)) {
   Fixture f;
   (void)f.parse(words);
+}
+
+TEST(Options, ANegativeNumberIsNoArgumentButBehindDoubleDash) {
+  for (const char* number : {"-5", "-1.5", "-.5", "-5x"})
+    EXPECT_EQ(Fixture().error({"k", number}), std::string("unknown option ") + number);
+  EXPECT_EQ(Fixture().error({"-05"}), "unknown option -5");
+  Fixture f;
+  ASSERT_TRUE(f.parse({"--prefix", "-1", "--", "-5", "-0"}));
+  EXPECT_EQ(f.prefix, "-1");
+  EXPECT_EQ(f.key, "-5");
+  EXPECT_EQ(f.rest, Words{"-0"});
 }
 
 TEST(Options, SaysWhatIsWrong) {

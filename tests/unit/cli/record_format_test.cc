@@ -22,7 +22,7 @@ struct ReadBack {
   std::vector<BadRecord> bad;
   std::vector<std::string> reasons() const {
     std::vector<std::string> out;
-    for (const auto& b : bad) out.push_back(std::to_string(b.number) + ": " + b.reason);
+    for (const auto& b : bad) out.push_back(std::to_string(b.place) + ": " + b.reason);
     return out;
   }
 };
@@ -151,8 +151,8 @@ TEST(TsvFormat, ReportsBadRecordsAndGoesOn) {
   EXPECT_EQ(back.good, (std::vector<Owned>{{"a", "1"}, {"d", "\0"s}}));
   ASSERT_EQ(back.bad.size(), 5u);
   EXPECT_EQ(back.bad[0].raw, "no tab");
-  EXPECT_EQ(back.bad[0].number, 2u);
-  EXPECT_EQ(back.bad[4].number, 6u);
+  EXPECT_EQ(back.bad[0].place, 2u);
+  EXPECT_EQ(back.bad[4].place, 6u);
 }
 
 TEST(TsvFormat, TakesALastLineWithoutNewline) {
@@ -210,6 +210,23 @@ TEST(JsonLinesFormat, PassesOverOtherMembersAndBlankLines) {
   EXPECT_EQ(back.good, (std::vector<Owned>{{"a", "b"}}));
 }
 
+// What an editor goes to.
+TEST(RecordReader, ThePlaceOfARecordIsItsLineOrInNulItsNumber) {
+  StringSource lines("\n{\"key\":\"a\",\"value\":\"\"}\n\n \nbad\n");
+  const auto json = make_record_reader(lines, {.format = RecordFormat::json_lines});
+  ASSERT_TRUE(json->next());
+  EXPECT_EQ(json->place_text(json->place()), "line 2");
+  EXPECT_EQ(std::get<BadRecord>(**json->next()).place, 5u);
+  StringSource pairs(
+      "a\0"
+      "1\0\0"
+      "2\0"s);
+  const auto nul = make_record_reader(pairs, {.format = RecordFormat::nul});
+  ASSERT_TRUE(nul->next());
+  EXPECT_EQ(std::get<BadRecord>(**nul->next()).place, 2u);
+  EXPECT_EQ(nul->place_text(nul->place()), "record 2");
+}
+
 TEST(JsonLinesFormat, DeepNestingCostsNoStack) {
   const auto line = "{\"x\":" + std::string(60000, '[');
   EXPECT_EQ(read(RecordFormat::json_lines, line).bad.size(), 1u);
@@ -230,9 +247,9 @@ TEST(RecordReader, AnEndlessRecordIsSkippedNotHeld) {
 }
 
 TEST(RecordReader, RejectsAreJsonLines) {
-  EXPECT_EQ(rejects_line({.number = 3, .reason = "no tab", .raw = "a\"b"}),
+  EXPECT_EQ(rejects_line({.place = 3, .reason = "no tab", .raw = "a\"b"}),
             "{\"record\":3,\"reason\":\"no tab\",\"raw\":\"a\\\"b\"}\n");
-  EXPECT_EQ(rejects_line({.number = 3, .reason = "r", .raw = "\xff", .raw_is_cut = true}),
+  EXPECT_EQ(rejects_line({.place = 3, .reason = "r", .raw = "\xff", .raw_is_cut = true}),
             "{\"record\":3,\"reason\":\"r\",\"raw_b64\":\"/w==\",\"cut\":true}\n");
 }
 
@@ -240,8 +257,8 @@ TEST(RecordReader, ARefusedRecordIsReadAgainFromTheRejects) {
   const std::string key("k\0\xff", 3);
   const std::string value("\n\0\xfe", 3);
   const std::string line =
-      rejects_line({.number = 7, .reason = "busy", .record = {key, value, "kv1:AA"}}) +
-      rejects_line({.number = 8, .reason = "busy", .record = {"text", "", std::nullopt}});
+      rejects_line({.place = 7, .reason = "busy", .record = {key, value, "kv1:AA"}}) +
+      rejects_line({.place = 8, .reason = "busy", .record = {"text", "", std::nullopt}});
   StringSource source(line, 1 << 20);
   const auto reader = make_record_reader(source, {.format = RecordFormat::json_lines});
   auto read = reader->next();
@@ -258,7 +275,7 @@ TEST(RecordReader, ARefusedRecordIsReadAgainFromTheRejects) {
   EXPECT_EQ(second->key, "text");
   EXPECT_EQ(second->value, "");
   EXPECT_FALSE(second->context);
-  EXPECT_EQ(rejects_line({.number = 9, .reason = "r", .record = {"k", ""}, .keys_only = true}),
+  EXPECT_EQ(rejects_line({.place = 9, .reason = "r", .record = {"k", ""}, .keys_only = true}),
             "{\"record\":9,\"reason\":\"r\",\"key\":\"k\"}\n");
 }
 

@@ -69,6 +69,25 @@ TEST(Explanation, OnATieTheEarliestSlotIsRight) {
   EXPECT_TRUE(flag_at(all, {"replicas", "1", "differs"}));
 }
 
+// Reads take an expired value for a deleted one.
+TEST(Explanation, AnExpiredValueIsMarked) {
+  const auto expiring = [](bool expired) {
+    Report replica = replica_with(7);
+    Report sibling = Report::object().set("dot", "[s1:3]").set("value_bytes", 12);
+    sibling.set("timestamp", 1'000'000'000'000'000).set("expiry", 1'000'000'060'000'000);
+    sibling.set("expired", expired);
+    replica["record"].set("siblings", Report::array().append(std::move(sibling)));
+    return replica;
+  };
+  const std::string text =
+      explanation_text("k", with_differences(told(expiring(true), expiring(false), absent())));
+  const std::string written = " dot [s1:3] 12 bytes at 2001-09-09T01:46:40.000000Z, ";
+  EXPECT_NE(text.find("member 1" + written + "expired at 2001-09-09T01:47:40.000000Z\n"),
+            std::string::npos);
+  EXPECT_NE(text.find("member 2" + written + "expires at 2001-09-09T01:47:40.000000Z\n"),
+            std::string::npos);
+}
+
 TEST(Explanation, ASilentReplicaIsNotSaidToDiffer) {
   const Report all = with_differences(told(replica_with(7), silent(), replica_with(7)));
   EXPECT_FALSE(flag_at(all, {"slots_differ"}));

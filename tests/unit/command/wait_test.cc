@@ -88,6 +88,7 @@ TEST_F(WaitTest, WhatReachedNobodyInTheLastMomentTakesNothingBack) {
   EXPECT_EQ(surveys, 2);
   EXPECT_EQ(waited.missing,
             Texts({"member 3 had not answered when the time was over: no answer in 2 s"}));
+  EXPECT_FALSE(waited.nobody_answered);
 }
 
 TEST_F(WaitTest, WithoutACoordinatorItsErrorIsSaid) {
@@ -95,6 +96,7 @@ TEST_F(WaitTest, WithoutACoordinatorItsErrorIsSaid) {
     return fail(ErrorKind::unavailable, "no endpoint answered");
   });
   EXPECT_EQ(waited.missing, Texts({"no endpoint answered"}));
+  EXPECT_TRUE(waited.nobody_answered);
 }
 
 TEST_F(WaitTest, WhatCanNeverAnswerIsNotWaitedFor) {

@@ -73,8 +73,8 @@ TEST_P(MetaStoreTest, RowsAreThereAfterTheCommitAndAfterTheNextOpen) {
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(get("map", "epoch"), "7");
     EXPECT_EQ(get("order", "epoch"), "8");
-    EXPECT_EQ(get("map", "none"), "not_found");
-    EXPECT_EQ(get("none", "epoch"), "not_found");
+    EXPECT_EQ(get("map", "none"), "not found");
+    EXPECT_EQ(get("none", "epoch"), "not found");
     reopen();
   }
 }
@@ -90,7 +90,7 @@ TEST_P(MetaStoreTest, LaterChangesOfARowWinAndRemovedRowsAreGone) {
   transaction.remove("no_such_table", "a");
   ASSERT_TRUE(store_->commit(transaction).has_value());
   for (int i = 0; i < 2; ++i) {
-    EXPECT_EQ(get("t", "a"), "not_found");
+    EXPECT_EQ(get("t", "a"), "not found");
     EXPECT_EQ(get("t", "b"), "3");
     reopen();
   }
@@ -135,7 +135,7 @@ TEST_P(MetaStoreTest, AWrongTableNameIsRefusedAndNothingIsStored) {
     EXPECT_EQ(get(name, "k"), "invalid");
     EXPECT_FALSE(store_->rows(name).has_value());
   }
-  EXPECT_EQ(get("good", "k"), "not_found");
+  EXPECT_EQ(get("good", "k"), "not found");
   put("good", "k", "v");  // A refusal ends nothing.
 }
 

@@ -63,6 +63,13 @@ class CoordinatorServiceTest : public ::testing::Test {
     outbox.add(from, message);
     outbox.flush();
     service->on_frame(from, std::move(carried.frames[0].second), scheduler.now());
+    end_turn();
+  }
+  void tick_after(Duration time) {
+    service->on_tick(scheduler.now() + time);
+    end_turn();
+  }
+  void end_turn() {
     service->end_of_turn(scheduler.now());
     for (auto& [to, frame] : std::exchange(transport.frames, {})) {
       ASSERT_TRUE(FrameParser(frame).for_each(*this));
@@ -93,6 +100,8 @@ class CoordinatorServiceTest : public ::testing::Test {
   void on(msg::Read&& read) { reads.push_back(read.id); }
   void on(msg::PutDone&& done) { puts[done.id] = done; }
   void on(msg::GetDone&& done) { gets[done.id] = done; }
+  void on(msg::Ask&& ask) { asked.push_back(ask.id); }
+  void on(msg::Told&& told) { answers.push_back(std::move(told)); }
 
  protected:
   testing::SmallRing ring{1, 1, 1, 1};
@@ -102,7 +111,8 @@ class CoordinatorServiceTest : public ::testing::Test {
   SimEnvironment process{scheduler, disk, log};
   KeptFrames transport;
   std::unique_ptr<CoordinatorService> service;
-  std::vector<msg::RequestId> mints, reads;
+  std::vector<msg::RequestId> mints, reads, asked;
+  std::vector<msg::Told> answers;
   std::map<msg::RequestId, msg::PutDone> puts;
   std::map<msg::RequestId, msg::GetDone> gets;
 };
@@ -160,6 +170,32 @@ TEST_F(CoordinatorServiceTest, RecordsThatCameForGetsCount) {
   EXPECT_EQ(gets[1].answer, Answer::ok);
   put(3, 100);
   EXPECT_EQ(mints.size(), 1u);
+}
+
+// A client gives each of five endpoints a fifth of its five seconds.
+TEST_F(CoordinatorServiceTest, WhatExplainGathersIsToldWhileItsAskerListens) {
+  ring = testing::SmallRing(5, 3, 2, 2);
+  start({});
+  msg::Ask ask;
+  ask.id = 1;
+  ask.time_left = 1s;
+  ask.verb = "explain";
+  ask.arguments = Report::object().set("keyspace", "t").set("key", "k");
+  give(kClient, ask);
+  ASSERT_EQ(asked.size(), 5u);
+  for (size_t member = 1; member <= 3; ++member) {
+    msg::Told answer;
+    answer.id = asked[member - 1];
+    answer.report = Report::object().set("found_in", "nowhere");
+    give(kNode, answer);
+  }
+  tick_after(600ms);
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].answer, Answer::ok);
+  const Report& replicas = *answers[0].report.find("replicas");
+  EXPECT_EQ(replicas.find("3")->find("error"), nullptr);
+  EXPECT_EQ(replicas.find("4")->find("error")->as_text(), "unavailable");
+  EXPECT_EQ(replicas.find("5")->find("error")->as_text(), "unavailable");
 }
 
 }  // namespace
