@@ -83,14 +83,25 @@ bool Block::restart_for(BytesView key, Sequence sequence, uint32_t* offset) cons
   return true;
 }
 
+/// What the key's bucket says. REQUIRES: there are buckets.
+uint8_t Block::restart_of(uint64_t key_hash) const {
+  const size_t begin = entries_end_ + size_t{restarts_} * 4;
+  return static_cast<uint8_t>(bytes_[begin + bucket_of(key_hash, buckets_)]);
+}
+
+void Block::expect(uint64_t key_hash) const {
+  if (buckets_ == 0) return;
+  const uint8_t at = restart_of(key_hash);
+  if (at < restarts_) __builtin_prefetch(bytes_.data() + restart(at));
+}
+
 std::optional<Entry> Block::find(BytesView key, uint64_t key_hash, Sequence sequence,
                                  bool* corrupt) const {
   *corrupt = malformed_;
   if (malformed_ || restarts_ == 0) return std::nullopt;
   uint32_t offset = 0;
   if (buckets_ > 0) {
-    const size_t begin = entries_end_ + size_t{restarts_} * 4;
-    const auto restart_of_key = static_cast<uint8_t>(bytes_[begin + bucket_of(key_hash, buckets_)]);
+    const uint8_t restart_of_key = restart_of(key_hash);
     if (restart_of_key == kBucketEmpty) return std::nullopt;
     if (restart_of_key != kBucketOfSeveral) {
       *corrupt = restart_of_key >= restarts_;
@@ -141,11 +152,11 @@ Status BlockIterator::status() const {
 
 void BlockIterator::refuse() {
   corrupt_ = true;
-  valid_ = false;
+  current_ = nullptr;
 }
 
 bool BlockIterator::decode_at(uint32_t offset) {
-  valid_ = false;
+  current_ = nullptr;
   if (offset >= block_->entries_end_) return false;
   Block::Parsed parsed;
   if (!block_->parse(offset, &parsed) || parsed.shared > key_.size()) {
@@ -157,7 +168,7 @@ bool BlockIterator::decode_at(uint32_t offset) {
   entry_ = {key_, parsed.sequence, parsed.kind, parsed.value};
   offset_ = offset;
   next_ = parsed.next;
-  valid_ = true;
+  current_ = &entry_;
   return true;
 }
 
@@ -167,18 +178,18 @@ void BlockIterator::go_to_restart(uint32_t index) {
 }
 
 void BlockIterator::seek_to_first() {
-  valid_ = false;
+  current_ = nullptr;
   if (block_->restarts_ > 0) go_to_restart(0);
 }
 
 void BlockIterator::seek(BytesView key, Sequence sequence) {
-  valid_ = false;
+  current_ = nullptr;
   if (block_->restarts_ == 0 || corrupt_) return;
   uint32_t offset = 0;
   if (!block_->restart_for(key, sequence, &offset)) return refuse();
   key_.clear();
   decode_at(offset);
-  while (valid_ && compare_entries(entry_.key, entry_.sequence, key, sequence) < 0) next();
+  while (valid() && compare_entries(entry_.key, entry_.sequence, key, sequence) < 0) next();
 }
 
 void BlockIterator::next() {
@@ -186,11 +197,11 @@ void BlockIterator::next() {
 }
 
 void BlockIterator::walk_to_last_below(uint32_t end_offset) {
-  while (valid_ && next_ < end_offset) decode_at(next_);
+  while (valid() && next_ < end_offset) decode_at(next_);
 }
 
 void BlockIterator::seek_to_last() {
-  valid_ = false;
+  current_ = nullptr;
   if (block_->restarts_ == 0 || corrupt_) return;
   go_to_restart(block_->restarts_ - 1);
   walk_to_last_below(block_->entries_end_);
@@ -199,7 +210,7 @@ void BlockIterator::seek_to_last() {
 void BlockIterator::seek_before(BytesView key) {
   seek(key, kNewest);
   if (corrupt_) return;
-  if (valid_) {
+  if (valid()) {
     prev();
   } else {
     seek_to_last();
@@ -219,11 +230,11 @@ void BlockIterator::prev() {
       high = middle;
     }
   }
-  valid_ = false;
+  current_ = nullptr;
   if (here == 0) return;
   go_to_restart(low);
   walk_to_last_below(here);
-  if (valid_ && offset_ >= here) refuse();
+  if (valid() && offset_ >= here) refuse();
 }
 
 }  // namespace kv

@@ -23,10 +23,14 @@ class Block {
   std::optional<Entry> find(BytesView key, uint64_t key_hash, Sequence sequence,
                             bool* corrupt) const;
 
+  /// Fetches what find() will look at.
+  void expect(uint64_t key_hash) const;
+
  private:
   friend class BlockIterator;
   struct Parsed;
   uint32_t restart(uint32_t index) const;
+  uint8_t restart_of(uint64_t key_hash) const;
   bool parse(uint32_t offset, Parsed* entry) const;
   bool restart_for(BytesView key, Sequence sequence, uint32_t* offset) const;
   std::optional<Entry> find_from(uint32_t offset, BytesView key, Sequence sequence,
@@ -42,9 +46,9 @@ class Block {
 class BlockIterator final : public EntryIterator {
  public:
   explicit BlockIterator(std::shared_ptr<const Block> block) : block_(std::move(block)) {}
+  BlockIterator(const BlockIterator&) = delete;  // It stands on its own entry.
+  BlockIterator& operator=(const BlockIterator&) = delete;
 
-  bool valid() const override { return valid_; }
-  const Entry& entry() const override { return entry_; }
   void seek(BytesView key, Sequence sequence) override;
   void seek_to_first() override;
   void seek_before(BytesView key) override;
@@ -66,7 +70,6 @@ class BlockIterator final : public EntryIterator {
   Entry entry_;
   uint32_t offset_ = 0;  // Of the current entry.
   uint32_t next_ = 0;
-  bool valid_ = false;
   bool corrupt_ = false;
 };
 

@@ -25,6 +25,11 @@ std::shared_ptr<const Block> BlockCache::find(Key key) {
   return shards_[(hash >> 59) % kShards].find(key, hash);
 }
 
+void BlockCache::expect(Key key) {
+  const uint64_t hash = hash_of(key);
+  shards_[(hash >> 59) % kShards].expect(hash);
+}
+
 void BlockCache::insert(Key key, std::shared_ptr<const Block> block) {
   if (block->memory_bytes() > shard_capacity_) return;
   const uint64_t hash = hash_of(key);
@@ -48,6 +53,11 @@ BlockCache::Shard::Slot* BlockCache::Shard::slot_of(Key key, uint64_t hash) {
   size_t at = hash & mask;
   while (slots_[at].key.table != 0 && !(slots_[at].key == key)) at = (at + 1) & mask;
   return &slots_[at];
+}
+
+void BlockCache::Shard::expect(uint64_t hash) {
+  const std::lock_guard lock(mutex_);
+  if (!slots_.empty()) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
 }
 
 std::shared_ptr<const Block> BlockCache::Shard::find(Key key, uint64_t hash) {

@@ -33,12 +33,15 @@ class BlockCache {
   explicit BlockCache(uint64_t capacity_bytes);
 
   std::shared_ptr<const Block> find(Key key);
+  /// Fetches what find() will look at.
+  void expect(Key key);
   void insert(Key key, std::shared_ptr<const Block> block);
   uint64_t memory_bytes() const;
 
  private:
   class Shard {
    public:
+    void expect(uint64_t hash);
     std::shared_ptr<const Block> find(Key key, uint64_t hash);
     void insert(Key key, uint64_t hash, std::shared_ptr<const Block> block, uint64_t capacity);
     uint64_t memory_bytes() const;

@@ -62,14 +62,39 @@ std::string BloomFilterBuilder::finish() const {
   return filter;
 }
 
+namespace {
+
+/// A filter's bytes, once they are known to be one; hostile ones have no lines.
+struct ParsedBloom {
+  explicit ParsedBloom(BytesView filter) {
+    if (filter.size() < kHeaderBytes || filter[0] != kBlockedBloom) return;
+    const auto count = load_word<uint32_t>(filter.data() + 4);
+    if (filter.size() != kHeaderBytes + count * kLineBytes) return;
+    probes = static_cast<uint32_t>(static_cast<unsigned char>(filter[1]));
+    if (probes <= kProbesMax) lines = count;
+    begin = filter.data() + kHeaderBytes;
+  }
+  const char* line(uint64_t key_hash) const {
+    return begin + line_of(key_hash, lines) * kLineBytes;
+  }
+
+  const char* begin = nullptr;
+  uint32_t lines = 0;
+  uint32_t probes = 0;
+};
+
+}  // namespace
+
+void bloom_expect(BytesView filter, uint64_t key_hash) {
+  const ParsedBloom bloom(filter);
+  if (bloom.lines != 0) __builtin_prefetch(bloom.line(key_hash));
+}
+
 bool bloom_may_contain(BytesView filter, uint64_t key_hash) {
-  if (filter.size() < kHeaderBytes || filter[0] != kBlockedBloom) return true;
-  const auto probes = static_cast<uint32_t>(static_cast<unsigned char>(filter[1]));
-  const auto lines = load_word<uint32_t>(filter.data() + 4);
-  if (probes > kProbesMax || lines == 0 || filter.size() != kHeaderBytes + lines * kLineBytes)
-    return true;
-  const char* line = filter.data() + kHeaderBytes + line_of(key_hash, lines) * kLineBytes;
-  return each_bit(key_hash, probes,
+  const ParsedBloom bloom(filter);
+  if (bloom.lines == 0) return true;
+  const char* line = bloom.line(key_hash);
+  return each_bit(key_hash, bloom.probes,
                   [line](uint32_t bit) { return ((line[bit / 8] >> (bit % 8)) & 1) != 0; });
 }
 

@@ -28,6 +28,8 @@ class BloomFilterBuilder {
 
 /// The hash by which filters, and the blocks' own indexes, know a key. On disk: never change.
 uint64_t key_hash(BytesView key);
+/// Fetches what bloom_may_contain() will look at.
+void bloom_expect(BytesView filter, uint64_t key_hash);
 /// False only if the key was never added. Hostile `filter` bytes give true.
 bool bloom_may_contain(BytesView filter, uint64_t key_hash);
 

@@ -110,7 +110,7 @@ void Compaction::step() {
 void Compaction::find_unreadable() {
   for (const auto* tables : {&plan_.upper, &plan_.lower}) {
     for (const TablePtr& table : *tables) {
-      const auto entries = iterate_level(*cache_, {table}, ReadMode::bypass_cache);
+      const auto entries = iterate_level(*cache_, {&table, 1}, ReadMode::bypass_cache);
       entries->seek_to_first();
       while (entries->valid()) entries->next();
       if (!entries->status()) unreadable_.push_back(table->info().number);
@@ -122,7 +122,7 @@ Status Compaction::start() {
   std::vector<std::unique_ptr<EntryIterator>> sources;
   if (plan_.level == 0) {
     for (const TablePtr& table : plan_.upper)
-      sources.push_back(iterate_level(*cache_, {table}, ReadMode::bypass_cache));
+      sources.push_back(iterate_level(*cache_, {&table, 1}, ReadMode::bypass_cache));
   } else {
     sources.push_back(iterate_level(*cache_, plan_.upper, ReadMode::bypass_cache));
   }

@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -154,6 +155,13 @@ class Engine {
   virtual std::optional<Result<Lookup>> get_if_cached(BytesView key) = 0;
   /// Completes on the loop, never before returning. corrupt: a block of this key's fails.
   virtual void get(BytesView key, std::function<void(Result<Lookup>)> done) = 0;
+
+  using Lookups = std::vector<Result<Lookup>>;
+  /// Many keys at once, answered in their order: now, if no disk is needed; else nothing is
+  /// returned and `done` gets the answers on the loop later. The waits for memory, and those for
+  /// the disk, overlap.
+  virtual std::optional<Lookups> multi_get(std::span<const BytesView> keys,
+                                           std::function<void(Lookups)> done);
 
   /// The range as of now, forward or backward. Later writes do not show. The engine must outlive
   /// it.

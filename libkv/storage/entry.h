@@ -35,11 +35,14 @@ inline int compare_entries(BytesView key_a, Sequence sequence_a, BytesView key_b
 
 /// Walks entries in order. Not thread-safe. Views of entry() live until the next move. A failed
 /// read makes it invalid with status() telling why; it then stays so.
+///
+/// Walks stand on walks (a merge on levels, a level on tables, a table on blocks), so where one
+/// stands is a plain pointer to the entry below: only moves are virtual calls.
 class EntryIterator {
  public:
   virtual ~EntryIterator() = default;
-  virtual bool valid() const = 0;
-  virtual const Entry& entry() const = 0;  ///< REQUIRES: valid().
+  bool valid() const { return current_ != nullptr; }
+  const Entry& entry() const { return *current_; }  ///< REQUIRES: valid().
   /// To the first entry at or after (key, sequence).
   virtual void seek(BytesView key, Sequence sequence) = 0;
   virtual void seek_to_first() = 0;
@@ -51,6 +54,9 @@ class EntryIterator {
   virtual Status status() const = 0;
   /// After `corrupt`: goes on behind the block that cannot be read. False if there is no going on.
   virtual bool pass_over() { return false; }
+
+ protected:
+  const Entry* current_ = nullptr;  ///< Null: it stands nowhere.
 };
 
 }  // namespace kv

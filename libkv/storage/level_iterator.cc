@@ -8,11 +8,10 @@ namespace {
 
 class LevelIterator final : public EntryIterator {
  public:
-  LevelIterator(TableCache& cache, std::vector<TablePtr> tables, KeyRange range, ReadMode mode)
-      : cache_(cache), tables_(std::move(tables)), range_(std::move(range)), mode_(mode) {}
+  LevelIterator(TableCache& cache, std::span<const TablePtr> tables, const KeyRange* range,
+                ReadMode mode)
+      : cache_(cache), tables_(tables), range_(range), mode_(mode) {}
 
-  bool valid() const override { return status_ && table_ != nullptr && table_->valid(); }
-  const Entry& entry() const override { return table_->entry(); }
   Status status() const override { return status_; }
 
   void seek(BytesView key, Sequence sequence) override {
@@ -39,11 +38,11 @@ class LevelIterator final : public EntryIterator {
   }
   void next() override {
     table_->next();
-    skip_forward();
+    if (!table_->valid()) skip_forward();
   }
   void prev() override {
     table_->prev();
-    skip_backward();
+    if (!table_->valid()) skip_backward();
   }
   bool pass_over() override {
     if (status_ || status_.error().kind != ErrorKind::corrupt) return false;
@@ -59,8 +58,9 @@ class LevelIterator final : public EntryIterator {
  private:
   /// Holds nothing of the range: what ails it must not matter.
   bool is_behind(const TableFile& table) const {
-    return (!range_.to.empty() && table.info().first_key >= range_.to) ||
-           table.info().last_key < range_.from;
+    if (range_ == nullptr) return false;
+    return (!range_->to.empty() && table.info().first_key >= range_->to) ||
+           table.info().last_key < range_->from;
   }
   /// An index before the first wraps round to one behind the last: both mean the end.
   bool open(size_t index) {
@@ -83,16 +83,22 @@ class LevelIterator final : public EntryIterator {
     backward_ = false;
     while (table_ != nullptr && !table_->valid() && is_sound())
       if (open(index_ + 1)) table_->seek_to_first();
+    show();
   }
   void skip_backward() {
     backward_ = true;
     while (table_ != nullptr && !table_->valid() && is_sound())
       if (open(index_ - 1)) table_->seek_to_last();
+    show();
+  }
+  /// A table's walk stands on one and the same entry for as long as it stands anywhere.
+  void show() {
+    current_ = status_ && table_ != nullptr && table_->valid() ? &table_->entry() : nullptr;
   }
 
   TableCache& cache_;
-  const std::vector<TablePtr> tables_;
-  const KeyRange range_;
+  const std::span<const TablePtr> tables_;
+  const KeyRange* const range_;
   const ReadMode mode_;
   size_t index_ = 0;
   bool backward_ = false;
@@ -102,9 +108,9 @@ class LevelIterator final : public EntryIterator {
 
 }  // namespace
 
-std::unique_ptr<EntryIterator> iterate_level(TableCache& cache, std::vector<TablePtr> tables,
-                                             ReadMode mode, KeyRange range) {
-  return std::make_unique<LevelIterator>(cache, std::move(tables), std::move(range), mode);
+std::unique_ptr<EntryIterator> iterate_level(TableCache& cache, std::span<const TablePtr> tables,
+                                             ReadMode mode, const KeyRange* range) {
+  return std::make_unique<LevelIterator>(cache, tables, range, mode);
 }
 
 }  // namespace kv

@@ -1,9 +1,9 @@
 // Walks tables whose key ranges do not overlap, in order, opening each when it is reached. Not
-// thread-safe; holds the tables.
+// thread-safe; holds the table that it is in.
 #pragma once
 
 #include <memory>
-#include <vector>
+#include <span>
 
 #include "libkv/storage/engine.h"
 #include "libkv/storage/entry.h"
@@ -12,9 +12,10 @@
 
 namespace kv {
 
-/// `cache` must outlive the iterator. `tables` are sorted by key; one that holds nothing of `range`
-/// is not opened.
-std::unique_ptr<EntryIterator> iterate_level(TableCache& cache, std::vector<TablePtr> tables,
-                                             ReadMode mode, KeyRange range = {});
+/// All arguments must outlive the iterator: a walk of a few keys should not pay for copies of what
+/// is nearly always there anyway. `tables` are sorted by key; one that holds nothing of `range`
+/// (null: all) is not opened.
+std::unique_ptr<EntryIterator> iterate_level(TableCache& cache, std::span<const TablePtr> tables,
+                                             ReadMode mode, const KeyRange* range = nullptr);
 
 }  // namespace kv

@@ -5,10 +5,14 @@
 #include "libkv/base/limits.h"
 #include "libkv/storage/batch_limits.h"
 #include "libkv/storage/failed_iterator.h"
+#include "libkv/storage/multi_lookup.h"
 
 namespace kv {
 
 namespace {
+
+/// Into which the keys of a multi_get that need the disk are divided.
+constexpr size_t kMultiGetRuns = 4;
 
 CompactionOptions compaction_options(const EngineOptions& options) {
   CompactionOptions result;
@@ -122,6 +126,61 @@ void LsmEngine::get(BytesView key, std::function<void(Result<Lookup>)> done) {
   tasks_.run(Lane::read,
              closed_ ? std::function<void()>([] {}) : std::function<void()>(std::move(read)),
              [answer, done = std::move(done)] { done(std::move(*answer)); });
+}
+
+/// Those of a multi_get that need the disk, in the order of their keys, so that keys of one block
+/// are read one after the other; in a few runs, so that the disk has several to do.
+struct LsmEngine::ManyReads {
+  struct Wanted {
+    std::string key;
+    size_t index;
+  };
+  std::vector<Wanted> wanted;
+  std::shared_ptr<const ReadView> view;
+  Sequence at = 0;
+  Lookups answers;
+  size_t runs_left = 0;
+  std::function<void(Lookups)> done;
+};
+
+std::optional<Engine::Lookups> LsmEngine::multi_get(std::span<const BytesView> keys,
+                                                    std::function<void(Lookups)> done) {
+  Lookups answers(keys.size());
+  if (closed_) {
+    for (Result<Lookup>& answer : answers) answer = fail(closed_error());
+    return answers;
+  }
+  cache_->counters().gets.fetch_add(keys.size(), std::memory_order_relaxed);
+  const auto missing = look_up_many(*view_, *cache_, keys, log_.last_sequence(), answers);
+  if (missing.empty()) return answers;
+  const auto reads = std::make_shared<ManyReads>();
+  for (const size_t index : missing) reads->wanted.push_back({std::string(keys[index]), index});
+  std::sort(reads->wanted.begin(), reads->wanted.end(),
+            [](const auto& a, const auto& b) { return a.key < b.key; });
+  reads->view = view_;
+  reads->at = log_.last_sequence();
+  reads->answers = std::move(answers);
+  reads->done = std::move(done);
+  const size_t run = std::max<size_t>(1, (missing.size() + kMultiGetRuns - 1) / kMultiGetRuns);
+  reads->runs_left = (missing.size() + run - 1) / run;
+  for (size_t begin = 0; begin < missing.size(); begin += run)
+    read_some(reads, begin, std::min(begin + run, missing.size()));
+  return std::nullopt;
+}
+
+void LsmEngine::read_some(const std::shared_ptr<ManyReads>& reads, size_t begin, size_t end) {
+  tasks_.run(
+      Lane::read,
+      [reads, cache = cache_, begin, end] {
+        for (size_t i = begin; i < end; ++i) {
+          const ManyReads::Wanted& wanted = reads->wanted[i];
+          reads->answers[wanted.index] =
+              *look_up(*reads->view, *cache, wanted.key, reads->at, ReadMode::fill_cache);
+        }
+      },
+      [reads] {
+        if (--reads->runs_left == 0) reads->done(std::move(reads->answers));
+      });
 }
 
 std::unique_ptr<EngineIterator> LsmEngine::iterate(const KeyRange& range, bool reverse) {

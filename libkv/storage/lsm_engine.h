@@ -48,12 +48,16 @@ class LsmEngine final : public Engine {
   void end_turn() override { log_.end_turn(); }
   std::optional<Result<Lookup>> get_if_cached(BytesView key) override;
   void get(BytesView key, std::function<void(Result<Lookup>)> done) override;
+  std::optional<Lookups> multi_get(std::span<const BytesView> keys,
+                                   std::function<void(Lookups)> done) override;
   std::unique_ptr<EngineIterator> iterate(const KeyRange& range, bool reverse) override;
   EngineStats stats() const override;
   const RecoveryReport& recovery() const override { return report_; }
   Status close() override;
 
  private:
+  struct ManyReads;
+  void read_some(const std::shared_ptr<ManyReads>& reads, size_t begin, size_t end);
   Status make_room();
   Status stalled(const char* why);
   void end_stall();

@@ -15,8 +15,6 @@ class MemtableIterator final : public EntryIterator {
   MemtableIterator(std::shared_ptr<const Memtable> owner, const FingerprintTree& tree)
       : owner_(std::move(owner)), tree_(tree) {}
 
-  bool valid() const override { return at_ != nullptr; }
-  const Entry& entry() const override { return entry_; }
   Status status() const override { return {}; }
 
   void seek(BytesView key, Sequence sequence) override {
@@ -95,7 +93,10 @@ class MemtableIterator final : public EntryIterator {
       newer_.push_back(at);
   }
   void fill_entry() {
-    if (at_ != nullptr) entry_ = at_->entry();
+    current_ = nullptr;
+    if (at_ == nullptr) return;
+    entry_ = at_->entry();
+    current_ = &entry_;
   }
 
   std::shared_ptr<const Memtable> owner_;

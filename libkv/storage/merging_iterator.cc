@@ -12,8 +12,6 @@ class MergingIterator final : public EntryIterator {
   explicit MergingIterator(std::vector<std::unique_ptr<EntryIterator>> sources)
       : sources_(std::move(sources)) {}
 
-  bool valid() const override { return !heap_.empty(); }
-  const Entry& entry() const override { return heap_.front()->entry(); }
   Status status() const override { return status_; }
 
   void seek(BytesView key, Sequence sequence) override {
@@ -53,6 +51,7 @@ class MergingIterator final : public EntryIterator {
   void start(bool backward, Position position) {
     backward_ = backward;
     heap_.clear();
+    current_ = nullptr;
     if (!status_) return;
     for (const auto& source : sources_) position(*source);
     gather();
@@ -61,18 +60,22 @@ class MergingIterator final : public EntryIterator {
   /// Makes the heap of the sources where they stand.
   void gather() {
     heap_.clear();
+    current_ = nullptr;
     for (const auto& source : sources_) {
       if (!take_status(*source)) return;
       if (source->valid()) heap_.push_back(source.get());
     }
     std::make_heap(heap_.begin(), heap_.end(), later());
+    show();
   }
+  void show() { current_ = heap_.empty() ? nullptr : &heap_.front()->entry(); }
 
   bool take_status(const EntryIterator& source) {
     if (source.valid()) return true;
     status_ = source.status();
     if (status_) return true;
     heap_.clear();
+    current_ = nullptr;
     return false;
   }
 
@@ -81,13 +84,14 @@ class MergingIterator final : public EntryIterator {
     EntryIterator* top = heap_.front();
     if (!take_status(*top)) return;
     // Mostly it stays on top: then two comparisons are enough.
-    if (top->valid() && stays_on_top()) return;
+    if (top->valid() && stays_on_top()) return show();
     std::pop_heap(heap_.begin(), heap_.end(), later());
     if (top->valid()) {
       std::push_heap(heap_.begin(), heap_.end(), later());
     } else {
       heap_.pop_back();
     }
+    show();
   }
   bool stays_on_top() const {
     const auto behind = later();
@@ -117,6 +121,7 @@ class MergingIterator final : public EntryIterator {
 
 std::unique_ptr<EntryIterator> merge_iterators(
     std::vector<std::unique_ptr<EntryIterator>> sources) {
+  if (sources.size() == 1) return std::move(sources.front());
   return std::make_unique<MergingIterator>(std::move(sources));
 }
 

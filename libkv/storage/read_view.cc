@@ -35,16 +35,21 @@ std::optional<Result<TableLookup>> look_up_in_table(TableCache& cache, const Tab
 
 }  // namespace
 
+std::optional<Lookup> look_up_in_memtables(const ReadView& view, BytesView key, Sequence at) {
+  Lookup lookup;
+  if (look_up_in_memtable(view.active, key, at, &lookup)) return lookup;
+  for (const auto& memtable : view.waiting)
+    if (look_up_in_memtable(memtable, key, at, &lookup)) return lookup;
+  return std::nullopt;
+}
+
 std::optional<Result<Lookup>> look_up(const ReadView& view, TableCache& cache, BytesView key,
                                       Sequence at, ReadMode mode) {
-  Lookup lookup;
-  bool answered = look_up_in_memtable(view.active, key, at, &lookup);
-  for (const auto& memtable : view.waiting)
-    answered = answered || look_up_in_memtable(memtable, key, at, &lookup);
-  if (answered) {
+  if (auto known = look_up_in_memtables(view, key, at)) {
     cache.counters().memtable_hits.fetch_add(1, std::memory_order_relaxed);
-    return lookup;
+    return std::move(*known);
   }
+  Lookup lookup;
   std::optional<Result<Lookup>> answer(lookup);
   view.version->each_candidate(key, [&](const TablePtr& table, int level) {
     auto found = look_up_in_table(cache, table->info(), key, at, mode);
@@ -71,13 +76,13 @@ namespace {
 
 class ViewIterator final : public EngineIterator {
  public:
-  ViewIterator(std::shared_ptr<const ReadView> view, std::unique_ptr<EntryIterator> entries,
-               KeyRange range, Sequence at, bool reverse)
+  ViewIterator(std::shared_ptr<const ReadView> view, TableCache& cache, KeyRange range, Sequence at,
+               bool reverse)
       : view_(std::move(view)),
-        entries_(std::move(entries)),
         range_(std::move(range)),
         at_(at),
-        reverse_(reverse) {}
+        reverse_(reverse),
+        entries_(merge_iterators(sources(cache))) {}
 
   bool valid() const override {
     start_once();
@@ -107,6 +112,21 @@ class ViewIterator final : public EngineIterator {
   }
 
  private:
+  /// They refer to the view and the range.
+  std::vector<std::unique_ptr<EntryIterator>> sources(TableCache& cache) const {
+    std::vector<std::unique_ptr<EntryIterator>> sources;
+    if (!view_->active->empty()) sources.push_back(view_->active->iterator());
+    for (const auto& memtable : view_->waiting) sources.push_back(memtable->iterator());
+    for (const TablePtr& table : view_->version->level(0))
+      sources.push_back(iterate_level(cache, {&table, 1}, ReadMode::fill_cache, &range_));
+    for (size_t level = 1; level < kLevels; ++level) {
+      const auto& tables = view_->version->level(level);
+      if (tables.empty()) continue;
+      sources.push_back(iterate_level(cache, tables, ReadMode::fill_cache, &range_));
+    }
+    return sources;
+  }
+
   // The first read happens where the iterator is used, which may be off the loop.
   void start_once() const {
     if (started_) return;
@@ -155,11 +175,11 @@ class ViewIterator final : public EngineIterator {
     valid_ = pending_ && pending_is_value_ && entries_->status().has_value();
   }
 
-  std::shared_ptr<const ReadView> view_;
-  std::unique_ptr<EntryIterator> entries_;
+  const std::shared_ptr<const ReadView> view_;
   const KeyRange range_;
   const Sequence at_;
   const bool reverse_;
+  const std::unique_ptr<EntryIterator> entries_;
   mutable bool started_ = false;
   bool valid_ = false;
   // Forward: key_ is done with, but for its older versions. Backward: key_ and value_ are the
@@ -175,19 +195,7 @@ class ViewIterator final : public EngineIterator {
 std::unique_ptr<EngineIterator> iterate_view(std::shared_ptr<const ReadView> view,
                                              TableCache& cache, const KeyRange& range, Sequence at,
                                              bool reverse) {
-  std::vector<std::unique_ptr<EntryIterator>> sources;
-  sources.push_back(view->active->iterator());
-  for (const auto& memtable : view->waiting) sources.push_back(memtable->iterator());
-  for (const TablePtr& table : view->version->level(0))
-    sources.push_back(iterate_level(cache, {table}, ReadMode::fill_cache, range));
-  for (size_t level = 1; level < kLevels; ++level) {
-    const auto& tables = view->version->level(level);
-    if (!tables.empty()) {
-      sources.push_back(iterate_level(cache, tables, ReadMode::fill_cache, range));
-    }
-  }
-  return std::make_unique<ViewIterator>(std::move(view), merge_iterators(std::move(sources)), range,
-                                        at, reverse);
+  return std::make_unique<ViewIterator>(std::move(view), cache, range, at, reverse);
 }
 
 }  // namespace kv

@@ -64,34 +64,60 @@ Result<SstableReader::BlockRead> SstableReader::read_block(BlockHandle handle,
   return BlockRead{std::move(block), true};
 }
 
-Result<TableLookup> SstableReader::find(BytesView key, Sequence at, ReadMode mode) const {
+void SstableReader::expect_filter(uint64_t key_hash) const {
+  bloom_expect(filter_, key_hash);
+}
+
+bool SstableReader::may_hold(uint64_t key_hash) const {
   counters_.bloom_checks.fetch_add(1, std::memory_order_relaxed);
-  const uint64_t hash = key_hash(key);
-  if (!bloom_may_contain(filter_, hash)) {
-    counters_.bloom_negatives.fetch_add(1, std::memory_order_relaxed);
-    return TableLookup{};
-  }
+  if (bloom_may_contain(filter_, key_hash)) return true;
+  counters_.bloom_negatives.fetch_add(1, std::memory_order_relaxed);
+  return false;
+}
+
+void SstableReader::expect_block(size_t block) const {
+  cache_.expect({number_, index_.handle(block).offset});
+}
+
+std::shared_ptr<const Block> SstableReader::cached_block(size_t block) const {
+  auto cached = cache_.find({number_, index_.handle(block).offset});
+  if (cached != nullptr) counters_.cache_hits.fetch_add(1, std::memory_order_relaxed);
+  return cached;
+}
+
+Result<TableLookup> SstableReader::find_in(const std::shared_ptr<const Block>& block, BytesView key,
+                                           uint64_t key_hash, Sequence at) const {
   TableLookup lookup;
-  const size_t at_block = index_.find(key, at);
-  if (at_block < index_.blocks()) {
-    KV_ASSIGN(const BlockRead read, read_block(index_.handle(at_block), mode));
-    if (read.block == nullptr) {
-      lookup.outcome = TableLookup::Outcome::needs_disk;
-      return lookup;
-    }
-    lookup.from_disk = read.from_disk;
-    bool corrupt = false;
-    const auto entry = read.block->find(key, hash, at, &corrupt);
-    if (corrupt) return fail(located({ErrorKind::corrupt, "a block does not parse"}));
-    if (entry) {
-      lookup.outcome = TableLookup::Outcome::found;
-      lookup.sequence = entry->sequence;
-      lookup.kind = entry->kind;
-      lookup.value = SharedBytes(read.block, entry->value);
-      return lookup;
-    }
+  bool corrupt = false;
+  const auto entry = block->find(key, key_hash, at, &corrupt);
+  if (corrupt) return fail(located({ErrorKind::corrupt, "a block does not parse"}));
+  if (!entry) {
+    counters_.bloom_false_positives.fetch_add(1, std::memory_order_relaxed);
+    return lookup;
   }
-  counters_.bloom_false_positives.fetch_add(1, std::memory_order_relaxed);
+  lookup.outcome = TableLookup::Outcome::found;
+  lookup.sequence = entry->sequence;
+  lookup.kind = entry->kind;
+  lookup.value = SharedBytes(block, entry->value);
+  return lookup;
+}
+
+Result<TableLookup> SstableReader::find(BytesView key, Sequence at, ReadMode mode) const {
+  TableLookup lookup;
+  const uint64_t hash = key_hash(key);
+  if (!may_hold(hash)) return lookup;
+  const size_t block = block_for(key, at);
+  if (block == blocks()) {
+    counters_.bloom_false_positives.fetch_add(1, std::memory_order_relaxed);
+    return lookup;
+  }
+  KV_ASSIGN(const BlockRead read, read_block(index_.handle(block), mode));
+  if (read.block == nullptr) {
+    lookup.outcome = TableLookup::Outcome::needs_disk;
+    return lookup;
+  }
+  KV_ASSIGN(lookup, find_in(read.block, key, hash, at));
+  lookup.from_disk = read.from_disk;
   return lookup;
 }
 
@@ -101,8 +127,6 @@ class SstableIterator final : public EntryIterator {
   SstableIterator(std::shared_ptr<const SstableReader> reader, ReadMode mode)
       : reader_(std::move(reader)), mode_(mode), index_(reader_->index_) {}
 
-  bool valid() const override { return data_.has_value() && data_->valid(); }
-  const Entry& entry() const override { return data_->entry(); }
   Status status() const override { return status_; }
 
   void seek(BytesView key, Sequence sequence) override {
@@ -137,11 +161,11 @@ class SstableIterator final : public EntryIterator {
   }
   void next() override {
     data_->next();
-    skip_forward();
+    if (!data_->valid()) skip_forward();
   }
   void prev() override {
     data_->prev();
-    skip_backward();
+    if (!data_->valid()) skip_backward();
   }
   bool pass_over() override {
     if (status_ || status_.error().kind != ErrorKind::corrupt) return false;
@@ -176,6 +200,7 @@ class SstableIterator final : public EntryIterator {
       step();
       if (open_block()) data_->seek_to_first();
     }
+    show();
   }
   void skip_backward() {
     backward_ = true;
@@ -183,7 +208,9 @@ class SstableIterator final : public EntryIterator {
       step();
       if (open_block()) data_->seek_to_last();
     }
+    show();
   }
+  void show() { current_ = data_ && data_->valid() ? &data_->entry() : nullptr; }
   bool refuse(const Error& error) {
     status_ = fail(reader_->located(error));
     data_.reset();

@@ -49,6 +49,20 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
   /// The newest version of `key` at or below `at`. Errors: corrupt, io.
   Result<TableLookup> find(BytesView key, Sequence at, ReadMode mode) const;
 
+  // The steps of find(), for who takes them for many keys at once. What is `expect`ed is fetched
+  // into the processor's cache meanwhile.
+  void expect_filter(uint64_t key_hash) const;
+  bool may_hold(uint64_t key_hash) const;
+  size_t blocks() const { return index_.blocks(); }
+  /// The block that holds the first version of `key` at or below `at`, if any does; or blocks().
+  size_t block_for(BytesView key, Sequence at) const { return index_.find(key, at); }
+  void expect_block(size_t block) const;
+  /// Null: only the disk has it.
+  std::shared_ptr<const Block> cached_block(size_t block) const;
+  /// Errors: corrupt.
+  Result<TableLookup> find_in(const std::shared_ptr<const Block>& block, BytesView key,
+                              uint64_t key_hash, Sequence at) const;
+
   std::unique_ptr<EntryIterator> iterator(ReadMode mode) const;
 
   /// Of index and filter.

@@ -140,23 +140,11 @@ class KvSession final : public BenchSession {
   }
 
   Result<Begun> begin_multi_get(std::span<const BytesView> keys, Caller& caller) override {
-    missing_.clear();
-    for (size_t i = 0; i < keys.size(); ++i) {
-      const auto cached = loop_.engine().get_if_cached(keys[i]);
-      if (!cached) {
-        missing_.push_back(i);
-        continue;
-      }
-      if (!*cached) return fail(cached->error());
-      tell(**cached, i, caller);
-    }
-    left_ = missing_.size();
-    status_ = {};
-    for (const size_t index : missing_)
-      loop_.engine().get(keys[index], [this, index, &caller](const Result<Lookup>& found) {
-        one_of_many(index, found, caller);
-      });
-    return missing_.empty() ? Begun::over : Begun::outstanding;
+    const auto cached = loop_.engine().multi_get(
+        keys, [&caller](const Engine::Lookups& found) { caller.on_over(tell_all(found, caller)); });
+    if (!cached) return Begun::outstanding;
+    KV_TRY(tell_all(*cached, caller));
+    return Begun::over;
   }
 
   Result<Begun> begin_scan(BytesView from, BytesView to, Caller& caller) override {
@@ -184,24 +172,21 @@ class KvSession final : public BenchSession {
     caller.on_value(index, &value);
   }
 
+  static Status tell_all(const Engine::Lookups& found, Caller& caller) {
+    for (size_t i = 0; i < found.size(); ++i) {
+      if (!found[i]) return fail(found[i].error());
+      tell(*found[i], i, caller);
+    }
+    return {};
+  }
+
   static Status walk(EngineIterator& rows, Caller& caller) {
     for (; rows.valid(); rows.next()) caller.on_row({rows.key(), rows.value()});
     return rows.status();
   }
 
-  void one_of_many(size_t index, const Result<Lookup>& found, Caller& caller) {
-    if (found)
-      tell(*found, index, caller);
-    else
-      status_ = fail(found.error());
-    if (--left_ == 0) caller.on_over(status_);
-  }
-
   Loop& loop_;
   WriteBatch batch_;
-  std::vector<size_t> missing_;  // Keys of the call that need the disk.
-  size_t left_ = 0;
-  Status status_;
 };
 
 class KvEngine final : public BenchEngine {

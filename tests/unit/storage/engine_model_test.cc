@@ -23,8 +23,10 @@ class ModelRun {
         write();
       } else if (what < 800) {
         get(random_key());
-      } else if (what < 900) {
+      } else if (what < 860) {
         scan();
+      } else if (what < 900) {
+        get_many();
       } else if (what < 980) {
         for (uint64_t i = random_.below(20); i > 0; --i) world_.scheduler.run_one();
       } else if (what < 985) {
@@ -39,6 +41,7 @@ class ModelRun {
     check_all();
   }
   const EngineStats& most() const { return most_; }
+  int many_on_disk = 0;  ///< Calls of multi_get that had to wait.
 
  private:
   std::string random_key() { return "key" + std::to_string(random_.below(300)); }
@@ -85,10 +88,38 @@ class ModelRun {
     if (cached) check_lookup(key, *cached);
     check_lookup(key, world_.get(key));
   }
+  /// Many at once, of which some may be asked for twice, and some need the disk.
+  void get_many() {
+    std::vector<std::string> keys;
+    for (uint64_t i = random_.below(60); i > 0; --i) keys.push_back(random_key());
+    const std::vector<BytesView> views(keys.begin(), keys.end());
+    std::optional<Engine::Lookups> later;
+    auto answers = world_.engine->multi_get(
+        views, [&later](Engine::Lookups found) { later = std::move(found); });
+    if (!answers) {
+      // Writes, flushes and compactions under way must not show in it.
+      const EngineState before = state_;
+      const auto after = world_.engine->apply(one_put(), Durability::none);
+      if (after) remember_one_put(*after);
+      world_.scheduler.run_until_true([&later] { return later.has_value(); });
+      answers = std::move(later);
+      ++many_on_disk;
+      ASSERT_EQ(answers->size(), keys.size());
+      for (size_t i = 0; i < keys.size(); ++i) check_lookup(keys[i], (*answers)[i], before);
+      return;
+    }
+    ASSERT_FALSE(later);
+    ASSERT_EQ(answers->size(), keys.size());
+    for (size_t i = 0; i < keys.size(); ++i) check_lookup(keys[i], (*answers)[i]);
+  }
   void check_lookup(const std::string& key, const Result<Lookup>& lookup) {
+    check_lookup(key, lookup, state_);
+  }
+  static void check_lookup(const std::string& key, const Result<Lookup>& lookup,
+                           const EngineState& state) {
     ASSERT_TRUE(lookup) << lookup.error().what;
-    const auto expected = state_.find(key);
-    ASSERT_EQ(lookup->value.has_value(), expected != state_.end()) << key;
+    const auto expected = state.find(key);
+    ASSERT_EQ(lookup->value.has_value(), expected != state.end()) << key;
     if (lookup->value) {
       ASSERT_EQ(lookup->value->view(), expected->second) << key;
     }
@@ -183,11 +214,13 @@ class EngineModelTest : public testing::TestWithParam<EngineType> {};
 
 TEST_P(EngineModelTest, AgreesWithAMap) {
   uint64_t flushes = 0, compactions = 0, levels = 0;
+  int many_on_disk = 0;
   for (uint64_t seed = 1; seed <= 8; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     ModelRun run(GetParam(), seed * 1000);
     run.run(1500);
     if (HasFailure()) break;
+    many_on_disk += run.many_on_disk;
     flushes += run.most().flushes;
     compactions += run.most().compactions;
     levels = std::max(levels, run.most().levels);
@@ -197,6 +230,7 @@ TEST_P(EngineModelTest, AgreesWithAMap) {
   EXPECT_GT(flushes, 100u);
   EXPECT_GT(compactions, 30u);
   EXPECT_GE(levels, 3u);
+  EXPECT_GT(many_on_disk, 20);
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, EngineModelTest,
