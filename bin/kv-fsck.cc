@@ -38,14 +38,12 @@ std::string summary(const std::string& directory, const kv::DirectoryCheck& chec
         .number("records", engine.records)
         .line();
   const std::string verdict =
-      check.corrupt == 0
-          ? "nothing corrupt"
-          : std::to_string(check.corrupt) + (check.corrupt == 1 ? " finding" : " findings");
-  return kv::escaped(directory) + ": " + verdict + " in " + std::to_string(check.rows) +
-         " rows of metadata, " + std::to_string(engine.tables) + " tables (" +
-         std::to_string(engine.blocks) + " blocks, " + std::to_string(engine.entries) +
-         " entries), " + std::to_string(engine.segments) + " log segments (" +
-         std::to_string(engine.records) + " records)\n";
+      check.corrupt == 0 ? "nothing corrupt" : "findings " + std::to_string(check.corrupt);
+  return kv::escaped(directory) + ": " + verdict + "; rows of metadata " +
+         std::to_string(check.rows) + ", tables " + std::to_string(engine.tables) + ", blocks " +
+         std::to_string(engine.blocks) + ", entries " + std::to_string(engine.entries) +
+         ", log segments " + std::to_string(engine.segments) + ", log records " +
+         std::to_string(engine.records) + "\n";
 }
 
 kv::ExitCode tell(const kv::Messages& messages, const kv::Error& error) {

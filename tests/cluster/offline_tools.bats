@@ -47,7 +47,7 @@ offset_of() { grep -abo -m 1 -- "$2" "$1" | head -n 1 | cut -d : -f 1; }
   find node -type f -exec md5sum {} + | sort >before
   assert_exit 0 kv-fsck node
   assert_file_empty err
-  grep -qE '^node: nothing corrupt in [0-9]+ rows of metadata, 1 tables \([0-9]+ blocks, [0-9]+ entries\), [0-9]+ log segments' out
+  grep -qE '^node: nothing corrupt; rows of metadata [0-9]+, tables 1, blocks [0-9]+, entries [0-9]+, log segments [0-9]+, log records [0-9]+$' out
   find node -type f -exec md5sum {} + | sort | cmp - before
   # Nor need it be writable.
   chmod -R a-w node
@@ -93,7 +93,7 @@ offset_of() { grep -abo -m 1 -- "$2" "$1" | head -n 1 | cut -d : -f 1; }
   assert_exit 6 kv-fsck node
   grep -q '^node/meta.sqlite: table identity: key `daemon`: its checksum fails$' out
   # What hangs on no damaged row is verified all the same.
-  grep -q ' 1 tables ' out
+  grep -q ' tables 1, ' out
 }
 
 @test "kv-fsck: missing files are found, leftovers are notes" {
@@ -135,4 +135,121 @@ offset_of() { grep -abo -m 1 -- "$2" "$1" | head -n 1 | cut -d : -f 1; }
   rm node/LOCK
   assert_exit 0 kv-fsck node
   assert_file_not_exist node/LOCK
+}
+
+@test "kv-format(5) is enough to read a directory: every checksum, and every pair that was put" {
+  local code=0
+  "$project/tests/cluster/read_format.py" node >found 2>err || code=$?
+  [[ $code != 77 ]] || skip "$(<found)"
+  [[ $code == 0 ]] || fail "$(<err)"
+  # 499 of 500 pairs, 70 large ones and the last word.
+  assert_equal "$(wc -l <found)" 570
+  jq -r 'select(.bytes < 1000) | "\(.key_b64 | @base64d) \(.bytes)"' found | sort >pairs
+  { for i in {0..499}; do printf 'key-%03d %d\n' "$i" "$((6 + ${#i}))"; done | grep -v key-007
+    echo 'last 4'; } | sort | cmp - pairs
+  flip node/000001.sst 100
+  code=0
+  "$project/tests/cluster/read_format.py" node >found 2>err || code=$?
+  assert_equal "$code" 1
+}
+
+@test "kv-sst: properties, blocks and entries of a table, as text and as JSON" {
+  cd node
+  assert_exit 0 kv-sst 000001.sst
+  grep -q $'^000001.sst\tproperty_checksum\txxh3-64$' out
+  grep -q $'^000001.sst\tfilter_probes\t6$' out
+  kv-sst --json 000001.sst >summary
+  jq -e '.version == 2 and .data_entries == (.property_entries | tonumber)' summary
+  assert_exit 0 kv-sst --blocks --json 000001.sst
+  # Every byte is in a block or in the footer.
+  jq -e -s --argjson size "$(stat -c %s 000001.sst)" '(map(.bytes + 16) | add) + 80 == $size' out
+  assert_exit 0 kv-sst --entries 000001.sst
+  grep -qE $'^000001.sst\t[0-9]+\t.x01.x00.*key-123\t[0-9]+\tvalue\t[0-9]+$' out
+  assert_exit 0 kv-sst --entries --values --json 000001.sst
+  jq -e -s --slurpfile summary summary 'length == $summary[0].data_entries' out
+  jq -r 'select(.key | endswith("key-123")) | .value_b64 | @base64d' out | grep -qa 'value 123'
+  assert_exit 0 kv-sst --verify 000001.sst
+  grep -qE '^000001.sst: sound; blocks [0-9]+, entries [0-9]+$' out
+}
+
+@test "kv-sst: what is damaged is named, the rest is shown, and no bytes crash it" {
+  cd node
+  flip 000001.sst 100
+  assert_exit 6 kv-sst --verify 000001.sst
+  assert_equal "$(head -n 1 out)" \
+    "000001.sst: offset 0: data block: the block's checksum does not match"
+  assert_exit 6 kv-sst --entries 000001.sst
+  grep -q 'offset 0: data block' err
+  grep -q key- out
+  head -c 100000 /dev/urandom >random.sst
+  : >empty.sst
+  assert_exit 6 kv-sst --verify random.sst empty.sst
+  assert_exit 8 kv-sst nowhere.sst
+  assert_exit 2 kv-sst
+  assert_exit 2 kv-sst --blocks --verify 000001.sst
+  assert_exit 2 kv-sst --values 000001.sst
+  local code=0
+  kv-sst 000001.sst >/dev/full 2>err || code=$?
+  assert_equal "$code" 8
+}
+
+@test "kv-log: segments, records and operations, and where the log ends" {
+  assert_exit 0 kv-log node
+  grep -qE $'^node/[0-9]+.log\t16777216\t[0-9]+\t[0-9]+\t[0-9]+\t[0-9]+\t[0-9]+\tclean$' out
+  assert_exit 0 kv-log --json node
+  jq -e -s 'all(.[]; .end == "clean" and .version == 1)' out
+  local segment
+  segment=$(jq -r -s 'max_by(.last).file' out)
+  # A segment alone is read by the salt in its own header, or by the metadata's secret.
+  assert_exit 0 kv-log --operations "$segment"
+  tail -n 1 out | grep -qE $'\tput\t.x01.*last\t[0-9]+$'
+  mv out alone
+  assert_exit 0 kv-log --operations --meta node/meta.sqlite "$segment"
+  cmp out alone
+  assert_exit 0 kv-log --operations --values --json "$segment"
+  jq -e -s '.[-1].operation == "put"' out
+  jq -r -s '.[-1].value_b64' out | base64 -d | grep -qa word
+  assert_exit 0 kv-log --records --json "$segment"
+  jq -e -s '.[0].kind == "header" and .[0].offset == 0 and .[-1].kind == "batch"' out
+  assert_exit 0 kv-log --verify node
+  grep -qE '^node: sound; segments [0-9]+, records [0-9]+, last sequence [0-9]+$' out
+}
+
+@test "kv-log: a torn tail is no damage, and damage is no torn tail" {
+  local segment offset
+  segment=$(kv-log --json node | jq -r -s 'max_by(.last).file')
+  # The last record, of which nobody can know that it had been synced.
+  flip "$segment" "$(kv-log --records --json "$segment" | jq -s '.[-1].offset + 45')"
+  assert_exit 0 kv-log --json node
+  jq -e -s 'max_by(.last).end == "torn"' out
+  assert_exit 0 kv-fsck node
+  grep -q "^note: $segment: offset [0-9]*: a torn tail" out
+  # The first batch.
+  offset=$(kv-log --records --json "$segment" | jq -s '.[1].offset')
+  flip "$segment" $((offset + 45))
+  assert_exit 6 kv-log --verify node
+  grep -q "^$segment: offset $offset: durable log records of the sequences" out
+  # Without its header a segment can be read by the directory's secret alone.
+  flip "$segment" 50
+  assert_exit 6 kv-log "$segment"
+  assert_message 'no record, and no header of any segment'
+  assert_exit 6 kv-log --records --meta node/meta.sqlite "$segment"
+  grep -q batch out
+}
+
+@test "kv-log: usage, a running kv-node, and no bytes crash it" {
+  assert_exit 2 kv-log
+  assert_exit 2 kv-log --records --verify node
+  assert_exit 2 kv-log --values node
+  assert_exit 8 kv-log 000009.log
+  assert_exit 8 kv-log --meta nowhere node
+  head -c 100000 /dev/urandom >000001.log
+  assert_exit 6 kv-log --verify 000001.log
+  : >000002.log
+  assert_exit 0 kv-log 000002.log
+  assert_exit 2 kv-log node/LOCK
+  exec {lock}<node/LOCK
+  flock -x "$lock"
+  assert_exit 2 kv-log node
+  assert_message 'another process holds its LOCK file'
 }
