@@ -52,8 +52,9 @@ class DirectoryChecker final : public EngineCheckVisitor {
     for (const Error& error : survey->corruption) tell_located(error.what);
     found_.rows = survey->sound.rows.size();
     const auto meta = open_memory_meta(&survey->sound);
-    KV_ASSIGN(const bool has_engine, check_metadata(*meta));
-    if (has_engine) KV_TRY(check_engine_of(*meta, survey->corruption.empty()));
+    const bool is_sound = survey->corruption.empty();
+    KV_ASSIGN(const bool has_engine, check_metadata(*meta, is_sound));
+    if (has_engine) KV_TRY(check_engine_of(*meta, is_sound));
     return found_;
   }
 
@@ -100,11 +101,14 @@ class DirectoryChecker final : public EngineCheckVisitor {
     return {};
   }
 
-  /// True if there is an engine in the directory, too.
-  Result<bool> check_metadata(MetaStore& meta) {
+  /// True if there is an engine in the directory, too. What is missing where rows are damaged is
+  /// not told again.
+  Result<bool> check_metadata(MetaStore& meta, bool is_sound) {
     const auto identity = read_identity(meta);
     if (!identity) KV_TRY(judged(fail(identity.error())));
-    if (identity && !*identity) tell_meta("table identity: it has no rows");
+    // A directory is marked in a transaction of its own, before all others.
+    if (identity && !*identity && is_sound && found_.rows > 0)
+      tell_meta("table identity: it has no rows");
     if (identity && *identity && (*identity)->daemon == to_string(DaemonKind::gossip)) return false;
     KV_TRY(judged(Incarnation::check(meta)));
     const auto map = read_stored_map(meta);
@@ -112,7 +116,7 @@ class DirectoryChecker final : public EngineCheckVisitor {
     return true;
   }
 
-  Status check_engine_of(MetaStore& meta, bool metadata_is_sound) {
+  Status check_engine_of(MetaStore& meta, bool is_sound) {
     const auto counts = check_engine(environment_.files, meta, meta_path_, directory_, *this);
     if (counts) {
       found_.engine = *counts;
@@ -125,7 +129,7 @@ class DirectoryChecker final : public EngineCheckVisitor {
         names && std::any_of(names->begin(), names->end(), [](const std::string& name) {
           return numbered_file(name, ".sst") || numbered_file(name, ".log");
         });
-    if (metadata_is_sound && has_data) tell_meta("manifest: there is none, and data is there");
+    if (is_sound && has_data) tell_meta("manifest: there is none, and data is there");
     return {};
   }
 
