@@ -10,15 +10,17 @@ namespace kv {
 
 namespace {
 
-/// The header at the beginning if its checksum holds under the salt that it names itself.
-std::optional<LogSegmentHeader> proven_header(BytesView segment) {
-  if (segment.size() < kLogRecordHeaderBytes) return std::nullopt;
-  const auto header = decode_segment_header(segment.substr(kLogRecordHeaderBytes));
-  if (!header) return std::nullopt;
-  const ParsedRecord parsed = parse_record(segment, 0, header->salt);
-  const bool holds =
-      parsed.check == RecordCheck::valid && parsed.record.kind == LogRecordKind::segment_header;
-  return holds ? std::optional<LogSegmentHeader>(*header) : std::nullopt;
+/// The header at the beginning if its checksum holds under the salt that it names itself, which
+/// stands at the same place in every version. Errors: format.
+Result<std::optional<LogSegmentHeader>> proven_header(BytesView segment) {
+  constexpr size_t kSaltAt = kLogRecordHeaderBytes + 16;
+  if (segment.size() < kSaltAt + sizeof(uint64_t)) return std::optional<LogSegmentHeader>();
+  const auto salt = load_word<uint64_t>(segment.data() + kSaltAt);
+  const ParsedRecord parsed = parse_record(segment, 0, salt);
+  if (parsed.check != RecordCheck::valid || parsed.record.kind != LogRecordKind::segment_header)
+    return std::optional<LogSegmentHeader>();
+  KV_ASSIGN(const LogSegmentHeader header, decode_segment_header(parsed.record.payload));
+  return std::optional<LogSegmentHeader>(header);
 }
 
 const auto kPassOver = [](Sequence, BytesView) {};
@@ -48,7 +50,9 @@ class LogSurveyor {
     segment.number = *number;
     std::string bytes;
     KV_TRY(read_bytes(&segment, &bytes));
-    const auto own = proven_header(bytes);
+    const auto own_header = proven_header(bytes);
+    if (!own_header) return fail(own_header.error().kind, path + ": " + own_header.error().what);
+    const std::optional<LogSegmentHeader>& own = *own_header;
     // A file that was renamed for its next life still begins with the header of an earlier one.
     const bool is_begun = own && own->number == *number;
     if (options_.secret) {

@@ -20,6 +20,7 @@ class LogSurveyTest : public testing::Test {
     number_ = number;
     end_ = 0;
     LogSegmentHeader header;
+    header.version = version_;
     header.number = number;
     header.salt = log_salt(kSecret, number);
     header.segment_bytes = kSegmentBytes;
@@ -56,6 +57,7 @@ class LogSurveyTest : public testing::Test {
   SimDisk disk_;
   SimFileSystem files_;
   LogSurveyOptions options_;
+  uint32_t version_ = kLogVersion;
   uint64_t number_ = 0;
   uint64_t end_ = 0;
   std::string bytes_;
@@ -167,6 +169,16 @@ TEST_F(LogSurveyTest, ASegmentThatWasRenamedAndNotBegunIsEmpty) {
     EXPECT_EQ(findings_, Texts());
     options_.secret.reset();
   }
+}
+
+TEST_F(LogSurveyTest, WhatANewerVersionWroteIsNotCorrupt) {
+  version_ = kLogVersion + 1;
+  begin(1, 1);
+  write();
+  const auto found = survey_log(
+      files_, options_, [](const SurveyedSegment&) {}, [](const Finding&) {});
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().kind, ErrorKind::format);
 }
 
 TEST_F(LogSurveyTest, PaddingIsVerified) {
