@@ -11,24 +11,17 @@
 // Prints one line of counts; exit 1 and the seed and state of the first violation otherwise.
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "libkv/base/random.h"
 #include "tests/crash/engine_history.h"
+#include "tests/crash/proof_options.h"
 #include "tests/crash/storage_world.h"
 
 namespace kv {
 namespace {
-
-struct Options {
-  uint64_t states = 10000;
-  uint64_t seed = 1;
-  EngineType engine = EngineType::lsm;
-  MetaType meta = MetaType::traced;
-};
 
 struct Counts {
   uint64_t runs = 0, states = 0, operations = 0, batches = 0, flushes = 0, compactions = 0,
@@ -43,7 +36,7 @@ struct Acknowledgement {
 /// One recorded run and the crash states made from it.
 class CrashRun {
  public:
-  CrashRun(uint64_t seed, const Options& options, Counts& counts)
+  CrashRun(uint64_t seed, const ProofOptions& options, Counts& counts)
       : seed_(seed),
         random_(seed),
         counts_(counts),
@@ -195,7 +188,7 @@ class CrashRun {
   std::string problem_;
 };
 
-int run(const Options& options) {
+int run(const ProofOptions& options) {
   constexpr uint64_t kStatesPerRun = 250;
   Counts counts;
   for (uint64_t run = 0; counts.states < options.states && counts.violations == 0; ++run) {
@@ -221,25 +214,8 @@ int run(const Options& options) {
 }  // namespace kv
 
 int main(int argc, char** argv) {
-  kv::Options options;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string name = argv[i];
-    if (name == "--states") {
-      options.states = std::strtoull(argv[i + 1], nullptr, 10);
-    } else if (name == "--seed") {
-      options.seed = std::strtoull(argv[i + 1], nullptr, 10);
-    } else if (name == "--engine") {
-      options.engine =
-          std::strcmp(argv[i + 1], "memory") == 0 ? kv::EngineType::memory : kv::EngineType::lsm;
-    } else if (name == "--meta") {
-      options.meta =
-          std::strcmp(argv[i + 1], "sqlite") == 0 ? kv::MetaType::sqlite : kv::MetaType::traced;
-    } else {
-      std::fprintf(stderr,
-                   "usage: crash_states [--states N] [--seed S] [--engine lsm|memory] [--meta "
-                   "traced|sqlite]\n");
-      return 2;
-    }
-  }
-  return kv::run(options);
+  const auto options = kv::parse_proof_options(
+      argc, argv,
+      "crash_states [--states N] [--seed S] [--engine lsm|memory] [--meta traced|sqlite]");
+  return options ? kv::run(*options) : 2;
 }
