@@ -124,15 +124,8 @@ class FailingRun {
   void read_many(const EngineState& expected) {
     std::vector<std::string> keys;
     for (int i = 0; i < 8; ++i) keys.push_back(random_key());
-    const std::vector<BytesView> views(keys.begin(), keys.end());
-    std::optional<Engine::Lookups> later;
-    auto answers = world_.engine->multi_get(
-        views, [&later](Engine::Lookups found) { later = std::move(found); });
-    if (!answers) {
-      world_.scheduler.run_until_true([&later] { return later.has_value(); });
-      answers = std::move(later);
-    }
-    for (size_t i = 0; i < keys.size(); ++i) check_lookup(keys[i], (*answers)[i], expected);
+    const auto answers = world_.multi_get(keys);
+    for (size_t i = 0; i < keys.size(); ++i) check_lookup(keys[i], answers[i], expected);
   }
 
   void check_lookup(const std::string& key, const Result<Lookup>& lookup,

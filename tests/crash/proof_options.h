@@ -12,8 +12,9 @@
 namespace kv {
 
 struct ProofOptions {
-  uint64_t states = 10000;  ///< Crash states to go through.
-  uint64_t stride = 1;      ///< Of the calls to fail, each `stride`th.
+  uint64_t states = 10000;               ///< Crash states to go through.
+  uint64_t states_per_run = UINT64_MAX;  ///< Spread over the run, if it has more.
+  uint64_t stride = 1;                   ///< Of the calls to fail, each `stride`th.
   uint64_t seed = 1;
   EngineType engine = EngineType::lsm;
   MetaType meta = MetaType::traced;
@@ -28,6 +29,7 @@ inline std::string to_string(const ProofOptions& options) {
 inline bool set_option(ProofOptions& options, const std::string& name, const std::string& value) {
   const uint64_t number = std::strtoull(value.c_str(), nullptr, 10);
   if (name == "--states") return (options.states = number) != 0;
+  if (name == "--per-run") return (options.states_per_run = number) != 0;
   if (name == "--stride") return (options.stride = number) != 0;
   if (name == "--seed") return (options.seed = number) != 0;
   if (name == "--engine") {
