@@ -96,6 +96,8 @@ class StorageWorld {
     disk.restore(std::move(image));
     meta = std::make_unique<TracedMeta>(disk, std::move(rows));
   }
+  /// REQUIRES: open.
+  MetaStore& metadata() { return sqlite_ ? *sqlite_ : static_cast<MetaStore&>(*meta); }
   void run_until_idle() {
     while (scheduler.run_one()) {
     }
