@@ -7,6 +7,7 @@
 #include "libkv/meta/meta_store.h"
 #include "libkv/meta/sqlite_connection.h"
 #include "libkv/meta/sqlite_format.h"
+#include "libkv/meta/sqlite_journal.h"
 #include "libkv/meta/sqlite_vfs.h"
 
 namespace kv {
@@ -34,12 +35,13 @@ Result<TableStatements> prepare_table(SqliteConnection& connection, const std::s
 
 class SqliteMetaStore final : public MetaStore {
  public:
-  explicit SqliteMetaStore(Environment& environment) : log_(environment.log), vfs_(environment) {}
+  explicit SqliteMetaStore(Environment& environment)
+      : files_(environment.files), log_(environment.log), vfs_(environment) {}
 
   Status open(const std::string& path, Duration busy_wait) {
     KV_ASSIGN(connection_, SqliteConnection::open(vfs_, path, busy_wait));
     KV_ASSIGN(totals_, open_contents(*connection_));
-    return {};
+    return settle_journal(files_, path);
   }
 
   Status commit(const MetaTransaction& transaction) override {
@@ -164,6 +166,7 @@ class SqliteMetaStore final : public MetaStore {
     return error;
   }
 
+  FileSystem& files_;
   Log& log_;
   // SQLite is opened without its own mutexes, and statements, totals and transaction are one
   // state: callers of several threads (the loop, flush and compaction) take turns.

@@ -1,154 +1,93 @@
-// crash_states [--states N] [--seed S] [--engine lsm|memory] [--meta traced|sqlite]
+// crash_states [--states N] [--per-run N] [--seed S] [--engine lsm|memory] [--meta traced|sqlite]
 //
-// Runs an engine on a recording disk, then puts it into states that a power loss could have left —
-// a prefix of the disk's operations, with what was not synced dropped, kept, torn or partly kept,
-// and names lost or kept — and checks each:
+// Runs an engine on a recording disk (recorded_run.h), then puts it into the states that a power
+// loss could have left — after each prefix of the disk's operations, with what was not synced
+// dropped, kept, torn or partly kept, and names lost or kept — and checks each:
 //   - it opens, and reports no damage;
 //   - everything acknowledged as durable before that moment is there;
 //   - what is there is a prefix of what was written, and no batch is cut in two;
+//   - gets, one and many, say what walks say;
 //   - a second recovery, also after a crash during or after the first, gives the same or, where
 //     background work went on, the same pairs.
-// Prints one line of counts; exit 1 and the seed and state of the first violation otherwise.
+// A run's states are all prefixes × all policies; of a run with more than --per-run, and of the
+// last one, so many are taken, spread evenly. Prints one line of counts; exit 1 and the seed and
+// state of the first violation otherwise.
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <map>
 #include <string>
-#include <vector>
 
-#include "libkv/base/random.h"
-#include "tests/crash/engine_history.h"
-#include "tests/crash/storage_world.h"
+#include "tests/crash/proof_options.h"
+#include "tests/crash/recorded_run.h"
 
 namespace kv {
 namespace {
 
-struct Options {
-  uint64_t states = 10000;
-  uint64_t seed = 1;
-  EngineType engine = EngineType::lsm;
-  MetaType meta = MetaType::traced;
+struct StateCounts {
+  uint64_t states = 0, cut = 0, torn = 0;
 };
 
-struct Counts {
-  uint64_t runs = 0, states = 0, operations = 0, batches = 0, flushes = 0, compactions = 0,
-           cut_states = 0, torn_states = 0, violations = 0;
-};
-
-struct Acknowledgement {
-  size_t operations;
-  Sequence durable;
-};
-
-/// One recorded run and the crash states made from it.
-class CrashRun {
+/// The crash states of one recorded run.
+class CrashStates {
  public:
-  CrashRun(uint64_t seed, const Options& options, Counts& counts)
-      : seed_(seed),
-        random_(seed),
-        counts_(counts),
+  CrashStates(uint64_t seed, const ProofOptions& options, RecordedRun& run, StateCounts& counts)
+      : random_(seed ^ 0xc4a54),
         on_disk_(options.meta == MetaType::sqlite),
-        world_(seed, options.engine, options.meta),
+        run_(run),
+        counts_(counts),
         crashed_(seed ^ 0xc4a54, options.engine, options.meta) {}
 
-  void record() {
-    world_.disk.record(true);
-    const uint64_t steps = 60 + random_.below(500);
-    open(world_);
-    for (uint64_t step = 0; step < steps; ++step) {
-      write();
-      for (uint64_t i = random_.below(6); i > 0; --i) world_.scheduler.run_one();
-      if (random_.below(150) == 0) reopen();
-    }
-    if (random_.chance(0.5)) world_.run_until_idle();
-    ++counts_.runs;
-    counts_.operations += world_.disk.trace().size();
-    counts_.flushes += world_.engine->stats().flushes;
-    counts_.compactions += world_.engine->stats().compactions;
-  }
-
-  /// In rising order of operations, which is cheapest for the disk. Stops at a violation.
-  bool check(uint64_t states) {
-    const size_t operations = world_.disk.trace().size();
+  /// All of them, or `states_max` spread evenly. The first violation ends it and is told.
+  std::optional<std::string> check(uint64_t states_max) {
     const auto& policies = crash_policies();
-    for (uint64_t i = 0; i < states; ++i) {
-      const size_t at = operations * i / states;
-      const CrashPolicy policy = policies[random_.below(policies.size())];
+    const uint64_t all = (run_.operations() + 1) * policies.size();
+    const uint64_t wanted = std::min(all, states_max);
+    for (uint64_t i = 0; i < wanted; ++i) {
+      const uint64_t state = all * i / wanted;
+      const size_t at = state / policies.size();
+      const CrashPolicy policy = policies[state % policies.size()];
       const bool latest_meta = on_disk_ || random_.chance(0.5);
       if (check_state(at, policy, latest_meta)) continue;
-      std::printf("seed %llu, after %zu of %zu operations, %s, metadata %s: %s\n",
-                  static_cast<unsigned long long>(seed_), at, operations, to_string(policy).c_str(),
-                  latest_meta ? "after" : "before", problem_.c_str());
-      ++counts_.violations;
-      return false;
+      return "after " + std::to_string(at) + " of " + std::to_string(run_.operations()) +
+             " operations, " + to_string(policy) + ", metadata " +
+             (latest_meta ? "after" : "before") + ": " + problem_;
     }
-    return true;
+    return std::nullopt;
   }
 
  private:
-  void open(StorageWorld& world) {
-    const Status opened = world.open();
-    if (!opened) {
-      std::printf("seed %llu: open: %s\n", static_cast<unsigned long long>(seed_),
-                  opened.error().what.c_str());
-      std::exit(1);
-    }
-    world.engine->on_durable([this](Result<Sequence> durable) {
-      if (durable) acknowledged_.push_back({world_.disk.trace().size(), *durable});
-    });
-  }
-
-  void reopen() {
-    if (random_.chance(0.5) && world_.engine->close()) {
-      acknowledged_.push_back({world_.disk.trace().size(), history_.last()});
-    }
-    open(world_);
-    history_.cut(world_.engine->recovery().last_sequence);
-  }
-
-  void write() {
-    WriteBatch batch;
-    for (uint64_t i = random_.below(4) + 1; i > 0; --i) {
-      const std::string key = "k" + std::to_string(random_.below(120));
-      if (random_.below(4) == 0) {
-        batch.remove(key);
-      } else {
-        batch.put(key, std::to_string(random_.next()) +
-                           std::string(random_.below(random_.below(12) == 0 ? 4000 : 90), 'x'));
-      }
-    }
-    static constexpr Durability kChoices[] = {Durability::always, Durability::always,
-                                              Durability::interval, Durability::none};
-    const auto last = world_.engine->apply(batch, kChoices[random_.below(4)]);
-    if (!last) return world_.run_until_idle();
-    history_.add(*last, batch);
-    ++counts_.batches;
-  }
-
-  Sequence promised_at(size_t operations, bool latest_meta) const {
-    Sequence promised = 0;
-    for (const Acknowledgement& ack : acknowledged_)
-      if (ack.operations < operations || (latest_meta && ack.operations == operations))
-        promised = std::max(promised, ack.durable);
-    return promised;
-  }
-
   bool check_state(size_t at, CrashPolicy policy, bool latest_meta) {
     ++counts_.states;
-    crashed_.restore(world_.disk.state_after(at, policy, random_),
-                     world_.meta->rows_at(at, latest_meta));
+    crashed_.restore(run_.disk_at(at, policy, random_), run_.meta_at(at, latest_meta));
     EngineState first;
     if (!recover(&first)) return false;
     const Sequence last = crashed_.engine->recovery().last_sequence;
-    if (last < promised_at(at, latest_meta))
-      return violation("acknowledged up to " + std::to_string(promised_at(at, latest_meta)) +
-                       ", recovered up to " + std::to_string(last));
-    const auto expected = history_.state_at(last);
+    const Sequence promised = run_.promised_at(at, latest_meta);
+    if (last < promised)
+      return violation("acknowledged up to " + std::to_string(promised) + ", recovered up to " +
+                       std::to_string(last));
+    const auto expected = run_.history().state_at(last);
     if (!expected) return violation("a batch was cut in two at " + std::to_string(last));
     if (first != *expected) return violation("what is there is not a prefix");
-    if (last < history_.last()) ++counts_.cut_states;
-    if (crashed_.engine->recovery().torn_tail) ++counts_.torn_states;
-    return check_again(first, last);
+    if (last < run_.history().last()) ++counts_.cut;
+    if (crashed_.engine->recovery().torn_tail) ++counts_.torn;
+    return check_gets(first) && check_again(first, last);
+  }
+
+  /// They find keys in another way than walks do: by filters and hash indexes.
+  bool check_gets(const EngineState& state) {
+    std::vector<std::string> keys;
+    for (int i = 0; i < 8; ++i) keys.push_back(RecordedRun::key(random_.below(RecordedRun::kKeys)));
+    Engine::Lookups answers = crashed_.multi_get(keys);
+    keys.push_back(keys.front());
+    answers.push_back(crashed_.get(keys.back()));
+    for (size_t i = 0; i < keys.size(); ++i) {
+      const auto pair = state.find(keys[i]);
+      const bool is_there = pair != state.end();
+      if (!answers[i]) return violation("get: " + answers[i].error().what);
+      const auto& value = answers[i]->value;
+      if (value.has_value() != is_there || (is_there && value->view() != pair->second))
+        return violation("a get of " + keys[i] + " and a walk differ");
+    }
+    return true;
   }
 
   /// Another recovery: after background work, a part of it, or none; after a kill or a power loss.
@@ -184,62 +123,62 @@ class CrashRun {
     return false;
   }
 
-  const uint64_t seed_;
   Random random_;
-  Counts& counts_;
   const bool on_disk_;  // The metadata is part of the disk's state.
-  StorageWorld world_;
+  RecordedRun& run_;
+  StateCounts& counts_;
   StorageWorld crashed_;
-  EngineHistory history_;
-  std::vector<Acknowledgement> acknowledged_;
   std::string problem_;
 };
 
-int run(const Options& options) {
-  constexpr uint64_t kStatesPerRun = 250;
-  Counts counts;
-  for (uint64_t run = 0; counts.states < options.states && counts.violations == 0; ++run) {
-    CrashRun crash_run(options.seed * 1'000'000 + run, options, counts);
-    crash_run.record();
-    crash_run.check(std::min(kStatesPerRun, options.states - counts.states));
-  }
+void add(RunCounts& sum, const RunCounts& run) {
+  sum.operations += run.operations;
+  sum.batches += run.batches;
+  sum.flushes += run.flushes;
+  sum.compactions += run.compactions;
+  sum.refused += run.refused;
+  sum.waits_for_room += run.waits_for_room;
+  sum.commits_refused += run.commits_refused;
+}
+
+void print(const ProofOptions& options, uint64_t runs, const RunCounts& counts,
+           const StateCounts& states, bool violated) {
+  const auto number = [](uint64_t n) { return static_cast<unsigned long long>(n); };
   std::printf(
-      "crash_states: %llu states of %llu runs, %llu operations, %llu batches, %llu flushes, "
-      "%llu compactions, %llu states cut, %llu torn, %llu violations\n",
-      static_cast<unsigned long long>(counts.states), static_cast<unsigned long long>(counts.runs),
-      static_cast<unsigned long long>(counts.operations),
-      static_cast<unsigned long long>(counts.batches),
-      static_cast<unsigned long long>(counts.flushes),
-      static_cast<unsigned long long>(counts.compactions),
-      static_cast<unsigned long long>(counts.cut_states),
-      static_cast<unsigned long long>(counts.torn_states),
-      static_cast<unsigned long long>(counts.violations));
-  return counts.violations == 0 ? 0 : 1;
+      "crash_states: %s: %llu states of %llu runs, %llu operations, %llu batches, %llu flushes, "
+      "%llu compactions, %llu writes refused, %llu waits for room, %llu commits to refuse, "
+      "%llu states cut, %llu torn, %d violations\n",
+      to_string(options).c_str(), number(states.states), number(runs), number(counts.operations),
+      number(counts.batches), number(counts.flushes), number(counts.compactions),
+      number(counts.refused), number(counts.waits_for_room), number(counts.commits_refused),
+      number(states.cut), number(states.torn), violated ? 1 : 0);
+}
+
+int run(const ProofOptions& options) {
+  RunCounts counts;
+  StateCounts states;
+  std::optional<std::string> problem;
+  uint64_t runs = 0;
+  for (; states.states < options.states && !problem; ++runs) {
+    const uint64_t seed = options.seed * 1'000'000 + runs;
+    RecordedRun recorded(seed, options.engine, options.meta);
+    problem = recorded.record();
+    add(counts, recorded.counts());
+    const uint64_t wanted = std::min(options.states - states.states, options.states_per_run);
+    if (!problem) problem = CrashStates(seed, options, recorded, states).check(wanted);
+    if (problem)
+      std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), problem->c_str());
+  }
+  print(options, runs, counts, states, problem.has_value());
+  return problem ? 1 : 0;
 }
 
 }  // namespace
 }  // namespace kv
 
 int main(int argc, char** argv) {
-  kv::Options options;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string name = argv[i];
-    if (name == "--states") {
-      options.states = std::strtoull(argv[i + 1], nullptr, 10);
-    } else if (name == "--seed") {
-      options.seed = std::strtoull(argv[i + 1], nullptr, 10);
-    } else if (name == "--engine") {
-      options.engine =
-          std::strcmp(argv[i + 1], "memory") == 0 ? kv::EngineType::memory : kv::EngineType::lsm;
-    } else if (name == "--meta") {
-      options.meta =
-          std::strcmp(argv[i + 1], "sqlite") == 0 ? kv::MetaType::sqlite : kv::MetaType::traced;
-    } else {
-      std::fprintf(stderr,
-                   "usage: crash_states [--states N] [--seed S] [--engine lsm|memory] [--meta "
-                   "traced|sqlite]\n");
-      return 2;
-    }
-  }
-  return kv::run(options);
+  const auto options = kv::parse_proof_options(argc, argv,
+                                               "crash_states [--states N] [--per-run N] [--seed S] "
+                                               "[--engine lsm|memory] [--meta traced|sqlite]");
+  return options ? kv::run(*options) : 2;
 }

@@ -1,9 +1,11 @@
 // One engine on a simulated disk with metadata of the same moment: open, run, kill, crash, again.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "libkv/storage/engine.h"
 #include "tests/crash/traced_meta.h"
@@ -24,6 +26,25 @@ inline EngineOptions tiny_engine_options() {
   options.block_bytes = 512;
   return options;
 }
+
+/// Drops everything, but counts the events.
+class CountingLog final : public Log {
+ public:
+  void write(LogLevel, std::string_view line) override {
+    ++counts_[std::string(line.substr(0, line.find(' ')))];
+  }
+  uint64_t count(std::string_view event) const {
+    const auto found = counts_.find(event);
+    return found == counts_.end() ? 0 : found->second;
+  }
+
+ private:
+  struct Less {
+    using is_transparent = void;
+    bool operator()(std::string_view a, std::string_view b) const { return a < b; }
+  };
+  std::map<std::string, uint64_t, Less> counts_;
+};
 
 class StorageWorld {
  public:
@@ -75,6 +96,8 @@ class StorageWorld {
     disk.restore(std::move(image));
     meta = std::make_unique<TracedMeta>(disk, std::move(rows));
   }
+  /// REQUIRES: open.
+  MetaStore& metadata() { return sqlite_ ? *sqlite_ : static_cast<MetaStore&>(*meta); }
   void run_until_idle() {
     while (scheduler.run_one()) {
     }
@@ -85,6 +108,15 @@ class StorageWorld {
     scheduler.run_until_true([&answer] { return answer.has_value(); });
     return *answer;
   }
+  Engine::Lookups multi_get(const std::vector<std::string>& keys) {
+    const std::vector<BytesView> views(keys.begin(), keys.end());
+    std::optional<Engine::Lookups> later;
+    auto answers =
+        engine->multi_get(views, [&later](Engine::Lookups found) { later = std::move(found); });
+    if (answers) return std::move(*answers);
+    scheduler.run_until_true([&later] { return later.has_value(); });
+    return std::move(*later);
+  }
 
  private:
   const EngineType type_;
@@ -93,7 +125,7 @@ class StorageWorld {
 
  public:
   EngineOptions options = tiny_engine_options();
-  NullLog log;
+  CountingLog log;
   SimScheduler scheduler;
   SimDisk disk;
   std::unique_ptr<TracedMeta> meta;

@@ -23,19 +23,13 @@ class TracedMeta final : public MetaStore {
   }
 
   Status commit(const MetaTransaction& transaction) override {
-    if (failed_ || (fail_at_ != 0 && --fail_at_ == 0)) {
-      failed_ = true;
-      return fail(ErrorKind::io, "metadata: commit failed (injected)");
-    }
-    if (refuse_at_ != 0 && --refuse_at_ == 0) return fail(refusal_, "metadata: refused (injected)");
-    for (const auto& change : transaction.changes()) {
-      if (change.value) {
-        rows_[{change.table, change.key}] = *change.value;
-      } else {
-        rows_.erase({change.table, change.key});
-      }
-    }
-    states_.push_back({disk_.trace().size(), rows_});
+    const uint64_t call = ++commits_;
+    if (call == refuse_at_ || (refuse_on_ && refuse_at_ != 0 && call > refuse_at_))
+      return fail(refusal_, "metadata: refused (injected)");
+    const bool fails = call == fail_at_;
+    if (!failed_ && (!fails || fails_late_)) apply(transaction);
+    failed_ = failed_ || fails;
+    if (failed_) return fail(ErrorKind::io, "metadata: commit failed (injected)");
     return {};
   }
   Result<std::string> get(const std::string& table, const std::string& key) override {
@@ -51,12 +45,20 @@ class TracedMeta final : public MetaStore {
   }
 
   const MetaRows& all() const { return rows_; }
-  /// The `n`th commit from now fails, and all after it.
-  void fail_nth_commit(uint64_t n) { fail_at_ = n; }
-  /// The `n`th commit from now is refused and stores nothing; later ones succeed.
-  void refuse_nth_commit(uint64_t n, ErrorKind kind) {
-    refuse_at_ = n;
+  /// Commits asked for since the beginning.
+  uint64_t commits() const { return commits_; }
+  /// The `n`th commit from now fails, and all after it, as a store does that does not know what
+  /// reached the disk. `late`: the `n`th did reach it.
+  void fail_nth_commit(uint64_t n, bool late = false) {
+    fail_at_ = commits_ + n;
+    fails_late_ = late;
+  }
+  /// The `n`th commit from now is refused and stores nothing; later ones succeed, but
+  /// `from_then_on`.
+  void refuse_nth_commit(uint64_t n, ErrorKind kind, bool from_then_on = false) {
+    refuse_at_ = commits_ + n;
     refusal_ = kind;
+    refuse_on_ = from_then_on;
   }
   /// The rows when the disk had done `operations`; a commit at just that moment is in them if
   /// `latest`.
@@ -69,6 +71,17 @@ class TracedMeta final : public MetaStore {
   }
 
  private:
+  void apply(const MetaTransaction& transaction) {
+    for (const auto& change : transaction.changes()) {
+      if (change.value) {
+        rows_[{change.table, change.key}] = *change.value;
+      } else {
+        rows_.erase({change.table, change.key});
+      }
+    }
+    states_.push_back({disk_.trace().size(), rows_});
+  }
+
   struct State {
     size_t operations;
     MetaRows rows;
@@ -76,10 +89,13 @@ class TracedMeta final : public MetaStore {
   const SimDisk& disk_;
   MetaRows rows_;
   std::vector<State> states_;
-  uint64_t fail_at_ = 0;
-  uint64_t refuse_at_ = 0;
-  ErrorKind refusal_ = ErrorKind::no_space;
+  uint64_t commits_ = 0;
+  uint64_t fail_at_ = 0;  // 0, here and below: never.
+  bool fails_late_ = false;
   bool failed_ = false;
+  uint64_t refuse_at_ = 0;
+  bool refuse_on_ = false;
+  ErrorKind refusal_ = ErrorKind::no_space;
 };
 
 }  // namespace kv

@@ -155,6 +155,43 @@ INSTANTIATE_TEST_SUITE_P(Kinds, SqliteFailureTest,
                                          Sweep{FaultKind::no_space, true, "NoSpaceFrom"}),
                          [](const auto& sweep) { return std::string(sweep.param.name); });
 
+// A process ends in the middle of a commit; the next one opens the file, sees rows, and then the
+// power fails: what was seen stays. Returns whether call `n` was reached.
+bool see_then_lose_power(uint64_t n, FaultKind kind) {
+  SqliteWorld world(n);
+  world.disk.fail_nth(n, kind, true);
+  {
+    auto store = world.open();
+    if (store)
+      for (const MetaTransaction& transaction : commits()) (void)(*store)->commit(transaction);
+    world.process->kill();
+  }
+  const bool struck = world.disk.faults().calls(kind) >= n;
+  world.disk.faults().clear();
+  world.restart();
+  auto second = world.open();
+  EXPECT_TRUE(second.has_value()) << second.error().what;
+  if (!second) return false;
+  const auto seen = all_rows(**second, kTables);
+  second->reset();
+  Random random(n);
+  world.disk.crash({UnsyncedData::dropped, UnsyncedNames::kept}, random);
+  world.restart();
+  auto third = world.open();
+  EXPECT_TRUE(third.has_value()) << third.error().what;
+  if (!third) return false;
+  EXPECT_TRUE(*all_rows(**third, kTables) == *seen) << "call " << n;
+  return struck;
+}
+
+TEST(SqliteFailureTest, WhatWasSeenAfterARestartIsThereAfterAPowerLoss) {
+  for (const FaultKind kind : {FaultKind::write, FaultKind::sync}) {
+    uint64_t n = 1;
+    while (see_then_lose_power(n, kind) && !testing::Test::HasFailure()) ++n;
+    EXPECT_GT(n, 10u);
+  }
+}
+
 TEST(SqliteFailureTest, AFailedCommitIsTheLastAndNamesTheFile) {
   SqliteWorld world;
   auto store = std::move(*world.open());

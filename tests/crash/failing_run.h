@@ -1,0 +1,162 @@
+// One run of an engine in which a call fails: it writes, reads, stops and starts; then the power
+// fails too. Errors are expected. A false acknowledgement, a false answer, or a loss is a problem.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libkv/base/random.h"
+#include "tests/crash/engine_history.h"
+#include "tests/crash/storage_world.h"
+
+namespace kv {
+
+class FailingRun {
+ public:
+  FailingRun(EngineType engine, MetaType meta, uint64_t seed)
+      : random_(seed), world_(seed, engine, meta) {
+    // So tiny that a few dozen writes flush, merge and begin segments.
+    world_.options.memtable_bytes = 2 << 10;
+    world_.options.log_segment_bytes = 4 << 10;
+  }
+
+  /// What fails is set up in the world before.
+  StorageWorld& world() { return world_; }
+  /// The first thing that must not be; empty: none.
+  const std::string& problem() const { return problem_; }
+  /// Whether the engine told anybody that something failed.
+  bool told() const { return told_; }
+  uint64_t compactions() const { return compactions_; }
+
+  void work() {
+    constexpr int kRounds = 3, kSteps = 30;
+    for (int round = 0; round < kRounds; ++round) {
+      if (!begin()) continue;
+      for (int step = 0; step < kSteps; ++step) {
+        write();
+        read();
+        for (uint64_t i = random_.below(4); i > 0; --i) world_.scheduler.run_one();
+        // What waits for room tries again by the clock.
+        if (step % 10 == 9) world_.scheduler.run_until(world_.scheduler.now() + 1s);
+      }
+      world_.run_until_idle();
+      read();
+      compactions_ += world_.engine->stats().compactions;
+      if (succeeds(world_.engine->close())) promised_ = history_.last();
+    }
+  }
+
+  /// What is there after the power failed in this way, and that the engine works again.
+  void check(CrashPolicy policy) {
+    world_.disk.faults().clear();
+    world_.meta = std::make_unique<TracedMeta>(world_.disk, world_.meta->all());
+    world_.crash(policy, random_);
+    const Status opened = world_.open();
+    if (!opened) return note("open: " + opened.error().what);
+    const RecoveryReport& report = world_.engine->recovery();
+    if (!report.corruption.empty()) return note("false alarm: " + report.corruption[0].what);
+    expect(report.last_sequence >= promised_, "what was acknowledged is gone");
+    const auto expected = history_.state_at(report.last_sequence);
+    if (!expected) return note("a batch was cut in two");
+    const auto state = state_of(*world_.engine);
+    expect(state && *state == *expected, "what is there is not a prefix");
+    check_it_works();
+  }
+
+ private:
+  void note(const std::string& problem) {
+    if (problem_.empty()) problem_ = problem;
+  }
+  void expect(bool holds, const char* problem) {
+    if (!holds) note(problem);
+  }
+  template <typename Outcome>
+  bool succeeds(const Outcome& outcome) {
+    if (!outcome) told_ = true;
+    return static_cast<bool>(outcome);
+  }
+
+  bool begin() {
+    if (!succeeds(world_.open())) return false;
+    expect(world_.engine->recovery().corruption.empty(), "a false alarm at open");
+    history_.cut(world_.engine->recovery().last_sequence);
+    promised_ = std::max(promised_, world_.engine->durable_sequence());
+    expect(history_.last() >= promised_, "what was acknowledged is gone after a restart");
+    failed_ = false;
+    world_.engine->on_durable([this](Result<Sequence> durable) {
+      expect(!failed_, "the listener was called again after the failure");
+      failed_ = !succeeds(durable);
+      if (durable) promised_ = *durable;
+    });
+    return true;
+  }
+
+  void write() {
+    WriteBatch batch;
+    batch.put(random_key(),
+              std::string(random_.below(400), static_cast<char>('a' + ++serial_ % 26)));
+    if (random_.below(3) == 0) batch.remove(random_key());
+    const auto last = world_.engine->apply(batch, Durability::always);
+    if (failed_) expect(!last, "a batch was taken after the failure");
+    if (succeeds(last)) history_.add(*last, batch);
+  }
+
+  /// Each way of reading. `expected` is only what was taken: a refused batch must not show.
+  void read() {
+    const auto expected = *history_.state_at(history_.last());
+    for (const bool reverse : {false, true}) {
+      auto pairs = pairs_of(*world_.engine, {}, reverse);
+      if (!succeeds(pairs)) continue;
+      if (reverse) std::reverse(pairs->begin(), pairs->end());
+      expect(std::equal(pairs->begin(), pairs->end(), expected.begin(), expected.end(),
+                        [](const auto& a, const auto& b) {
+                          return a.first == b.first && a.second == b.second;
+                        }),
+             "a walk gave false pairs");
+    }
+    const std::string key = random_key();
+    check_lookup(key, world_.get(key), expected);
+    read_many(expected);
+  }
+
+  void read_many(const EngineState& expected) {
+    std::vector<std::string> keys;
+    for (int i = 0; i < 8; ++i) keys.push_back(random_key());
+    const auto answers = world_.multi_get(keys);
+    for (size_t i = 0; i < keys.size(); ++i) check_lookup(keys[i], answers[i], expected);
+  }
+
+  void check_lookup(const std::string& key, const Result<Lookup>& lookup,
+                    const EngineState& expected) {
+    if (!succeeds(lookup)) return;
+    const auto found = expected.find(key);
+    expect(lookup->value.has_value() == (found != expected.end()), "a key's presence is false");
+    if (lookup->value && found != expected.end())
+      expect(lookup->value->view() == found->second, "a key's value is false");
+  }
+
+  void check_it_works() {
+    world_.run_until_idle();  // What was replayed may have to be flushed first.
+    WriteBatch batch;
+    batch.put("after", "all");
+    const auto last = world_.engine->apply(batch, Durability::always);
+    world_.run_until_idle();
+    expect(last && world_.engine->durable_sequence() == *last, "nothing can be written afterwards");
+    expect(world_.engine->close().has_value(), "it cannot be closed afterwards");
+  }
+
+  std::string random_key() { return "k" + std::to_string(random_.below(30)); }
+
+  Random random_;
+  StorageWorld world_;
+  EngineHistory history_;
+  Sequence promised_ = 0;
+  bool failed_ = false;  // As the listener of this process was told.
+  bool told_ = false;
+  uint64_t serial_ = 0, compactions_ = 0;
+  std::string problem_;
+};
+
+}  // namespace kv

@@ -1,0 +1,97 @@
+// A disk, or a manifest, without room for a while: writes are refused, and it recovers by itself.
+// (That every other call may fail too is the proof of tests/crash/call_failures.)
+#include <gtest/gtest.h>
+
+#include "tests/crash/engine_history.h"
+#include "tests/crash/storage_world.h"
+
+namespace kv {
+namespace {
+
+/// An engine whose disk, or whose manifest, has no room for a while. Whatever was taken must become
+/// durable in the end, without a restart.
+class FullDiskRun {
+ public:
+  FullDiskRun() {
+    EXPECT_TRUE(world.open());
+    world.engine->on_durable([this](Result<Sequence> risen) {
+      ASSERT_TRUE(risen) << risen.error().what;
+      durable_ = *risen;
+    });
+  }
+
+  Result<Sequence> put(int i) {
+    WriteBatch batch;
+    batch.put("k" + std::to_string(i % 50), std::string(300, static_cast<char>('a' + i % 26)));
+    const auto last = world.engine->apply(batch, Durability::always);
+    if (last) history_.add(*last, batch);
+    return last;
+  }
+  /// `together` at a time, so that one group of the log may need several segments. Returns how many
+  /// were refused.
+  int put_many(int count, int together) {
+    int refused = 0;
+    for (int i = 0; i < count; ++i) {
+      const auto last = put(i);
+      if (!last) {
+        const ErrorKind kind = last.error().kind;
+        EXPECT_TRUE(kind == ErrorKind::no_space || kind == ErrorKind::busy) << last.error().what;
+        ++refused;
+      }
+      if (i % together == 0) world.run_until_idle();
+    }
+    world.run_until_idle();
+    return refused;
+  }
+  /// There is room again; what was refused is tried for some seconds.
+  void recover() {
+    world.disk.set_capacity(std::nullopt);
+    for (int i = 0; i < 5; ++i) {
+      world.scheduler.run_until(world.scheduler.now() + 2s);
+      (void)put(i);
+      world.run_until_idle();
+    }
+    ASSERT_EQ(put_many(100, 3), 0) << put(0).error().what;
+    EXPECT_EQ(durable_, history_.last());
+    EXPECT_TRUE(*state_of(*world.engine) == *history_.state_at(history_.last()));
+    ASSERT_TRUE(world.engine->close());
+    ASSERT_TRUE(world.open());
+    EXPECT_TRUE(*state_of(*world.engine) == *history_.state_at(history_.last()));
+  }
+
+  StorageWorld world{5};
+
+ private:
+  EngineHistory history_;
+  Sequence durable_ = 0;
+};
+
+TEST(EngineFullDiskTest, RefusesThenRecoversByItself) {
+  int refused = 0;
+  for (const int together : {1, 40}) {
+    for (uint64_t room = 0; room < 20'000 && !testing::Test::HasFailure(); room += 1'300) {
+      SCOPED_TRACE(std::to_string(room) + " bytes, " + std::to_string(together) + " together");
+      FullDiskRun run;
+      ASSERT_EQ(run.put_many(20, 1), 0);
+      run.world.disk.set_capacity(run.world.disk.image().used_bytes() + room);
+      refused += run.put_many(200, together);
+      run.recover();
+    }
+  }
+  EXPECT_GT(refused, 100);
+}
+
+TEST(EngineFullDiskTest, AManifestThatRefusesOnceIsAskedAgain) {
+  for (const ErrorKind kind : {ErrorKind::no_space, ErrorKind::busy}) {
+    for (uint64_t n = 1; n < 12 && !testing::Test::HasFailure(); ++n) {
+      SCOPED_TRACE(std::string(to_string(kind)) + " at commit " + std::to_string(n));
+      FullDiskRun run;
+      run.world.meta->refuse_nth_commit(n, kind);
+      run.put_many(200, 3);
+      run.recover();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace kv

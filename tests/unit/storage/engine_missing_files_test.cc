@@ -1,0 +1,97 @@
+// Files that are gone: what is lost must be told. (Damage inside of files is the proof of
+// tests/crash/corruption_sweep.)
+#include <gtest/gtest.h>
+
+#include "libkv/base/random.h"
+#include "tests/crash/engine_history.h"
+#include "tests/crash/storage_world.h"
+
+namespace kv {
+namespace {
+
+class EngineMissingFilesTest : public testing::Test {
+ public:
+  void SetUp() override {
+    ASSERT_TRUE(world_.open());
+    write(260);
+    world_.run_until_idle();
+    // Some of the writes only stand in the log, across segments.
+    ASSERT_GT(world_.engine->stats().sstables, 2u);
+    ASSERT_GT(world_.engine->stats().compactions, 0u);
+    write(12);
+    ASSERT_TRUE(world_.engine->close());
+    world_.end();
+    image_ = world_.disk.snapshot();
+    rows_ = world_.meta->all();
+    expected_ = *history_.state_at(history_.last());
+  }
+
+  void write(int batches) {
+    for (int i = 0; i < batches; ++i) {
+      WriteBatch batch;
+      const std::string key = "k" + std::to_string(random_.below(90));
+      batch.put(key, key + "=" + std::to_string(++serial_) + std::string(random_.below(150), 'x'));
+      if (random_.below(3) == 0) batch.remove("k" + std::to_string(random_.below(90)));
+      const auto last = world_.engine->apply(batch, Durability::always);
+      if (!last) {
+        world_.run_until_idle();
+        continue;
+      }
+      history_.add(*last, batch);
+      if (i % 3 == 0) world_.scheduler.run_one();
+    }
+  }
+
+  std::vector<std::string> files(const std::string& extension) {
+    std::vector<std::string> found;
+    for (const std::string& path : image_.paths())
+      if (path.ends_with(extension)) found.push_back(path);
+    return found;
+  }
+
+  Random random_{42};
+  StorageWorld world_{42};
+  EngineHistory history_;
+  EngineState expected_;
+  DiskImage image_;
+  MetaRows rows_;
+  uint64_t serial_ = 0;
+};
+
+TEST_F(EngineMissingFilesTest, AMissingTableIsTold) {
+  for (const std::string& path : files(".sst")) {
+    world_.restore(image_, rows_);
+    {
+      SimFileSystem disk_files(world_.disk);
+      ASSERT_TRUE(disk_files.remove(path));
+    }
+    ASSERT_TRUE(world_.open());
+    ASSERT_EQ(world_.engine->recovery().corruption.size(), 1u);
+    EXPECT_EQ(world_.engine->recovery().corruption[0].file, path);
+    EXPECT_FALSE(state_of(*world_.engine));
+  }
+}
+
+TEST_F(EngineMissingFilesTest, AMissingLogSegmentIsTold) {
+  for (const std::string& path : files(".log")) {
+    world_.restore(image_, rows_);
+    {
+      SimFileSystem disk_files(world_.disk);
+      ASSERT_TRUE(disk_files.remove(path));
+    }
+    ASSERT_TRUE(world_.open());
+    if (world_.engine->recovery().corruption.empty()) {
+      EXPECT_TRUE(*state_of(*world_.engine) == expected_) << path;
+    }
+  }
+}
+
+TEST_F(EngineMissingFilesTest, FilesWithoutTheirMetadataAreRefused) {
+  world_.restore(image_, {});
+  const Status opened = world_.open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, ErrorKind::corrupt);
+}
+
+}  // namespace
+}  // namespace kv
