@@ -4,10 +4,9 @@
 #include <cstring>
 
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include "libkv/base/assert.h"
+#include "libkv/zmtp/zmtp_socket.h"
 
 namespace kv {
 
@@ -21,10 +20,7 @@ tl::unexpected<Error> failed(const std::string& path, int code) {
 /// Whether a process listens at `path`. Only a refused connection proves that none does; a full
 /// backlog (EAGAIN) proves that one does.
 bool somebody_listens(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  KV_ASSERT(path.size() < sizeof address.sun_path);
-  std::memcpy(address.sun_path, path.data(), path.size());
+  const sockaddr_un address = unix_address(path);
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return false;
   const int code =

@@ -7,7 +7,6 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "libkv/base/assert.h"
@@ -36,10 +35,7 @@ tl::unexpected<Error> cannot_bind(const Endpoint& endpoint, int code) {
 
 /// 0, or the errno.
 int bind_and_listen(int fd, const std::string& path, int backlog) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  KV_ASSERT(path.size() < sizeof address.sun_path);
-  std::memcpy(address.sun_path, path.data(), path.size());
+  const sockaddr_un address = unix_address(path);
   const OwnerOnlyFiles owner_only;
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return errno;
   return listen(fd, backlog) == 0 ? 0 : errno;
@@ -115,11 +111,8 @@ Status LocalTransport::bind(const Endpoint& endpoint) {
 void LocalTransport::watch_listeners(bool wanted) {
   for (auto& [token, listener] : listeners_) {
     if (listener.watched == wanted) continue;
-    if (wanted)
-      listener.watched = poller_.add(listener.socket.fd(), token);
-    else
-      poller_.remove(listener.socket.fd());
-    listener.watched = listener.watched && wanted;
+    if (!wanted) poller_.remove(listener.socket.fd());
+    listener.watched = wanted && poller_.add(listener.socket.fd(), token);
     if (wanted && !listener.watched) accept_later();
   }
 }
@@ -248,7 +241,6 @@ void LocalTransport::remove(const PeerRef& peer) {
 }
 
 void LocalTransport::on_tick(Instant now) {
-  next_wake_ = Instant::max();
   if (now >= accept_again_) {
     accept_again_ = Instant::max();
     watch_listeners(true);
@@ -389,7 +381,7 @@ void LocalTransport::deliver(const PeerRef& peer, FrameHandler& handler, Instant
   if (peer->is_inbound()) recency_.splice(recency_.begin(), recency_, peer->recency);
   peer->link->borrow_room(spare_room_);
   for (size_t slice = 0;; ++slice) {
-    if (slice == budget.frames_per_slice || frames == budget.frames || bytes >= budget.bytes) {
+    if (slice == budget.frames_per_slice || frames >= budget.frames || bytes >= budget.bytes) {
       list(peer);
       break;
     }

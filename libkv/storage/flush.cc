@@ -19,9 +19,8 @@ Status Flush::write() {
   change.flushed = flushed();
   change.added = output_.tables();
   const Status committed = manifest_.commit(change);
-  manifest_failed_ = !committed && !Manifest::is_undone(committed.error());
   // The files stay also where it is not known whether the commit reached the disk.
-  if (committed || manifest_failed_) output_.keep();
+  if (committed || !Manifest::is_undone(committed.error())) output_.keep();
   return committed;
 }
 

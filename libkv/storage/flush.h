@@ -21,10 +21,8 @@ class Flush {
 
   void run() { status_ = write(); }
 
-  /// Errors: io; no_space and busy: try again. `manifest_failed`: what the manifest holds is not
-  /// known, which is final.
+  /// Errors: those that Manifest::is_undone() knows may be tried again; all others are final.
   const Status& status() const { return status_; }
-  bool manifest_failed() const { return manifest_failed_; }
   const TableInfo& table() const { return output_.tables().front(); }
   Sequence flushed() const { return memtable_->last_sequence(); }
 
@@ -35,7 +33,6 @@ class Flush {
   Manifest manifest_;
   TableOutput output_;
   Status status_;
-  bool manifest_failed_ = false;
 };
 
 }  // namespace kv

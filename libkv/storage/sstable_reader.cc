@@ -80,9 +80,7 @@ void SstableReader::expect_block(size_t block) const {
 }
 
 std::shared_ptr<const Block> SstableReader::cached_block(size_t block) const {
-  auto cached = cache_.find({number_, index_.handle(block).offset});
-  if (cached != nullptr) counters_.cache_hits.fetch_add(1, std::memory_order_relaxed);
-  return cached;
+  return read_block(index_.handle(block), ReadMode::cached_only)->block;
 }
 
 Result<TableLookup> SstableReader::find_in(const std::shared_ptr<const Block>& block, BytesView key,

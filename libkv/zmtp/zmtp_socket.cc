@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "libkv/base/assert.h"
@@ -35,14 +34,6 @@ SocketAddress stored(const Specific& specific) {
   std::memcpy(&out.storage, &specific, sizeof specific);
   out.size = sizeof specific;
   return out;
-}
-
-SocketAddress unix_address(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  KV_ASSERT(path.size() < sizeof address.sun_path);
-  std::memcpy(address.sun_path, path.data(), path.size());
-  return stored(address);
 }
 
 SocketAddress tcp_address(const ParsedEndpoint& endpoint) {
@@ -100,7 +91,7 @@ Result<Call> prepare(const Endpoint& endpoint, int type_flags) {
                 endpoint + ": cannot connect: unencrypted connections stay on this host");
   Call call;
   call.is_tcp = parsed.scheme == ParsedEndpoint::Scheme::tcp;
-  call.address = call.is_tcp ? tcp_address(parsed) : unix_address(parsed.path);
+  call.address = call.is_tcp ? tcp_address(parsed) : stored(unix_address(parsed.path));
   const int family = call.address.storage.ss_family;
   call.socket = StreamSocket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | type_flags, 0));
   if (call.socket.fd() < 0) return cannot_connect(endpoint, errno);
@@ -110,6 +101,14 @@ Result<Call> prepare(const Endpoint& endpoint, int type_flags) {
 }
 
 }  // namespace
+
+sockaddr_un unix_address(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  KV_ASSERT(path.size() < sizeof address.sun_path);
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
 
 StreamSocket::~StreamSocket() {
   if (fd_ >= 0) close(fd_);

@@ -3,7 +3,11 @@
 // resolver.
 #pragma once
 
+#include <string>
 #include <utility>
+
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "libkv/base/environment.h"
 #include "libkv/base/result.h"
@@ -28,6 +32,9 @@ class StreamSocket {
  private:
   int fd_ = -1;
 };
+
+/// A unix socket's address. REQUIRES: `path` is not longer than kIpcPathBytesMax.
+sockaddr_un unix_address(const std::string& path);
 
 /// Connects to `ipc:///path` or `tcp://` at a loopback address or `localhost` (127.0.0.1).
 /// Errors name the endpoint. invalid: malformed. denied: not on this host, for which NULL would

@@ -1,7 +1,10 @@
 // A disk, or a manifest, without room for a while: writes are refused, and it recovers by itself.
 // (That every other call may fail too is the proof of tests/crash/call_failures.)
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
+#include "libkv/base/assert.h"
 #include "tests/crash/engine_history.h"
 #include "tests/crash/storage_world.h"
 
@@ -55,6 +58,7 @@ class FullDiskRun {
     EXPECT_EQ(durable_, history_.last());
     EXPECT_TRUE(*state_of(*world.engine) == *history_.state_at(history_.last()));
     ASSERT_TRUE(world.engine->close());
+    EXPECT_EQ(tables_on_disk(), world.engine->stats().sstables) << "what was refused is removed";
     ASSERT_TRUE(world.open());
     EXPECT_TRUE(*state_of(*world.engine) == *history_.state_at(history_.last()));
   }
@@ -62,6 +66,14 @@ class FullDiskRun {
   StorageWorld world{5};
 
  private:
+  uint64_t tables_on_disk() {
+    const auto names = world.environment->environment().files.list("data");
+    KV_ASSERT(names.has_value());
+    return static_cast<uint64_t>(
+        std::count_if(names->begin(), names->end(),
+                      [](const std::string& name) { return name.ends_with(".sst"); }));
+  }
+
   EngineHistory history_;
   Sequence durable_ = 0;
 };
