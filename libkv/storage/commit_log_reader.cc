@@ -96,7 +96,8 @@ class LogRecoverer {
     const LogSegmentScan scan = scan_log_segment(bytes, log_salt(options_.secret, number));
     const Sequence before = expected_;
     KV_TRY(take_records(path, scan));
-    if (is_last && expected_ != before) KV_TRY(make_durable(*file, bytes));
+    if (is_last && expected_ != before && !KV_PLANTED(trust_the_page_cache))
+      KV_TRY(make_durable(*file, bytes));
     found_.segments.push_back({path, expected_ - 1, size});
     place_ = path;
     place_offset_ = scan.end_offset;
@@ -172,6 +173,7 @@ class LogRecoverer {
   }
 
   void report_missing(Sequence last) {
+    if (KV_PLANTED(hide_log_damage)) return;
     found_.corruption.push_back({place_, place_offset_,
                                  "durable log records of the sequences " +
                                      std::to_string(expected_) + " to " + std::to_string(last) +
