@@ -64,6 +64,20 @@ class HeldDirectory final : public DirectoryLock {
   Descriptor descriptor_;  // Its end is the lock's end.
 };
 
+std::string lock_path(const std::string& directory) {
+  return directory + "/LOCK";
+}
+
+// By flock(2): `operation` is LOCK_EX or LOCK_SH.
+Result<std::unique_ptr<DirectoryLock>> hold(Descriptor descriptor, int operation,
+                                            const std::string& directory) {
+  if (uninterrupted([&] { return ::flock(descriptor.get(), operation | LOCK_NB); }) == 0)
+    return std::make_unique<HeldDirectory>(std::move(descriptor));
+  if (errno == EWOULDBLOCK)
+    return fail(ErrorKind::locked, directory + ": another process holds its LOCK file");
+  return fail(posix_error(lock_path(directory), "lock", errno));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<File>> PosixFileSystem::open(const std::string& path, OpenMode mode) {
@@ -135,13 +149,18 @@ Status PosixFileSystem::sync_directory(const std::string& directory) {
 
 Result<std::unique_ptr<DirectoryLock>> PosixFileSystem::lock_directory(
     const std::string& directory) {
-  const std::string path = directory + "/LOCK";
-  KV_ASSIGN(Descriptor descriptor, open_descriptor(path, O_RDWR | O_CREAT | O_CLOEXEC, "open"));
-  if (uninterrupted([&] { return ::flock(descriptor.get(), LOCK_EX | LOCK_NB); }) == 0)
-    return std::make_unique<HeldDirectory>(std::move(descriptor));
-  if (errno == EWOULDBLOCK)
-    return fail(ErrorKind::locked, directory + ": another process holds its LOCK file");
-  return fail(posix_error(path, "lock", errno));
+  KV_ASSIGN(Descriptor descriptor,
+            open_descriptor(lock_path(directory), O_RDWR | O_CREAT | O_CLOEXEC, "open"));
+  return hold(std::move(descriptor), LOCK_EX, directory);
+}
+
+Result<std::unique_ptr<DirectoryLock>> PosixFileSystem::lock_directory_for_reading(
+    const std::string& directory) {
+  auto descriptor = open_descriptor(lock_path(directory), O_RDONLY | O_CLOEXEC, "open");
+  if (!descriptor && descriptor.error().kind == ErrorKind::not_found)
+    return std::unique_ptr<DirectoryLock>();
+  if (!descriptor) return fail(std::move(descriptor).error());
+  return hold(std::move(*descriptor), LOCK_SH, directory);
 }
 
 Result<uint64_t> PosixFileSystem::free_bytes(const std::string& directory) {

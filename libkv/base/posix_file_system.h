@@ -24,6 +24,11 @@ class PosixFileSystem final : public FileSystem {
   /// A file `LOCK` in the directory is created, held by flock(2), and left behind.
   Result<std::unique_ptr<DirectoryLock>> lock_directory(const std::string& directory) override;
   Result<uint64_t> free_bytes(const std::string& directory) override;
+
+  /// For who only reads: holds the directory against its daemon and not against other readers, and
+  /// creates nothing. Null if there is no `LOCK` file: then no daemon ever ran in it. Errors:
+  /// locked, io.
+  Result<std::unique_ptr<DirectoryLock>> lock_directory_for_reading(const std::string& directory);
 };
 
 }  // namespace kv

@@ -92,51 +92,98 @@ Result<std::vector<std::string>> list_tables(SqliteConnection& connection) {
   }
 }
 
-// Adds a table's rows to `totals`. Keys must rise: SQLite finds rows by that order, so a key whose
-// type or place has changed would hide others though each row's checksum holds.
-Status verify_table(SqliteConnection& connection, const std::string& table, MetaTotals& totals) {
-  KV_ASSIGN(SqliteStatement scan,
-            connection.prepare("SELECT key, value, checksum FROM \"" + table + "\""));
-  std::optional<std::string> previous;
-  for (;;) {
-    KV_ASSIGN(const bool row, scan.step());
-    if (!row) return {};
-    const std::string key(scan.blob(0));
-    const std::string place = "table " + table + ": key " + shown(key);
-    if (!scan.is_blob(0)) return corrupt(connection, place + ": not of the type written");
-    if (previous && key <= *previous) return corrupt(connection, place + ": out of order");
-    KV_ASSIGN(const std::string value, checked_value(connection, table, key, scan, 1));
-    totals.sum += row_checksum(table, key, value);
-    ++totals.row_count;
-    previous = key;
-  }
-}
+// Reads all of the file's tables, telling a reader of their rows and of what is wrong.
+class ContentsWalk {
+ public:
+  ContentsWalk(SqliteConnection& connection, ContentsReader& reader)
+      : connection_(connection), reader_(reader) {}
 
-Result<MetaTotals> verify_contents(SqliteConnection& connection) {
-  KV_TRY(check_identity(connection));
-  KV_TRY(check_structure(connection));
-  KV_ASSIGN(const std::vector<std::string> tables, list_tables(connection));
-  MetaTotals found;
-  for (const std::string& table : tables) KV_TRY(verify_table(connection, table, found));
-  KV_ASSIGN(const MetaTotals written, read_totals(connection));
-  if (written == found || KV_PLANTED(trust_meta_rows)) return written;
-  return corrupt(connection, "table kv_totals: " + std::to_string(written.row_count) +
-                                 " rows and their sum were written, " +
-                                 std::to_string(found.row_count) +
-                                 " rows with another sum are there");
+  Result<MetaTotals> run() {
+    KV_TRY(check_identity(connection_));
+    KV_TRY(judged(check_structure(connection_)));
+    KV_ASSIGN(const std::vector<std::string> tables, list_tables(connection_));
+    for (const std::string& table : tables) KV_TRY(judged(read_table(table)));
+    KV_TRY(judged(check_totals()));
+    return totals_;
+  }
+
+ private:
+  // What is corrupt is the reader's to judge; other errors end the walk.
+  Status judged(const Status& status) {
+    if (status || status.error().kind != ErrorKind::corrupt) return status;
+    sound_ = false;
+    return reader_.corrupt(status.error());
+  }
+
+  // Keys must rise: SQLite finds rows by that order, so a key whose type or place has changed would
+  // hide others though each row's checksum holds.
+  Status read_table(const std::string& table) {
+    KV_ASSIGN(SqliteStatement scan,
+              connection_.prepare("SELECT key, value, checksum FROM \"" + table + "\""));
+    std::optional<std::string> previous;
+    for (;;) {
+      KV_ASSIGN(const bool row, scan.step());
+      if (!row) return {};
+      std::string key(scan.blob(0));
+      const std::string place = "table " + table + ": key " + shown(key);
+      if (!scan.is_blob(0)) {
+        KV_TRY(judged(corrupt(connection_, place + ": not of the type written")));
+      } else if (previous && key <= *previous) {
+        KV_TRY(judged(corrupt(connection_, place + ": out of order")));
+      } else {
+        KV_TRY(judged(take_row(table, key, scan)));
+        previous = std::move(key);
+      }
+    }
+  }
+
+  Status take_row(const std::string& table, const std::string& key, const SqliteStatement& row) {
+    KV_ASSIGN(std::string value, checked_value(connection_, table, key, row, 1));
+    totals_.sum += row_checksum(table, key, value);
+    ++totals_.row_count;
+    reader_.row(table, key, std::move(value));
+    return {};
+  }
+
+  // Where rows are known to be bad the sum says nothing new.
+  Status check_totals() {
+    if (!sound_) return {};
+    KV_ASSIGN(const MetaTotals written, read_totals(connection_));
+    if (written == totals_ || KV_PLANTED(trust_meta_rows)) return {};
+    return corrupt(connection_, "table kv_totals: " + std::to_string(written.row_count) +
+                                    " rows and their sum were written, " +
+                                    std::to_string(totals_.row_count) +
+                                    " rows with another sum are there");
+  }
+
+  SqliteConnection& connection_;
+  ContentsReader& reader_;
+  MetaTotals totals_;
+  bool sound_ = true;
+};
+
+// One transaction, so that another program's writes cannot come between the reads.
+Result<MetaTotals> walk_contents(SqliteConnection& connection, ContentsReader& reader) {
+  KV_TRY(connection.execute("BEGIN"));
+  KV_ASSIGN(const MetaTotals totals, ContentsWalk(connection, reader).run());
+  KV_TRY(connection.execute("COMMIT"));
+  return totals;
 }
 
 }  // namespace
+
+Status read_contents(SqliteConnection& connection, ContentsReader& reader) {
+  KV_TRY(set_mode(connection));
+  KV_TRY(walk_contents(connection, reader));
+  return {};
+}
 
 Result<MetaTotals> open_contents(SqliteConnection& connection) {
   KV_TRY(set_mode(connection));
   KV_ASSIGN(const uint64_t pages, connection.number("PRAGMA page_count"));
   if (pages == 0) KV_TRY(create_contents(connection));
-  // One transaction, so that another program's writes cannot come between the reads.
-  KV_TRY(connection.execute("BEGIN"));
-  KV_ASSIGN(const MetaTotals totals, verify_contents(connection));
-  KV_TRY(connection.execute("COMMIT"));
-  return totals;
+  ContentsReader ends_at_the_first_fault;
+  return walk_contents(connection, ends_at_the_first_fault);
 }
 
 Result<MetaTotals> read_totals(SqliteConnection& connection) {

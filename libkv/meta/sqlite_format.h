@@ -26,6 +26,20 @@ struct MetaTotals {
   friend bool operator==(const MetaTotals&, const MetaTotals&) = default;
 };
 
+/// Is told what a reading of the whole file meets.
+class ContentsReader {
+ public:
+  virtual ~ContentsReader() = default;
+  /// A row whose checksum holds.
+  virtual void row(const std::string& /*table*/, const std::string& /*key*/,
+                   std::string /*value*/) {}
+  /// What is corrupt. Ok: go on with what can still be read.
+  virtual Status corrupt(Error error) { return fail(std::move(error)); }
+};
+/// Reads and verifies everything, in one transaction. Errors: `format` (a newer version wrote it),
+/// what the file operations met, and what the reader's corrupt() returned.
+Status read_contents(SqliteConnection& connection, ContentsReader& reader);
+
 /// Sets the connection's mode, makes the format in an empty file, and verifies every row of a
 /// file that is not. Returns the totals. Errors: `format` (a newer version wrote it), `corrupt`
 /// with table and key, else what the file operations met.

@@ -69,6 +69,12 @@ Result<Incarnation> Incarnation::start(MetaStore& meta, const RecoveryReport& re
   return made;
 }
 
+Status Incarnation::check(MetaStore& meta) {
+  for (const char* key : {kValue, kStartNumber, kJudgedStart, kCleanAt})
+    KV_TRY(read_number(meta, key));
+  return {};
+}
+
 Status Incarnation::judge(bool known) {
   if (is_ready_) return {};
   if (!known) return draw();

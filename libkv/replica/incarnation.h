@@ -35,6 +35,9 @@ class Incarnation {
   static Result<Incarnation> start(MetaStore& meta, const RecoveryReport& recovery, Entropy entropy,
                                    Instant deadline);
 
+  /// Whether its rows parse. Errors: corrupt, the metadata's.
+  static Status check(MetaStore& meta);
+
   uint64_t value() const { return value_; }
   uint64_t start_number() const { return start_number_; }
   /// The last start of which the voters' verdict was taken in; 0: none.

@@ -4,7 +4,6 @@
 #include <type_traits>
 #include <vector>
 
-#include "libkv/base/assert.h"
 
 namespace kv {
 
@@ -184,28 +183,35 @@ void CoordinatorService::begin(uint64_t number, PeerId client, std::unique_ptr<M
   M& started = *machine;
   const size_t bytes = bytes_of(started.request());
   operations_bytes_ += bytes;
-  operations_.emplace(number, Operation{client, std::move(machine), bytes, 0});
+  Operation& operation =
+      operations_.emplace(number, Operation{client, std::move(machine), bytes, 0, {}})
+          .first->second;
   CoordinatorActions actions = no_actions();
   started.start(moment(now), &actions);
-  perform(number, std::move(actions), now);
+  perform(number, operation, std::move(actions), now);
 }
 
-void CoordinatorService::end(std::unordered_map<uint64_t, Operation>::iterator operation) {
-  operations_bytes_ -= operation->second.bytes;
-  wakes_.clear(operation->first);
-  operations_.erase(operation);
+/// Null: it has gone. Valid until it ends.
+CoordinatorService::Operation* CoordinatorService::find(uint64_t number) {
+  const auto found = operations_.find(number);
+  return found == operations_.end() ? nullptr : &found->second;
+}
+
+void CoordinatorService::end(uint64_t number, const Operation& operation) {
+  operations_bytes_ -= operation.bytes;
+  operations_.erase(number);
 }
 
 template <typename Answered>
 void CoordinatorService::route(Answered answered, Instant now) {
   const uint64_t number = answered.id >> kRequestIdBits;
-  const auto found = operations_.find(number);
-  if (found == operations_.end()) {
+  Operation* const operation = find(number);
+  if (operation == nullptr) {
     ++counters_.late_answers;
     return;
   }
   const size_t bytes = bytes_of_answer(answered);
-  found->second.bytes += bytes;
+  operation->bytes += bytes;
   operations_bytes_ += bytes;
   CoordinatorActions actions = no_actions();
   std::visit(
@@ -213,8 +219,8 @@ void CoordinatorService::route(Answered answered, Instant now) {
         if constexpr (requires { machine->on_answer(answered, moment(now), &actions); })
           machine->on_answer(std::move(answered), moment(now), &actions);
       },
-      found->second.machine);
-  perform(number, std::move(actions), now);
+      operation->machine);
+  perform(number, *operation, std::move(actions), now);
 }
 
 /// An empty one, with room.
@@ -241,15 +247,8 @@ void CoordinatorService::send(const std::vector<ToNode>& requests,
   }
 }
 
-void CoordinatorService::set_wake(uint64_t number, const std::optional<Instant>& at) {
-  if (at) {
-    wakes_.set(number, *at);
-  } else {
-    wakes_.clear(number);
-  }
-}
-
-void CoordinatorService::perform(uint64_t number, CoordinatorActions actions, Instant now) {
+void CoordinatorService::perform(uint64_t number, Operation& operation, CoordinatorActions actions,
+                                 Instant now) {
   std::vector<msg::RequestId> not_sent;
   send(actions.to_nodes, &not_sent);
   for (const MemberNote& note : actions.notes) routing_.note(note, now);
@@ -257,27 +256,29 @@ void CoordinatorService::perform(uint64_t number, CoordinatorActions actions, In
   actions.notes.clear();
   spare_.to_nodes.swap(actions.to_nodes);
   spare_.notes.swap(actions.notes);
-  const auto operation = operations_.find(number);
-  KV_ASSERT(operation != operations_.end());
-  if (actions.reply) reply(operation->second, actions);
-  if (actions.finished) return end(operation);
-  set_wake(number, actions.wake_at);
-  for (const msg::RequestId id : not_sent) {
+  if (actions.reply) reply(operation, actions);
+  if (actions.finished) return end(number, operation);
+  wakes_.set(number, &operation.wake, actions.wake_at.value_or(Instant::max()));
+  tell_not_sent(number, not_sent, now);
+  if (!actions.replan) return;
+  Operation* const still = find(number);
+  if (still == nullptr) return;
+  still->replan = *actions.replan;
+  replanning_.insert(number);
+  watch_.want(*actions.replan);
+  if (watch_.view().epoch() >= *actions.replan) replan(number, now);
+}
+
+void CoordinatorService::tell_not_sent(uint64_t number, const std::vector<msg::RequestId>& ids,
+                                       Instant now) {
+  for (const msg::RequestId id : ids) {
     ++counters_.not_sent;
-    const auto still = operations_.find(number);
-    if (still == operations_.end()) return;
+    Operation* const operation = find(number);
+    if (operation == nullptr) return;
     CoordinatorActions more;
     std::visit([&](auto& machine) { machine->on_not_sent(id, moment(now), &more); },
-               still->second.machine);
-    perform(number, std::move(more), now);
-  }
-  if (actions.replan) {
-    const auto still = operations_.find(number);
-    if (still == operations_.end()) return;
-    still->second.replan = *actions.replan;
-    replanning_.insert(number);
-    watch_.want(*actions.replan);
-    if (watch_.view().epoch() >= *actions.replan) replan(number, now);
+               operation->machine);
+    perform(number, *operation, std::move(more), now);
   }
 }
 
@@ -304,11 +305,11 @@ void CoordinatorService::reply(const Operation& operation, const CoordinatorActi
 }
 
 void CoordinatorService::replan(uint64_t number, Instant now) {
-  const auto found = operations_.find(number);
+  Operation* const found = find(number);
   replanning_.erase(number);
-  if (found == operations_.end()) return;
+  if (found == nullptr) return;
   ++counters_.replans;
-  Operation& operation = found->second;
+  Operation& operation = *found;
   operation.replan = 0;
   CoordinatorActions actions;
   std::visit(
@@ -326,7 +327,7 @@ void CoordinatorService::replan(uint64_t number, Instant now) {
         }
       },
       operation.machine);
-  perform(number, std::move(actions), now);
+  perform(number, operation, std::move(actions), now);
 }
 
 void CoordinatorService::on_view(Instant now) {
@@ -334,10 +335,10 @@ void CoordinatorService::on_view(Instant now) {
   admin_.on_view(now);
   const std::set<uint64_t> waiting = replanning_;
   for (const uint64_t number : waiting) {
-    const auto found = operations_.find(number);
-    if (found == operations_.end()) {
+    const Operation* const operation = find(number);
+    if (operation == nullptr) {
       replanning_.erase(number);
-    } else if (watch_.view().epoch() >= found->second.replan) {
+    } else if (watch_.view().epoch() >= operation->replan) {
       replan(number, now);
     }
   }
@@ -350,13 +351,15 @@ Instant CoordinatorService::next_wake() const {
 void CoordinatorService::on_tick(Instant now) {
   watch_.on_tick(now);
   admin_.on_tick(now);
-  while (const uint64_t number = wakes_.take_due(now)) {
-    const auto found = operations_.find(number);
-    if (found == operations_.end()) continue;
+  const auto wake_of = [this](uint64_t number) {
+    Operation* const operation = find(number);
+    return operation == nullptr ? nullptr : &operation->wake;
+  };
+  while (const uint64_t number = wakes_.take_due(now, wake_of)) {
+    Operation& operation = *find(number);
     CoordinatorActions actions;
-    std::visit([&](auto& machine) { machine->on_tick(moment(now), &actions); },
-               found->second.machine);
-    perform(number, std::move(actions), now);
+    std::visit([&](auto& machine) { machine->on_tick(moment(now), &actions); }, operation.machine);
+    perform(number, operation, std::move(actions), now);
   }
 }
 
@@ -370,16 +373,16 @@ void CoordinatorService::abandon_all() {
   for (const auto& [number, operation] : operations_) numbers.push_back(number);
   std::sort(numbers.begin(), numbers.end());
   for (const uint64_t number : numbers) {
-    const auto found = operations_.find(number);
-    if (found == operations_.end()) continue;
+    Operation* const operation = find(number);
+    if (operation == nullptr) continue;
     CoordinatorActions actions;
     std::visit(
         [&](auto& machine) {
           machine->abandon(Answer::unavailable, "the coordinator is stopping", moment(now),
                            &actions);
         },
-        found->second.machine);
-    perform(number, std::move(actions), now);
+        operation->machine);
+    perform(number, *operation, std::move(actions), now);
   }
   outbox_.flush();
 }

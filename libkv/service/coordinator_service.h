@@ -68,6 +68,7 @@ class CoordinatorService final : public LoopHandler {
     Machine machine;
     size_t bytes = 0;  ///< That it holds.
     Epoch replan = 0;  ///< Waits for a map of this epoch; 0: does not.
+    WakeQueue::Wake wake;
   };
 
   Moment moment(Instant now) { return {now, environment_.clock.wall()}; }
@@ -83,13 +84,14 @@ class CoordinatorService final : public LoopHandler {
   void begin_scan(PeerId client, msg::ClientScan request, Instant now);
   template <typename M>
   void begin(uint64_t number, PeerId client, std::unique_ptr<M> machine, Instant now);
-  void end(std::unordered_map<uint64_t, Operation>::iterator operation);
+  Operation* find(uint64_t number);
+  void end(uint64_t number, const Operation& operation);
   template <typename Answered>
   void route(Answered answered, Instant now);
   CoordinatorActions no_actions();
-  void perform(uint64_t number, CoordinatorActions actions, Instant now);
+  void perform(uint64_t number, Operation& operation, CoordinatorActions actions, Instant now);
+  void tell_not_sent(uint64_t number, const std::vector<msg::RequestId>& ids, Instant now);
   void send(const std::vector<ToNode>& requests, std::vector<msg::RequestId>* not_sent);
-  void set_wake(uint64_t number, const std::optional<Instant>& at);
   void reply(const Operation& operation, const CoordinatorActions& actions);
   void on_view(Instant now);
   void replan(uint64_t number, Instant now);

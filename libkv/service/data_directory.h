@@ -1,8 +1,7 @@
 // A daemon's data directory: locked against a second daemon, and marked with whose it is.
 //
-// The marks stand in the directory's metadata (table `identity`): format version, daemon, member
-// number, cluster id (once known), and a store id drawn when it was created. Opening a directory of
-// another cluster, member or daemon, or of a newer format, is refused.
+// The marks stand in the directory's metadata (replica/directory_identity.h). Opening a directory
+// of another cluster, member or daemon, or of a newer format, is refused.
 #pragma once
 
 #include <memory>

@@ -2,15 +2,13 @@
 
 #include <algorithm>
 
-#include "libkv/codec/map_codec.h"
 #include "libkv/model/token.h"
+#include "libkv/replica/stored_map.h"
 
 namespace kv {
 
 namespace {
 
-constexpr const char* kMapTable = "map";  // On disk: never change.
-constexpr const char* kMapRow = "newest";
 /// Ids of requests that the service makes of its own replica: no peer's id has this bit.
 constexpr msg::RequestId kOwnRequest = uint64_t{1} << 63;
 constexpr Asker kSelf{~uint64_t{0}};
@@ -60,14 +58,7 @@ Result<std::unique_ptr<NodeService>> NodeService::open(Environment& environment,
                                                        DataDirectory& directory, Engine& engine,
                                                        const MemberInfo& self,
                                                        const NodeSettings& settings) {
-  MapPointer held;
-  const Result<std::string> row = directory.meta().get(kMapTable, kMapRow);
-  if (row) {
-    KV_ASSIGN(ClusterMap map, decode_map(*row));
-    held = std::make_shared<const ClusterMap>(std::move(map));
-  } else if (row.error().kind != ErrorKind::not_found) {
-    return fail(row.error());
-  }
+  KV_ASSIGN(const MapPointer held, read_stored_map(directory.meta()));
   std::unique_ptr<NodeService> service(
       new NodeService(environment, transport, directory, engine, self, settings, held));
   KV_ASSIGN(service->replica_, Replica::open(environment, engine, directory.meta(), self.number,
@@ -176,9 +167,7 @@ void NodeService::on_view() {
 
 Status NodeService::keep_map(const MapPointer& map) {
   KV_TRY(directory_.bind(map->cluster));
-  MetaTransaction change;
-  change.put(kMapTable, kMapRow, encode_map(*map));
-  return directory_.meta().commit(change);
+  return kv::keep_map(*map, directory_.meta());
 }
 
 void NodeService::show_start(Instant now) {

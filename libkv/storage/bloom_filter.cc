@@ -87,6 +87,12 @@ struct ParsedBloom {
 
 }  // namespace
 
+std::optional<BloomShape> bloom_shape(BytesView filter) {
+  const ParsedBloom bloom(filter);
+  if (bloom.lines == 0) return std::nullopt;
+  return BloomShape{bloom.probes, bloom.lines};
+}
+
 void bloom_expect(BytesView filter, uint64_t key_hash) {
   const ParsedBloom bloom(filter);
   if (bloom.lines != 0) __builtin_prefetch(bloom.line(key_hash));

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,12 @@ class BloomFilterBuilder {
 uint64_t key_hash(BytesView key);
 /// Fetches what bloom_may_contain() will look at.
 void bloom_expect(BytesView filter, uint64_t key_hash);
+/// What a filter's header says; nothing if its kind is unknown or its length does not fit.
+struct BloomShape {
+  uint32_t probes = 0;
+  uint32_t lines = 0;
+};
+std::optional<BloomShape> bloom_shape(BytesView filter);
 /// False only if the key was never added. Hostile `filter` bytes give true.
 bool bloom_may_contain(BytesView filter, uint64_t key_hash);
 

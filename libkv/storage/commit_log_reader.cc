@@ -4,6 +4,7 @@
 
 #include "libkv/base/planted.h"
 #include "libkv/storage/entry.h"
+#include "libkv/storage/log_chain.h"
 
 namespace kv {
 
@@ -58,17 +59,15 @@ class LogRecoverer {
  public:
   LogRecoverer(FileSystem& files, const LogRecoveryOptions& options,
                const std::function<void(Sequence, BytesView)>& apply)
-      : files_(files), options_(options), apply_(apply), expected_(options.flushed + 1) {}
+      : files_(files), options_(options), chain_(options.directory, options.flushed, apply) {}
 
   Result<LogRecovery> run() {
     KV_ASSIGN(const std::vector<uint64_t> numbers, segment_numbers());
-    place_ = options_.directory;
     for (const uint64_t number : numbers) KV_TRY(read_segment(number, number == numbers.back()));
-    if (options_.known_durable >= expected_) {
-      report_missing(options_.known_durable);
-      expected_ = options_.known_durable + 1;
-    }
-    found_.last_sequence = expected_ - 1;
+    chain_.end(options_.known_durable);
+    found_.last_sequence = chain_.last_sequence();
+    found_.torn_tail = chain_.torn_tail();
+    found_.corruption = chain_.corruption();
     if (!numbers.empty()) found_.next_number = numbers.back() + 1;
     return std::move(found_);
   }
@@ -94,13 +93,11 @@ class LogRecoverer {
     KV_ASSIGN(const size_t read, file->read_at(0, bytes));
     bytes.resize(read);
     const LogSegmentScan scan = scan_log_segment(bytes, log_salt(options_.secret, number));
-    const Sequence before = expected_;
-    KV_TRY(take_records(path, scan));
-    if (is_last && expected_ != before && !KV_PLANTED(trust_the_page_cache))
+    const Sequence before = chain_.last_sequence();
+    KV_TRY(chain_.add(path, scan));
+    if (is_last && chain_.last_sequence() != before && !KV_PLANTED(trust_the_page_cache))
       KV_TRY(make_durable(*file, bytes));
-    found_.segments.push_back({path, expected_ - 1, size});
-    place_ = path;
-    place_offset_ = scan.end_offset;
+    found_.segments.push_back({path, chain_.last_sequence(), size});
     return {};
   }
 
@@ -109,87 +106,16 @@ class LogRecoverer {
   /// as if it were clean, so that a sync alone would write nothing: it is written again. Earlier
   /// segments were synced before the next was begun.
   Status make_durable(File& file, BytesView bytes) {
-    if (options_.known_durable >= expected_ - 1) return {};
-    KV_TRY(file.write_at(0, bytes.substr(0, static_cast<size_t>(taken_end_))));
+    if (options_.known_durable >= chain_.last_sequence()) return {};
+    KV_TRY(file.write_at(0, bytes.substr(0, static_cast<size_t>(chain_.taken_end()))));
     KV_TRY(file.sync());
     return files_.sync_directory(options_.directory);
   }
 
-  Status take_records(const std::string& path, const LogSegmentScan& scan) {
-    if (scan.torn) found_.torn_tail = true;
-    uint64_t behind = 0;  // Where the last record taken ends.
-    for (size_t i = 0; i < scan.records.size(); ++i) {
-      const LogRecord& record = scan.records[i];
-      if (record.kind == LogRecordKind::segment_header) {
-        KV_TRY(take_header(record));
-      } else if (record.first > expected_ && !known_durable(scan, i)) {
-        found_.torn_tail = true;
-        return {};
-      } else {
-        if (record.first > expected_) {
-          place_ = path;
-          place_offset_ = behind;
-          report_missing(record.first - 1);
-        }
-        take_batch(path, record);
-        taken_end_ = record.offset + log_record_bytes(record.payload.size());
-      }
-      behind = record.offset + log_record_bytes(record.payload.size());
-    }
-    return {};
-  }
-
-  Status take_header(const LogRecord& record) {
-    const auto header = decode_segment_header(record.payload);
-    if (!header && header.error().kind == ErrorKind::format) return fail(header.error());
-    if (record.first > expected_) {
-      report_missing(record.first - 1);
-      expected_ = record.first;
-    }
-    return {};
-  }
-
-  /// Whether record `i` or a later one of the segment says that what is missing was durable.
-  bool known_durable(const LogSegmentScan& scan, size_t i) const {
-    return std::any_of(scan.records.begin() + static_cast<ptrdiff_t>(i), scan.records.end(),
-                       [this](const LogRecord& later) { return later.durable >= expected_; });
-  }
-
-  void take_batch(const std::string& path, const LogRecord& record) {
-    if (record.last() < expected_) return;
-    // A checked record that does not parse, or that overlaps its predecessor, was written by a
-    // fault of ours; it is told, not hidden.
-    size_t operations = 0;
-    const bool parses = WriteBatch::for_each(
-        record.payload, [&operations](const WriteBatch::Operation&) { ++operations; });
-    if (record.first < expected_ || !parses || operations != record.count) {
-      place_ = path;
-      place_offset_ = record.offset;
-      report_missing(record.last());
-    } else {
-      apply_(record.first, record.payload);
-    }
-    expected_ = record.last() + 1;
-  }
-
-  void report_missing(Sequence last) {
-    if (KV_PLANTED(hide_log_damage)) return;
-    found_.corruption.push_back({place_, place_offset_,
-                                 "durable log records of the sequences " +
-                                     std::to_string(expected_) + " to " + std::to_string(last) +
-                                     " are damaged or missing",
-                                 KeyRange{}});
-  }
-
   FileSystem& files_;
   const LogRecoveryOptions& options_;
-  const std::function<void(Sequence, BytesView)>& apply_;
   LogRecovery found_;
-  Sequence expected_;
-  // Behind the last record taken of the newest segment: where damage begins, if there is any.
-  std::string place_;
-  uint64_t place_offset_ = 0;
-  uint64_t taken_end_ = 0;  // Behind the last batch taken of the segment being read.
+  LogChain chain_;
 };
 
 }  // namespace

@@ -1,13 +1,7 @@
 // Reads the commit log back: applies what is whole, cuts a torn tail, and tells damage apart from
 // it. Blocking file operations; changes nothing on the disk but to write the newest segment's
 // records again as they are and sync them, so that a second recovery gives the same.
-//
-// The first bad record ends a segment, unless valid records follow it in the same life of the
-// segment. Then the sequences between are
-//   - damaged, if one of those records (or the next segment's header, or the manifest) says that
-//     they had been durable: reported, and what follows is still applied;
-//   - never acknowledged, else: they and all that follows in the segment are cut. (A group that was
-//     being written when the power went may have left its second half and not its first.)
+// What counts and what is damaged is log_chain.h's to say.
 #pragma once
 
 #include <functional>

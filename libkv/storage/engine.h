@@ -79,6 +79,12 @@ struct Lookup {
   int level = -1;  ///< Of the SSTable, where one answered.
 };
 
+/// Half-open range of keys; an empty `to` means no end.
+struct KeyRange {
+  std::string from;
+  std::string to;
+};
+
 /// A key's value as of one instant, in key order over a range. Not thread-safe. Blocks are read by
 /// next() itself: use it off the loop (Lane::read) or where waiting does no harm.
 class EngineIterator {
@@ -96,10 +102,18 @@ class EngineIterator {
   virtual bool pass_over() { return false; }
 };
 
-/// Half-open range of keys; an empty `to` means no end.
-struct KeyRange {
-  std::string from;
-  std::string to;
+/// All pairs as of one instant. Any thread may read, also while the engine goes on writing; reads
+/// block while they need the disk. It keeps what it reads from being freed, in memory and on disk:
+/// let it go soon. The environment must outlive it; the engine need not.
+class EngineSnapshot {
+ public:
+  virtual ~EngineSnapshot() = default;
+  virtual Sequence sequence() const = 0;
+  /// Errors: corrupt, io.
+  virtual Result<Lookup> get(BytesView key) const = 0;
+  /// The snapshot must outlive the iterator, which is one thread's.
+  virtual std::unique_ptr<EngineIterator> iterate(const KeyRange& range,
+                                                  bool reverse = false) const = 0;
 };
 
 /// A range whose data failed a checksum: reads in it fail until it is refetched and dropped.
@@ -166,6 +180,9 @@ class Engine {
   /// The range as of now, forward or backward. Later writes do not show. The engine must outlive
   /// it.
   virtual std::unique_ptr<EngineIterator> iterate(const KeyRange& range, bool reverse = false) = 0;
+
+  /// Everything as of now.
+  virtual std::shared_ptr<const EngineSnapshot> snapshot() = 0;
 
   virtual EngineStats stats() const = 0;
   virtual const RecoveryReport& recovery() const = 0;

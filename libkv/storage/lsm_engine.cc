@@ -190,6 +190,10 @@ std::unique_ptr<EngineIterator> LsmEngine::iterate(const KeyRange& range, bool r
   return iterate_view(view_, *cache_, range, log_.last_sequence(), reverse);
 }
 
+std::shared_ptr<const EngineSnapshot> LsmEngine::snapshot() {
+  return make_snapshot(view_, cache_, log_.last_sequence());
+}
+
 void LsmEngine::start_work() {
   remove_obsolete_files();
   if (closed_ || resting_ || !log_.failure()) return;

@@ -51,6 +51,7 @@ class LsmEngine final : public Engine {
   std::optional<Lookups> multi_get(std::span<const BytesView> keys,
                                    std::function<void(Lookups)> done) override;
   std::unique_ptr<EngineIterator> iterate(const KeyRange& range, bool reverse) override;
+  std::shared_ptr<const EngineSnapshot> snapshot() override;
   EngineStats stats() const override;
   const RecoveryReport& recovery() const override { return report_; }
   Status close() override;

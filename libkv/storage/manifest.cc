@@ -43,22 +43,58 @@ Result<ManifestState> Manifest::open(uint64_t new_secret) {
     state.log_secret = new_secret;
     return state;
   }
-  if (*version > kManifestVersion)
+  KV_TRY(read_numbers(&state));
+  KV_ASSIGN(const auto rows, meta_.rows(kTablesTable));
+  for (const MetaStore::Row& row : rows) {
+    KV_ASSIGN(TableInfo info, table_of(row));
+    state.tables.push_back(std::move(info));
+  }
+  return state;
+}
+
+Result<ManifestSurvey> Manifest::survey(const std::function<void(const Error&)>& corrupt) {
+  ManifestSurvey found;
+  KV_ASSIGN(const auto rows, meta_.rows(kTablesTable));
+  KV_ASSIGN(const auto marks, meta_.rows(kEngineTable));
+  if (rows.empty() && marks.empty()) return fail(ErrorKind::not_found, "manifest: there is none");
+  const auto judge = [&corrupt](const Error& error) {
+    if (error.kind == ErrorKind::corrupt) corrupt(error);
+    return error.kind == ErrorKind::corrupt;
+  };
+  const Status numbers = read_numbers(&found.state);
+  if (!numbers && !judge(numbers.error())) return fail(numbers.error());
+  found.numbers_known = numbers.has_value();
+  for (const MetaStore::Row& row : rows) {
+    auto info = table_of(row);
+    if (info) {
+      found.state.tables.push_back(std::move(*info));
+    } else if (!judge(info.error())) {
+      return fail(info.error());
+    }
+  }
+  return found;
+}
+
+Status Manifest::read_numbers(ManifestState* state) {
+  KV_ASSIGN(const auto version, number("format"));
+  if (version && *version > kManifestVersion)
     return fail(ErrorKind::format, "manifest: format " + std::to_string(*version) + " is newer");
   KV_ASSIGN(const auto secret, number("log_secret"));
   KV_ASSIGN(const auto flushed, number("flushed"));
+  KV_ASSIGN(state->clean, number("clean"));
   if (!secret || !flushed) return fail(ErrorKind::corrupt, "manifest: an engine row is missing");
-  state.log_secret = *secret;
-  state.flushed = *flushed;
-  KV_ASSIGN(state.clean, number("clean"));
-  KV_ASSIGN(const auto rows, meta_.rows(kTablesTable));
-  for (const MetaStore::Row& row : rows) {
-    auto info = decode_table_info(row.value);
-    if (!info)
-      return fail(info.error().kind, "manifest: table " + row.key + ": " + info.error().what);
-    state.tables.push_back(std::move(*info));
-  }
-  return state;
+  state->log_secret = *secret;
+  state->flushed = *flushed;
+  return {};
+}
+
+Result<TableInfo> Manifest::table_of(const MetaStore::Row& row) {
+  auto info = decode_table_info(row.value);
+  if (!info)
+    return fail(info.error().kind, "manifest: table " + row.key + ": " + info.error().what);
+  if (row.key != row_key(info->number))
+    return fail(ErrorKind::corrupt, "manifest: table " + row.key + ": the row is of another table");
+  return info;
 }
 
 Status Manifest::commit(const ManifestChange& change) {

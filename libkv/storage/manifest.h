@@ -8,6 +8,7 @@
 // On disk: never change. Thread-safe, as the MetaStore is; it holds no state of its own.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -24,6 +25,12 @@ struct ManifestState {
   std::vector<TableInfo> tables;  ///< By number.
 };
 
+/// A manifest as an offline tool finds it.
+struct ManifestSurvey {
+  ManifestState state;
+  bool numbers_known = true;  ///< False: secret and sequences could not all be read.
+};
+
 struct ManifestChange {
   std::optional<Sequence> flushed;
   std::vector<TableInfo> added;   ///< Also a table that moves to another level.
@@ -37,6 +44,9 @@ class Manifest {
 
   /// Reads it, or makes one with `new_secret`. Errors: corrupt, format, io, no_space.
   Result<ManifestState> open(uint64_t new_secret);
+  /// Reads it for an offline tool: tells what is corrupt and goes on behind it, and makes none.
+  /// Errors: not_found, format, io.
+  Result<ManifestSurvey> survey(const std::function<void(const Error&)>& corrupt);
   /// Errors: no_space and busy (another program reads the file): nothing has changed. io: what the
   /// disk holds is not known until the next open.
   Status commit(const ManifestChange& change);
@@ -49,6 +59,8 @@ class Manifest {
 
  private:
   Result<std::optional<uint64_t>> number(const std::string& key);
+  Status read_numbers(ManifestState* state);
+  static Result<TableInfo> table_of(const MetaStore::Row& row);
 
   MetaStore& meta_;
 };

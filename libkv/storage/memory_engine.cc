@@ -46,6 +46,38 @@ class CopiedIterator final : public EngineIterator {
   size_t at_ = 0;
 };
 
+std::unique_ptr<EngineIterator> iterate_pairs(const Pairs& pairs, const KeyRange& range,
+                                              bool reverse) {
+  std::vector<std::pair<std::string, SharedBytes>> copied;
+  for (auto at = pairs.lower_bound(range.from); at != pairs.end(); ++at) {
+    if (!range.to.empty() && at->first >= range.to) break;
+    copied.emplace_back(at->first, at->second);
+  }
+  if (reverse) std::reverse(copied.begin(), copied.end());
+  return std::make_unique<CopiedIterator>(std::move(copied));
+}
+
+Lookup look_up(const Pairs& pairs, BytesView key) {
+  const auto at = pairs.find(key);
+  if (at == pairs.end()) return {};
+  return {at->second, FoundIn::memtable, -1};
+}
+
+/// A copy of all pairs (their values shared).
+class CopiedSnapshot final : public EngineSnapshot {
+ public:
+  CopiedSnapshot(Pairs pairs, Sequence at) : pairs_(std::move(pairs)), at_(at) {}
+  Sequence sequence() const override { return at_; }
+  Result<Lookup> get(BytesView key) const override { return look_up(pairs_, key); }
+  std::unique_ptr<EngineIterator> iterate(const KeyRange& range, bool reverse) const override {
+    return iterate_pairs(pairs_, range, reverse);
+  }
+
+ private:
+  const Pairs pairs_;
+  const Sequence at_;
+};
+
 class MemoryEngine final : public Engine {
  public:
   MemoryEngine(Environment& environment, Manifest manifest, CommitLog::Options log, Pairs pairs,
@@ -78,13 +110,8 @@ class MemoryEngine final : public Engine {
   std::optional<Result<Lookup>> get_if_cached(BytesView key) override {
     if (closed_) return Result<Lookup>(fail(closed_error()));
     ++counted_.gets;
-    Lookup lookup;
-    const auto at = pairs_.find(key);
-    if (at != pairs_.end()) {
-      ++counted_.memtable_hits;
-      lookup.value = at->second;
-      lookup.found_in = FoundIn::memtable;
-    }
+    Lookup lookup = look_up(pairs_, key);
+    if (lookup.value) ++counted_.memtable_hits;
     return Result<Lookup>(std::move(lookup));
   }
   void get(BytesView key, std::function<void(Result<Lookup>)> done) override {
@@ -94,13 +121,10 @@ class MemoryEngine final : public Engine {
   }
   std::unique_ptr<EngineIterator> iterate(const KeyRange& range, bool reverse) override {
     if (closed_) return std::make_unique<FailedIterator>(closed_error());
-    std::vector<std::pair<std::string, SharedBytes>> copied;
-    for (auto at = pairs_.lower_bound(range.from); at != pairs_.end(); ++at) {
-      if (!range.to.empty() && at->first >= range.to) break;
-      copied.emplace_back(at->first, at->second);
-    }
-    if (reverse) std::reverse(copied.begin(), copied.end());
-    return std::make_unique<CopiedIterator>(std::move(copied));
+    return iterate_pairs(pairs_, range, reverse);
+  }
+  std::shared_ptr<const EngineSnapshot> snapshot() override {
+    return std::make_shared<CopiedSnapshot>(pairs_, log_.last_sequence());
   }
 
   EngineStats stats() const override {

@@ -116,7 +116,7 @@ class ViewIterator final : public EngineIterator {
   /// They refer to the view and the range.
   std::vector<std::unique_ptr<EntryIterator>> sources(TableCache& cache) const {
     std::vector<std::unique_ptr<EntryIterator>> sources;
-    if (!view_->active->empty()) sources.push_back(view_->active->iterator());
+    sources.push_back(view_->active->iterator());
     for (const auto& memtable : view_->waiting) sources.push_back(memtable->iterator());
     for (const TablePtr& table : view_->version->level(0))
       sources.push_back(iterate_level(cache, {&table, 1}, ReadMode::fill_cache, &range_));
@@ -197,6 +197,36 @@ std::unique_ptr<EngineIterator> iterate_view(std::shared_ptr<const ReadView> vie
                                              TableCache& cache, const KeyRange& range, Sequence at,
                                              bool reverse) {
   return std::make_unique<ViewIterator>(std::move(view), cache, range, at, reverse);
+}
+
+namespace {
+
+class ViewSnapshot final : public EngineSnapshot {
+ public:
+  ViewSnapshot(std::shared_ptr<const ReadView> view, std::shared_ptr<TableCache> cache, Sequence at)
+      : view_(std::move(view)), cache_(std::move(cache)), at_(at) {}
+
+  Sequence sequence() const override { return at_; }
+  Result<Lookup> get(BytesView key) const override {
+    cache_->counters().gets.fetch_add(1, std::memory_order_relaxed);
+    return *look_up(*view_, *cache_, key, at_, ReadMode::fill_cache);
+  }
+  std::unique_ptr<EngineIterator> iterate(const KeyRange& range, bool reverse) const override {
+    return iterate_view(view_, *cache_, range, at_, reverse);
+  }
+
+ private:
+  const std::shared_ptr<const ReadView> view_;
+  const std::shared_ptr<TableCache> cache_;
+  const Sequence at_;
+};
+
+}  // namespace
+
+std::shared_ptr<const EngineSnapshot> make_snapshot(std::shared_ptr<const ReadView> view,
+                                                    std::shared_ptr<TableCache> cache,
+                                                    Sequence at) {
+  return std::make_shared<ViewSnapshot>(std::move(view), std::move(cache), at);
 }
 
 }  // namespace kv

@@ -28,6 +28,10 @@ std::optional<Result<Lookup>> look_up(const ReadView& view, TableCache& cache, B
 /// What the memtables say of `key`, a removal included; nothing if they do not know it.
 std::optional<Lookup> look_up_in_memtables(const ReadView& view, BytesView key, Sequence at);
 
+/// Everything as of sequence `at`.
+std::shared_ptr<const EngineSnapshot> make_snapshot(std::shared_ptr<const ReadView> view,
+                                                    std::shared_ptr<TableCache> cache, Sequence at);
+
 /// The newest value of each key of the range, as of sequence `at`. The iterator holds the view.
 std::unique_ptr<EngineIterator> iterate_view(std::shared_ptr<const ReadView> view,
                                              TableCache& cache, const KeyRange& range, Sequence at,

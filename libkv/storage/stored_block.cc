@@ -35,6 +35,12 @@ Result<std::string> decompress(BytesView payload, uint32_t raw_bytes) {
 
 }  // namespace
 
+BlockTrailer trailer_of(BytesView stored) {
+  const char* trailer = stored.data() + stored.size() - kBlockTrailerBytes;
+  return {static_cast<BlockCompression>(load_word<uint32_t>(trailer)),
+          load_word<uint32_t>(trailer + 4)};
+}
+
 uint64_t append_stored_block(std::string& to, BytesView block, BlockCompression wanted,
                              uint64_t salt, uint64_t offset) {
   std::string compressed;

@@ -26,6 +26,14 @@ struct BlockHandle {
 
 enum class BlockCompression : uint8_t { none = 0, lz4 = 1 };
 
+/// What a trailer says of its block.
+struct BlockTrailer {
+  BlockCompression compression = BlockCompression::none;
+  uint32_t raw_bytes = 0;  ///< Of the block when it is not compressed.
+};
+/// REQUIRES: open_stored_block() took `stored`.
+BlockTrailer trailer_of(BytesView stored);
+
 /// Appends the stored form to `to`; returns the payload's length.
 uint64_t append_stored_block(std::string& to, BytesView block, BlockCompression wanted,
                              uint64_t salt, uint64_t offset);

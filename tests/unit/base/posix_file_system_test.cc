@@ -123,6 +123,23 @@ TEST_F(PosixFileSystemTest, ADirectoryIsHeldOnceUntilItsLockEnds) {
   EXPECT_TRUE(files_.lock_directory(directory_).has_value());
 }
 
+TEST_F(PosixFileSystemTest, ReadersOfADirectoryExcludeItsDaemonAlone) {
+  const auto none = files_.lock_directory_for_reading(directory_);
+  ASSERT_TRUE(none.has_value());
+  EXPECT_EQ(*none, nullptr);
+  EXPECT_FALSE(*files_.exists(path("LOCK")));
+  auto daemon = files_.lock_directory(directory_);
+  ASSERT_TRUE(daemon.has_value());
+  EXPECT_EQ(files_.lock_directory_for_reading(directory_).error().kind, ErrorKind::locked);
+  daemon->reset();
+  const auto one = files_.lock_directory_for_reading(directory_);
+  const auto two = files_.lock_directory_for_reading(directory_);
+  ASSERT_TRUE(one.has_value());
+  EXPECT_TRUE(two.has_value());
+  EXPECT_NE(*one, nullptr);
+  EXPECT_EQ(files_.lock_directory(directory_).error().kind, ErrorKind::locked);
+}
+
 TEST_F(PosixFileSystemTest, RangeLocksConflictAsReadersAndWritersDo) {
   using Lock = File::RangeLock;
   auto one = open("a");

@@ -4,6 +4,8 @@
 #include <rapidcheck/gtest.h>
 
 #include "libkv/cli/base64.h"
+#include "libkv/cli/escaped_text.h"
+#include "libkv/cli/json_line.h"
 #include "libkv/cli/json_text.h"
 #include "libkv/cli/message.h"
 #include "libkv/cli/tsv_text.h"
@@ -131,6 +133,24 @@ TEST(Message, ShowsKeysWithoutObeyingThem) {
   EXPECT_EQ(printable("\xff"), "\\xff");
   EXPECT_EQ(printable("\xc2\x9b"), "\\xc2\\x9b");
   EXPECT_EQ(printable(std::string(1000, 'a')).size(), 203u);
+}
+
+TEST(EscapedTextTest, PrintableAsciiStandsAsItIsAndEverythingElseAsHex) {
+  EXPECT_EQ(escaped("a b~"), "a b~");
+  EXPECT_EQ(escaped(std::string("\\\n\0\x7f\xff\xc3\xa4", 7)),
+            "\\\\\\x0a\\x00\\x7f\\xff\\xc3\\xa4");
+}
+
+TEST(JsonLineTest, AnObjectALine) {
+  EXPECT_EQ(JsonLine().line(), "{}\n");
+  EXPECT_EQ(JsonLine()
+                .text("a\"", "x\n")
+                .bytes("b", "\xff")
+                .number("c", 12)
+                .number("d", std::optional<uint64_t>())
+                .flag("e", false)
+                .line(),
+            "{\"a\\\"\":\"x\\n\",\"b_b64\":\"/w==\",\"c\":12,\"e\":false}\n");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include "libkv/meta/meta_survey.h"
 #include "libkv/meta/sqlite_connection.h"
 #include "tests/unit/meta/sqlite_world.h"
 
@@ -140,6 +141,77 @@ TEST(SqliteRotTest, AFileThatIsNoDatabaseIsCorrupt) {
   ASSERT_TRUE(file->write_at(0, std::string(8192, 'x')).has_value());
   file.reset();
   EXPECT_EQ(open_error(world).kind, ErrorKind::corrupt);
+}
+
+// What the offline tools see of the same damage.
+
+Result<MetaSurvey> survey(SqliteWorld& world) {
+  world.restart();
+  return survey_sqlite_meta(world.process->environment(), SqliteWorld::kPath);
+}
+
+std::string bytes_of_file(SqliteWorld& world) {
+  const DiskImage image = world.disk.snapshot();
+  const SimBytes& held = image.bytes(*image.find(SqliteWorld::kPath));
+  std::string bytes(static_cast<size_t>(held.size()), '\0');
+  held.read(0, bytes);
+  return bytes;
+}
+
+TEST(MetaSurveyTest, GivesOutWhatIsSoundAndNamesAllThatIsNot) {
+  SqliteWorld world;
+  fill(world);
+  ASSERT_TRUE(survey(world)->corruption.empty());
+  tamper(world, "UPDATE a SET value = x'00' WHERE key = CAST('key7' AS BLOB)");
+  tamper(world, "UPDATE a SET key = CAST(key AS TEXT) WHERE key = CAST('key8' AS BLOB)");
+  tamper(world, "UPDATE b SET checksum = 0 WHERE CAST(key AS TEXT) LIKE '%59'");
+  auto found = survey(world);
+  ASSERT_TRUE(found.has_value()) << found.error().what;
+  EXPECT_EQ(found->sound.rows.size(), 87u);
+  ASSERT_EQ(found->corruption.size(), 3u);
+  // SQLite orders texts before blobs.
+  EXPECT_NE(found->corruption[0].what.find("`key8`: not of the type written"), std::string::npos);
+  EXPECT_EQ(found->corruption[1].what, "/db/meta.sqlite: table a: key `key7`: its checksum fails");
+  EXPECT_NE(found->corruption[2].what.find("table b: key"), std::string::npos);
+  const auto sound = open_memory_meta(&found->sound);
+  EXPECT_EQ(*sound->get("a", "key9"), "value");
+  EXPECT_FALSE(sound->get("a", "key7"));
+}
+
+TEST(MetaSurveyTest, ALostRowFailsTheSum) {
+  SqliteWorld world;
+  fill(world);
+  tamper(world, "DELETE FROM a WHERE key = CAST('key7' AS BLOB)");
+  const auto found = survey(world);
+  ASSERT_EQ(found->corruption.size(), 1u);
+  EXPECT_NE(found->corruption[0].what.find("table kv_totals: 90 rows"), std::string::npos);
+}
+
+TEST(MetaSurveyTest, ChangesNoByteWhateverIsDamaged) {
+  SqliteWorld world;
+  const MetaRows rows = fill(world);
+  const DiskImage whole = world.disk.snapshot();
+  const uint64_t size = whole.bytes(*whole.find(SqliteWorld::kPath)).size();
+  size_t found = 0;
+  for (uint64_t offset = 0; offset < size; offset += 13) {
+    world.disk.restore(whole);
+    world.disk.rot(SqliteWorld::kPath, offset, static_cast<unsigned>(offset % 8));
+    const std::string before = bytes_of_file(world);
+    const auto surveyed = survey(world);
+    if (surveyed && surveyed->corruption.empty()) {
+      ASSERT_EQ(surveyed->sound.rows.size(), rows.size()) << offset;
+    } else {
+      ++found;
+    }
+    ASSERT_EQ(bytes_of_file(world), before) << offset;
+  }
+  EXPECT_GT(found, 100u);
+}
+
+TEST(MetaSurveyTest, AMissingFileIsNotMade) {
+  SqliteWorld world;
+  EXPECT_EQ(survey(world).error().kind, ErrorKind::not_found);
+  EXPECT_FALSE(*world.process->environment().files.exists(SqliteWorld::kPath));
 }
 
 }  // namespace

@@ -98,6 +98,7 @@ class FakeEngine final : public Engine {
     if (reverse) rows.assign(std::make_reverse_iterator(end), std::make_reverse_iterator(begin));
     return std::make_unique<Iterator>(std::move(rows), damaged);
   }
+  std::shared_ptr<const EngineSnapshot> snapshot() override { return nullptr; }  // Nobody asks.
   EngineStats stats() const override { return {}; }
   const RecoveryReport& recovery() const override { return report_; }
   Status close() override {

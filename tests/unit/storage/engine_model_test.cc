@@ -1,5 +1,6 @@
 // Both engines against std::map: random batches, reads, scans, clean stops, kills, power losses.
 #include <algorithm>
+#include <deque>
 
 #include <gtest/gtest.h>
 
@@ -27,6 +28,8 @@ class ModelRun {
         scan();
       } else if (what < 900) {
         get_many();
+      } else if (what < 915) {
+        look_back();
       } else if (what < 980) {
         for (uint64_t i = random_.below(20); i > 0; --i) world_.scheduler.run_one();
       } else if (what < 985) {
@@ -41,6 +44,7 @@ class ModelRun {
     check_all();
   }
   const EngineStats& most() const { return most_; }
+  int looks_back = 0;
   int many_on_disk = 0;  ///< Calls of multi_get that had to wait.
 
  private:
@@ -158,6 +162,30 @@ class ModelRun {
     EngineHistory::apply(state_, put_);
   }
 
+  /// Takes a snapshot, or reads in one and lets it go: however old, it shows what was then.
+  void look_back() {
+    if (snapshots_.size() < 3 && random_.chance(0.5)) {
+      snapshots_.emplace_back(world_.engine->snapshot(), state_);
+      ASSERT_EQ(snapshots_.back().first->sequence(), history_.last());
+      return;
+    }
+    if (snapshots_.empty()) return;
+    const auto [snapshot, state] = snapshots_.front();
+    snapshots_.pop_front();
+    for (int i = 0; i < 20; ++i) {
+      const std::string key = random_key();
+      check_lookup(key, snapshot->get(key), state);
+    }
+    for (const bool reverse : {false, true}) {
+      EngineState pairs;
+      const auto walk = snapshot->iterate({}, reverse);
+      for (; walk->valid(); walk->next()) pairs.emplace(walk->key(), walk->value());
+      ASSERT_TRUE(walk->status()) << walk->status().error().what;
+      ASSERT_TRUE(pairs == state);
+    }
+    ++looks_back;
+  }
+
   void check_all() {
     for (const bool reverse : {false, true}) check_range({}, reverse);
     for (int key = 0; key < 310; key += 3) get("key" + std::to_string(key));
@@ -167,6 +195,7 @@ class ModelRun {
     count();
     const Status closed = world_.engine->close();
     ASSERT_TRUE(closed) << closed.error().what;
+    snapshots_.clear();
     open();
     EXPECT_TRUE(world_.engine->recovery().clean);
     EXPECT_TRUE(world_.engine->recovery().corruption.empty());
@@ -180,6 +209,7 @@ class ModelRun {
     SCOPED_TRACE(to_string(policy));
     count();
     const Sequence promised = acknowledged_;
+    snapshots_.clear();
     world_.crash(policy, random_);
     open();
     const RecoveryReport& report = world_.engine->recovery();
@@ -206,6 +236,7 @@ class ModelRun {
   StorageWorld world_;
   EngineHistory history_;
   EngineState state_;
+  std::deque<std::pair<std::shared_ptr<const EngineSnapshot>, EngineState>> snapshots_;
   WriteBatch put_;
   Sequence acknowledged_ = 0;
 };
@@ -214,13 +245,14 @@ class EngineModelTest : public testing::TestWithParam<EngineType> {};
 
 TEST_P(EngineModelTest, AgreesWithAMap) {
   uint64_t flushes = 0, compactions = 0, levels = 0;
-  int many_on_disk = 0;
+  int many_on_disk = 0, looks_back = 0;
   for (uint64_t seed = 1; seed <= 8; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     ModelRun run(GetParam(), seed * 1000);
     run.run(1500);
     if (HasFailure()) break;
     many_on_disk += run.many_on_disk;
+    looks_back += run.looks_back;
     flushes += run.most().flushes;
     compactions += run.most().compactions;
     levels = std::max(levels, run.most().levels);
@@ -231,6 +263,7 @@ TEST_P(EngineModelTest, AgreesWithAMap) {
   EXPECT_GT(compactions, 30u);
   EXPECT_GE(levels, 3u);
   EXPECT_GT(many_on_disk, 20);
+  EXPECT_GT(looks_back, 15);
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, EngineModelTest,

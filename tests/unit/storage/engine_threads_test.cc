@@ -73,7 +73,7 @@ TEST_F(EngineThreadsTest, WritesReadsAndScansGoOnTogether) {
     durable = *risen;
   });
   uint64_t reads = 0, many_reads = 0;
-  std::atomic<uint64_t> scans{0};  // Counted by several reading threads.
+  std::atomic<uint64_t> scans{0}, looks_back{0};  // Counted by several reading threads.
   for (int i = 0; i < 6000; ++i) {
     WriteBatch batch;
     const std::string key = "k" + std::to_string(random.below(800));
@@ -108,6 +108,18 @@ TEST_F(EngineThreadsTest, WritesReadsAndScansGoOnTogether) {
           },
           [] {});
     }
+    if (i % 100 == 0) {
+      const auto snapshot = engine->snapshot();
+      const auto sound = [snapshot, expected = state] {
+        for (const auto& [key_then, value] : expected) {
+          const auto found = snapshot->get(key_then);
+          if (!found || !found->value || found->value->view() != value) return false;
+        }
+        return true;
+      };
+      executor.run(
+          Lane::read, [sound, &looks_back] { looks_back += sound() ? 1 : 0; }, [] {});
+    }
     executor.run_completions();
   }
   engine->sync();
@@ -116,6 +128,7 @@ TEST_F(EngineThreadsTest, WritesReadsAndScansGoOnTogether) {
   EXPECT_EQ(reads, 2000u);
   EXPECT_EQ(many_reads, 300u * kManyKeys);
   EXPECT_EQ(scans.load(), 30u);
+  EXPECT_EQ(looks_back.load(), 60u);
   EXPECT_GT(engine->stats().flushes, 3u);
   EXPECT_GT(engine->stats().compactions, 0u);
   ASSERT_TRUE(engine->close());

@@ -1,0 +1,272 @@
+// kv-log: shows what is in a commit log and where it ends, and verifies it, without its kv-node.
+#include <string>
+#include <vector>
+
+#include <sys/stat.h>
+
+#include "libkv/base/log.h"
+#include "libkv/base/posix_environment.h"
+#include "libkv/base/thread_executor.h"
+#include "libkv/cli/escaped_text.h"
+#include "libkv/cli/exit_code.h"
+#include "libkv/cli/json_line.h"
+#include "libkv/cli/message.h"
+#include "libkv/cli/options.h"
+#include "libkv/cli/output.h"
+#include "libkv/storage/log_survey.h"
+#include "libkv/storage/log_whereabouts.h"
+
+namespace {
+
+struct Choices {
+  bool records = false;
+  bool operations = false;
+  bool verify = false;
+  bool values = false;
+  bool json = false;
+  std::optional<std::string> meta;
+};
+
+/// Prints what was asked for of a log, segment by segment.
+class Printer {
+ public:
+  Printer(const Choices& choices, kv::Output& output, const kv::Messages& messages)
+      : choices_(choices), output_(output), messages_(messages) {}
+
+  void segment(const kv::SurveyedSegment& segment) {
+    if (choices_.records || choices_.operations) {
+      for (const kv::LogRecord& record : segment.scan.records)
+        if (record.offset < segment.end_offset) show(segment, record);
+    } else if (!choices_.verify) {
+      write(choices_.json ? json_of(segment) : text_of(segment));
+    }
+  }
+  void finding(const kv::Finding& finding) {
+    const bool is_note = finding.severity == kv::Finding::Severity::note;
+    if (!is_note) ++findings_;
+    // To who asks for a log's contents its faults are messages; to who verifies, the answer.
+    const std::string text = kv::escaped((is_note ? "note: " : "") + to_text(finding));
+    if (!choices_.verify) return messages_.say(text);
+    write(choices_.json ? kv::JsonLine()
+                              .text("finding", is_note ? "note" : "corrupt")
+                              .bytes("file", finding.file)
+                              .number("offset", finding.offset)
+                              .text("what", finding.what)
+                              .line()
+                        : text + "\n");
+  }
+  void end(const std::string& path, const kv::LogSurvey& log) {
+    if (!choices_.verify) return;
+    write(choices_.json ? kv::JsonLine()
+                              .bytes("log", path)
+                              .number("findings", findings_)
+                              .number("segments", log.segments)
+                              .number("records", log.records)
+                              .number("last_sequence", log.last_sequence)
+                              .line()
+                        : kv::escaped(path) + ": " +
+                              (findings_ == 0 ? "sound" : "findings " + std::to_string(findings_)) +
+                              "; segments " + std::to_string(log.segments) + ", records " +
+                              std::to_string(log.records) + ", last sequence " +
+                              std::to_string(log.last_sequence) + "\n");
+  }
+  bool sound() const { return findings_ == 0; }
+
+ private:
+  /// A failed write is kept by the output, and told at the end.
+  void write(const std::string& text) { (void)output_.write(text); }
+
+  static std::string tabbed(const std::vector<std::string>& fields) {
+    std::string line;
+    for (const std::string& field : fields) line += (line.empty() ? "" : "\t") + field;
+    return line + "\n";
+  }
+
+  /// Of the records that count: how many, their operations, first and last sequence.
+  struct Extent {
+    uint64_t records = 0, operations = 0;
+    kv::Sequence first = 0, last = 0;
+  };
+  static Extent extent_of(const kv::SurveyedSegment& segment) {
+    Extent extent;
+    for (const kv::LogRecord& record : segment.scan.records) {
+      if (record.offset >= segment.end_offset) break;
+      ++extent.records;
+      extent.operations += record.count;
+      if (record.count == 0) continue;
+      if (extent.first == 0) extent.first = record.first;
+      extent.last = record.last();
+    }
+    return extent;
+  }
+  static std::string text_of(const kv::SurveyedSegment& segment) {
+    const Extent extent = extent_of(segment);
+    return tabbed({kv::escaped(segment.path), std::to_string(segment.file_bytes),
+                   std::to_string(extent.records), std::to_string(extent.operations),
+                   std::to_string(extent.first), std::to_string(extent.last),
+                   std::to_string(segment.end_offset), to_string(segment.end)});
+  }
+  static std::string json_of(const kv::SurveyedSegment& segment) {
+    const Extent extent = extent_of(segment);
+    kv::JsonLine line;
+    line.bytes("file", segment.path).number("bytes", segment.file_bytes);
+    line.number("records", extent.records).number("operations", extent.operations);
+    line.number("first", extent.first).number("last", extent.last);
+    line.number("end_offset", segment.end_offset).text("end", to_string(segment.end));
+    if (segment.header) {
+      line.number("version", segment.header->version);
+      line.text("salt", std::to_string(segment.header->salt));
+      line.flag("recycled", segment.header->recycled);
+    }
+    return line.line();
+  }
+
+  void show(const kv::SurveyedSegment& segment, const kv::LogRecord& record) {
+    if (!choices_.operations)
+      return write(choices_.json ? json_of(segment, record) : text_of(segment, record));
+    kv::Sequence sequence = record.first;
+    if (record.kind != kv::LogRecordKind::batch) return;
+    kv::WriteBatch::for_each(record.payload, [&](const kv::WriteBatch::Operation& operation) {
+      write(choices_.json ? json_of(segment, record, sequence, operation)
+                          : text_of(segment, record, sequence, operation));
+      ++sequence;
+    });
+  }
+  static const char* kind_of(const kv::LogRecord& record) {
+    return record.kind == kv::LogRecordKind::batch ? "batch" : "header";
+  }
+  static std::string text_of(const kv::SurveyedSegment& segment, const kv::LogRecord& record) {
+    return tabbed({kv::escaped(segment.path), std::to_string(record.offset), kind_of(record),
+                   std::to_string(record.first), std::to_string(record.count),
+                   std::to_string(record.durable), std::to_string(record.payload.size())});
+  }
+  static std::string json_of(const kv::SurveyedSegment& segment, const kv::LogRecord& record) {
+    return kv::JsonLine()
+        .bytes("file", segment.path)
+        .number("offset", record.offset)
+        .text("kind", kind_of(record))
+        .number("first", record.first)
+        .number("operations", record.count)
+        .number("durable", record.durable)
+        .number("bytes", record.payload.size())
+        .line();
+  }
+  std::string text_of(const kv::SurveyedSegment& segment, const kv::LogRecord& record,
+                      kv::Sequence sequence, const kv::WriteBatch::Operation& operation) const {
+    std::vector<std::string> fields = {
+        kv::escaped(segment.path),  std::to_string(record.offset),
+        std::to_string(sequence),   operation.is_put ? "put" : "remove",
+        kv::escaped(operation.key), std::to_string(operation.value.size())};
+    if (choices_.values) fields.push_back(kv::escaped(operation.value));
+    return tabbed(fields);
+  }
+  std::string json_of(const kv::SurveyedSegment& segment, const kv::LogRecord& record,
+                      kv::Sequence sequence, const kv::WriteBatch::Operation& operation) const {
+    kv::JsonLine line;
+    line.bytes("file", segment.path).number("offset", record.offset);
+    line.number("sequence", sequence).text("operation", operation.is_put ? "put" : "remove");
+    line.bytes("key", operation.key).number("value_bytes", operation.value.size());
+    if (choices_.values) line.bytes("value", operation.value);
+    return line.line();
+  }
+
+  const Choices& choices_;
+  kv::Output& output_;
+  const kv::Messages& messages_;
+  uint64_t findings_ = 0;
+};
+
+bool is_directory(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+kv::Result<bool> show(kv::PosixEnvironment& posix, kv::Environment& environment,
+                      const std::string& path, const Choices& choices, Printer& printer) {
+  const bool is_whole = is_directory(path);
+  std::unique_ptr<kv::DirectoryLock> lock;
+  kv::LogSurveyOptions options;
+  if (is_whole) {
+    KV_ASSIGN(lock, posix.files().lock_directory_for_reading(path));
+    KV_ASSIGN(options, kv::log_of_directory(environment, path));
+  } else {
+    options.paths.push_back(path);
+  }
+  if (choices.meta) KV_TRY(kv::take_log_metadata(environment, *choices.meta, &options));
+  // Of one segment alone it cannot be said what should have been before or behind it.
+  if (!is_whole) options.flushed.reset();
+  KV_ASSIGN(const kv::LogSurvey log,
+            kv::survey_log(
+                environment.files, options,
+                [&](const kv::SurveyedSegment& segment) { printer.segment(segment); },
+                [&](const kv::Finding& finding) { printer.finding(finding); }));
+  printer.end(path, log);
+  return printer.sound();
+}
+
+kv::ExitCode show_all(const std::vector<std::string>& paths, const Choices& choices,
+                      kv::Output& output, const kv::Messages& messages) {
+  kv::PosixEnvironment posix;
+  kv::NullLog log;
+  kv::ThreadExecutor executor;
+  kv::Environment environment = posix.with(executor, log);
+  auto code = kv::ExitCode::done;
+  for (const std::string& path : paths) {
+    Printer printer(choices, output, messages);
+    const auto sound = show(posix, environment, path, choices, printer);
+    if (!sound) messages.say(kv::escaped(sound.error().what));
+    // What was named and is not there is a failure here, not "no such key".
+    const bool is_missing = !sound && sound.error().kind == kv::ErrorKind::not_found;
+    code = kv::combine(code, is_missing ? kv::ExitCode::local
+                             : !sound   ? kv::exit_code_of(sound.error().kind)
+                             : *sound   ? kv::ExitCode::done
+                                        : kv::ExitCode::corrupt);
+  }
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Choices choices;
+  std::vector<std::string> paths;
+  const kv::Program program{
+      .name = "kv-log",
+      .summary = "Show what is in a commit log and where it ends, and verify it",
+      .arguments = {{"FILE|DIR", "a segment, such as 000012.log, or a stopped kv-node's directory",
+                     &paths, 1}},
+      .options = {{"--records", "", "a line for each record instead of each segment",
+                   &choices.records},
+                  {"--operations", "", "a line for each operation", &choices.operations},
+                  {"--values", "", "with --operations: the values, too", &choices.values},
+                  {"--verify", "", "verify everything, and tell only what is wrong",
+                   &choices.verify},
+                  {"--meta", "FILE", "the meta.sqlite of the directory that a FILE is from",
+                   &choices.meta},
+                  {"--json", "", "print JSON Lines", &choices.json}},
+      .examples = {{"kv-log /var/lib/kv/member-1/node", "its segments, and where each ends"},
+                   {"kv-log --operations 000012.log | tail", "what came last?"},
+                   {"kv-log --verify DIR", "is anything damaged that was durable?"}},
+      .notes =
+          "It writes nothing, and refuses a directory whose kv-node runs. See kv-format(5) for "
+          "the bytes.",
+  };
+  if (const auto code = kv::parse_command_line(program, argc, argv)) return kv::to_int(*code);
+
+  const kv::Messages messages(program.name);
+  if (choices.records + choices.operations + choices.verify > 1) {
+    messages.say("--records, --operations and --verify: one at a time");
+    return kv::to_int(kv::ExitCode::usage);
+  }
+  if (choices.values && !choices.operations) {
+    messages.say("--values needs --operations");
+    return kv::to_int(kv::ExitCode::usage);
+  }
+  kv::Output output;
+  kv::ExitCode code = show_all(paths, choices, output, messages);
+  if (const kv::Status finished = output.finish(); !finished) {
+    messages.say(finished.error().what);
+    code = kv::combine(code, kv::ExitCode::local);
+  }
+  return kv::to_int(code);
+}

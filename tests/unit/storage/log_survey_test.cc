@@ -1,0 +1,212 @@
+// What the offline tools say of a log: where it ends and why, and what is wrong with it.
+#include "libkv/storage/log_survey.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/sim/sim_file_system.h"
+
+namespace kv {
+namespace {
+
+constexpr uint64_t kSecret = 99;
+constexpr uint64_t kSegmentBytes = 4096;
+
+class LogSurveyTest : public testing::Test {
+ public:
+  LogSurveyTest() : files_(disk_) { EXPECT_TRUE(files_.make_directories("log")); }
+
+  /// Begins a segment over `before`, which another life left.
+  void begin(uint64_t number, Sequence first, std::string before = {}) {
+    number_ = number;
+    end_ = 0;
+    LogSegmentHeader header;
+    header.version = version_;
+    header.number = number;
+    header.salt = log_salt(kSecret, number);
+    header.segment_bytes = kSegmentBytes;
+    header.recycled = !before.empty();
+    bytes_ = before.empty() ? std::string(kSegmentBytes, '\0') : std::move(before);
+    put(LogRecordKind::segment_header, first, 0, encode_segment_header(header), first - 1);
+  }
+  /// A batch of one put; returns where it begins.
+  uint64_t batch(Sequence sequence, Sequence durable) {
+    WriteBatch batch;
+    batch.put("k" + std::to_string(sequence), "value");
+    return put(LogRecordKind::batch, sequence, 1, batch.encoded(), durable);
+  }
+  void damage(uint64_t offset) { bytes_[offset] = static_cast<char>(bytes_[offset] ^ 1); }
+  void write() {
+    const std::string path = "log/" + log_file_name(number_);
+    ASSERT_TRUE((*files_.open(path, OpenMode::write))->write_at(0, bytes_));
+    if (options_.paths.empty() || options_.paths.back() != path) options_.paths.push_back(path);
+  }
+  LogSurvey survey() {
+    ends_.clear();
+    findings_.clear();
+    options_.directory = "log";
+    const auto found = survey_log(
+        files_, options_,
+        [this](const SurveyedSegment& segment) {
+          ends_.push_back({to_string(segment.end), segment.end_offset});
+        },
+        [this](const Finding& finding) { findings_.push_back(to_text(finding)); });
+    EXPECT_TRUE(found) << found.error().what;
+    return found.value_or(LogSurvey{});
+  }
+
+  SimDisk disk_;
+  SimFileSystem files_;
+  LogSurveyOptions options_;
+  uint32_t version_ = kLogVersion;
+  uint64_t number_ = 0;
+  uint64_t end_ = 0;
+  std::string bytes_;
+  std::vector<std::pair<std::string, uint64_t>> ends_;
+  std::vector<std::string> findings_;
+  using Ends = decltype(ends_);
+  using Texts = std::vector<std::string>;
+
+ private:
+  uint64_t put(LogRecordKind kind, Sequence first, uint32_t count, BytesView payload,
+               Sequence durable) {
+    std::string record;
+    append_unsealed_record(record, kind, first, count, payload);
+    seal_record(record.data(), log_salt(kSecret, number_), end_, durable);
+    bytes_.replace(end_, record.size(), record);
+    end_ += record.size();
+    return end_ - record.size();
+  }
+};
+
+TEST_F(LogSurveyTest, ASoundLogEndsCleanWithAndWithoutTheSecret) {
+  begin(1, 1);
+  batch(1, 0);
+  batch(2, 1);
+  const uint64_t end_of_first = end_;
+  write();
+  begin(2, 3, bytes_);
+  batch(3, 2);
+  write();
+  for (const bool knows : {true, false}) {
+    if (knows) options_.secret = kSecret;
+    if (knows) options_.flushed = 0;
+    const LogSurvey found = survey();
+    EXPECT_EQ(found.last_sequence, 3u);
+    EXPECT_EQ(found.records, 5u);
+    EXPECT_EQ(found.operations, 3u);
+    EXPECT_EQ(ends_, (Ends{{"clean", end_of_first}, {"clean", end_}}));
+    EXPECT_EQ(findings_, Texts());
+    options_.secret.reset();
+    options_.flushed.reset();
+  }
+}
+
+TEST_F(LogSurveyTest, ATornTailIsToldFromDamage) {
+  begin(1, 1);
+  batch(1, 0);
+  const uint64_t second = batch(2, 1);
+  damage(second + 41);
+  write();
+  survey();
+  EXPECT_EQ(ends_, (Ends{{"torn", second}}));
+  EXPECT_EQ(findings_, Texts());
+  batch(3, 2);
+  const uint64_t end = end_;
+  write();
+  survey();
+  EXPECT_EQ(ends_, (Ends{{"damaged", end}}));
+  EXPECT_EQ(findings_, Texts{"log/000001.log: offset " + std::to_string(second) +
+                             ": durable log records of the sequences 2 to 2 are damaged or "
+                             "missing"});
+}
+
+TEST_F(LogSurveyTest, SegmentsThatWereFlushedMayBeGoneAndAreVerifiedIfThere) {
+  begin(1, 1);
+  batch(1, 0);
+  write();
+  begin(3, 10);
+  const uint64_t hole = batch(10, 9);
+  batch(11, 10);
+  damage(hole + 41);
+  write();
+  options_.secret = kSecret;
+  options_.flushed = 11;
+  survey();
+  ASSERT_EQ(findings_.size(), 1u);
+  EXPECT_EQ(findings_[0].find("log/000003.log: offset " + std::to_string(hole)), 0u);
+  // What was not flushed must all be there.
+  options_.flushed = 5;
+  survey();
+  ASSERT_EQ(findings_.size(), 2u);
+  EXPECT_NE(findings_[1].find("sequences 6 to 9"), std::string::npos) << findings_[1];
+  options_.known_durable = 20;
+  survey();
+  ASSERT_EQ(findings_.size(), 3u);
+  EXPECT_NE(findings_[2].find("sequences 12 to 20"), std::string::npos) << findings_[2];
+}
+
+TEST_F(LogSurveyTest, ADamagedHeaderIsTold) {
+  begin(1, 1);
+  batch(1, 0);
+  batch(2, 1);
+  damage(50);
+  write();
+  survey();
+  EXPECT_EQ(findings_, Texts{"log/000001.log: offset 0: no record, and no header of any segment"});
+  options_.secret = kSecret;
+  survey();
+  EXPECT_EQ(findings_, Texts{"log/000001.log: offset 0: the segment's header is damaged"});
+}
+
+TEST_F(LogSurveyTest, ASegmentThatWasRenamedAndNotBegunIsEmpty) {
+  begin(1, 1);
+  batch(1, 0);
+  number_ = 2;
+  write();
+  for (const bool knows : {true, false}) {
+    if (knows) options_.secret = kSecret;
+    EXPECT_EQ(survey().records, 0u);
+    EXPECT_EQ(findings_, Texts());
+    options_.secret.reset();
+  }
+}
+
+TEST_F(LogSurveyTest, WhatANewerVersionWroteIsNotCorrupt) {
+  version_ = kLogVersion + 1;
+  begin(1, 1);
+  write();
+  const auto found = survey_log(
+      files_, options_, [](const SurveyedSegment&) {}, [](const Finding&) {});
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().kind, ErrorKind::format);
+}
+
+TEST_F(LogSurveyTest, PaddingIsVerified) {
+  begin(1, 1);
+  batch(1, 0);
+  damage(end_ - 1);
+  write();
+  survey();
+  ASSERT_EQ(findings_.size(), 1u);
+  EXPECT_NE(findings_[0].find("padding"), std::string::npos);
+}
+
+TEST_F(LogSurveyTest, FilesOfAnyBytesAreRead) {
+  begin(1, 1);
+  for (Sequence i = 1; i < 8; ++i) batch(i, i - 1);
+  const std::string whole = bytes_;
+  for (size_t offset = 0; offset < end_; ++offset) {
+    bytes_ = whole;
+    damage(offset);
+    write();
+    survey();
+    // The last record alone is one that may be torn.
+    ASSERT_TRUE(!findings_.empty() || ends_[0].first == "torn") << offset;
+  }
+  options_.paths = {"log/notes.txt"};
+  EXPECT_FALSE(survey_log(
+      files_, options_, [](const SurveyedSegment&) {}, [](const Finding&) {}));
+}
+
+}  // namespace
+}  // namespace kv

@@ -1,0 +1,144 @@
+// A walk over a table tells what is in it, and of every flipped bit where it is.
+#include "libkv/storage/table_walk.h"
+
+#include <gtest/gtest.h>
+
+#include "libkv/base/hash.h"
+#include "libkv/storage/byte_coding.h"
+#include "libkv/storage/sstable_writer.h"
+#include "tests/sim/sim_file_system.h"
+
+namespace kv {
+namespace {
+
+constexpr const char* kPath = "data/000012.sst";
+
+class Collected final : public TableVisitor {
+ public:
+  void footer(const TableFooter& footer) override { footers.push_back(footer); }
+  void property(BytesView name, BytesView) override { properties.emplace_back(name); }
+  void entry(const Entry& entry, uint64_t) override { keys.emplace_back(entry.key); }
+  void block(const TableBlock& block) override { blocks.push_back(block); }
+  void finding(const Finding& finding) override { findings.push_back(finding); }
+
+  std::vector<TableFooter> footers;
+  std::vector<std::string> properties, keys;
+  std::vector<TableBlock> blocks;
+  std::vector<Finding> findings;
+};
+
+class TableWalkTest : public testing::Test {
+ public:
+  TableWalkTest() : files_(disk_) {
+    EXPECT_TRUE(files_.make_directories("data"));
+    TableInfo info;
+    info.number = 12;
+    info.salt = 3;
+    info.created_us = 77;
+    SstableWriter writer(*files_.open(kPath, OpenMode::write_new), {.block_bytes = 400}, info);
+    for (int i = 0; i < 100; ++i) {
+      const auto kind = i % 7 == 0 ? EntryKind::removal : EntryKind::value;
+      const std::string value = kind == EntryKind::value ? "value of " + key(i) : "";
+      for (const Sequence sequence : {500u, 20u})
+        EXPECT_TRUE(writer.add({key(i), sequence + static_cast<Sequence>(i), kind, value}));
+    }
+    written_ = *writer.finish();
+    whole_ = disk_.snapshot();
+  }
+  static std::string key(int i) { return "key" + std::to_string(1000 + i); }
+  Collected walk() {
+    Collected collected;
+    const auto found = walk_table(files_, kPath, collected);
+    EXPECT_TRUE(found);
+    if (found) found_ = *found;
+    return collected;
+  }
+  /// Replaces the filter by one in which no key is; checksums and all.
+  void deny_all_keys() {
+    const TableFooter footer = walk().footers.at(0);
+    const BlockHandle filter = footer.filter;
+    const auto file = *files_.open(kPath, OpenMode::write);
+    std::string empty(static_cast<size_t>(filter.payload_bytes), '\0');
+    EXPECT_TRUE(file->read_at(filter.offset, std::span<char>(empty).first(8)));
+    std::string stored;
+    append_stored_block(stored, empty, BlockCompression::none, footer.salt, filter.offset);
+    EXPECT_TRUE(file->write_at(filter.offset, stored));
+  }
+
+  SimDisk disk_;
+  SimFileSystem files_;
+  DiskImage whole_;
+  TableInfo written_, found_;
+};
+
+TEST_F(TableWalkTest, TellsWhatTheWriterWrote) {
+  const Collected collected = walk();
+  EXPECT_TRUE(collected.findings.empty()) << to_text(collected.findings[0]);
+  EXPECT_EQ(collected.footers.size(), 1u);
+  EXPECT_EQ(collected.keys.size(), 200u);
+  EXPECT_EQ(collected.properties.size(), 10u);
+  found_.number = written_.number;
+  EXPECT_EQ(encode_table_info(found_), encode_table_info(written_));
+  uint64_t bytes = kTableFooterBytes, entries = 0;
+  for (const TableBlock& block : collected.blocks) {
+    bytes += block.handle.payload_bytes + kBlockTrailerBytes;
+    if (block.part == TablePart::data) entries += block.entries;
+  }
+  EXPECT_EQ(bytes, written_.file_bytes);
+  EXPECT_EQ(entries, 200u);
+}
+
+TEST_F(TableWalkTest, EveryFlippedBitIsFoundInItsBlock) {
+  for (uint64_t offset = 0; offset < written_.file_bytes; ++offset) {
+    disk_.restore(whole_);
+    SimFileSystem files(disk_);
+    disk_.rot(kPath, offset, static_cast<unsigned>(offset % 8));
+    Collected collected;
+    const auto found = walk_table(files, kPath, collected);
+    ASSERT_TRUE(found) << offset << ": " << found.error().what;
+    ASSERT_FALSE(collected.findings.empty()) << offset;
+    ASSERT_TRUE(collected.findings[0].offset) << offset;
+    ASSERT_LE(*collected.findings[0].offset, offset);
+  }
+}
+
+TEST_F(TableWalkTest, ADamagedBlockHidesNoOther) {
+  disk_.rot(kPath, 10);
+  const Collected collected = walk();
+  ASSERT_EQ(collected.findings.size(), 1u);
+  EXPECT_EQ(to_text(collected.findings[0]),
+            "data/000012.sst: offset 0: data block: the block's checksum does not match");
+  EXPECT_GT(collected.keys.size(), 150u);
+  EXPECT_EQ(collected.keys.back(), key(99));
+}
+
+TEST_F(TableWalkTest, AFilterThatDeniesAKeyIsFound) {
+  deny_all_keys();
+  const Collected collected = walk();
+  ASSERT_EQ(collected.findings.size(), 200u);
+  EXPECT_EQ(collected.findings[0].what, "data block: the filter denies a key");
+}
+
+TEST_F(TableWalkTest, AFileOfAnyLengthIsWalked) {
+  for (uint64_t size = 0; size < written_.file_bytes; size += 7) {
+    disk_.restore(whole_);
+    SimFileSystem files(disk_);
+    ASSERT_TRUE((*files.open(kPath, OpenMode::write))->truncate(size));
+    Collected collected;
+    ASSERT_TRUE(walk_table(files, kPath, collected));
+    ASSERT_FALSE(collected.findings.empty()) << size;
+  }
+}
+
+TEST_F(TableWalkTest, WhatANewerVersionWroteIsNotCorrupt) {
+  const auto file = *files_.open(kPath, OpenMode::write);
+  TableFooter footer;
+  footer.version = kTableVersion + 1;
+  ASSERT_TRUE(file->write_at(written_.file_bytes - kTableFooterBytes, encode_table_footer(footer)));
+  Collected collected;
+  EXPECT_EQ(walk_table(files_, kPath, collected).error().kind, ErrorKind::format);
+  EXPECT_EQ(walk_table(files_, "data/none", collected).error().kind, ErrorKind::not_found);
+}
+
+}  // namespace
+}  // namespace kv
