@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "libkv/base/planted.h"
 #include "libkv/storage/byte_coding.h"
 
 namespace kv {
@@ -43,7 +44,8 @@ void BlockBuilder::append_buckets() {
     char& bucket = bytes_[begin + bucket_of(key.hash, count)];
     const auto restart = static_cast<char>(key.restart);
     const bool is_free = bucket == static_cast<char>(kBucketEmpty) || bucket == restart;
-    bucket = is_free ? restart : static_cast<char>(kBucketOfSeveral);
+    bucket =
+        is_free || KV_PLANTED(bucket_of_the_last) ? restart : static_cast<char>(kBucketOfSeveral);
   }
   append_word(bytes_, count);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "libkv/base/hash.h"
+#include "libkv/base/planted.h"
 #include "libkv/storage/byte_coding.h"
 
 namespace kv {
@@ -42,6 +43,7 @@ uint64_t key_hash(BytesView key) {
 }
 
 void BloomFilterBuilder::add(uint64_t key_hash) {
+  if (KV_PLANTED(filter_misses_a_key) && key_hash % 64 == 0) return;
   hashes_.push_back(key_hash);
 }
 

@@ -2,6 +2,7 @@
 
 #include "libkv/base/assert.h"
 #include "libkv/base/limits.h"
+#include "libkv/base/planted.h"
 #include "libkv/storage/entry.h"
 
 namespace kv {
@@ -26,7 +27,9 @@ Status CommitLog::prepare() {
 Status CommitLog::ready() {
   if (!failure_) return failure_;
   if (!spare_status_) {
-    if (environment_.clock.now() - spare_tried_ >= limits::disk_full_retry_interval) try_for_room();
+    if (environment_.clock.now() - spare_tried_ >= limits::disk_full_retry_interval &&
+        !KV_PLANTED(never_try_for_room))
+      try_for_room();
     return spare_status_;
   }
   if (forming_.size() >= limits::log_forming_bytes_max)

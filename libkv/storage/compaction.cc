@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "libkv/base/planted.h"
 #include "libkv/storage/level_iterator.h"
 #include "libkv/storage/merging_iterator.h"
 
@@ -146,7 +147,8 @@ Status Compaction::advance() {
     if (any_key_ && entry.key == last_key_) continue;
     last_key_.assign(entry.key);
     any_key_ = true;
-    if (entry.kind == EntryKind::removal && !version_->may_be_below(plan_.level + 1, entry.key))
+    if (entry.kind == EntryKind::removal &&
+        (KV_PLANTED(drop_live_tombstone) || !version_->may_be_below(plan_.level + 1, entry.key)))
       continue;
     KV_TRY(output_.add(entry));
   }

@@ -1,5 +1,7 @@
 #include "libkv/storage/flush.h"
 
+#include "libkv/base/planted.h"
+
 namespace kv {
 
 Status Flush::write() {
@@ -17,6 +19,7 @@ Status Flush::write() {
   KV_TRY(output_.finish());
   ManifestChange change;
   change.flushed = flushed();
+  if (KV_PLANTED(flush_in_two_commits)) KV_TRY(manifest_.commit(change));
   change.added = output_.tables();
   const Status committed = manifest_.commit(change);
   // The files stay also where it is not known whether the commit reached the disk.

@@ -23,6 +23,7 @@ LogGroupResult LogWriter::write(LogGroup& group) {
   }
   // The planted bug leaves this sync to the next group, yet calls this one durable.
   if (failure_ && group.sync && !KV_PLANTED(ack_before_durable)) failure_ = sync(&result);
+  if (!failure_ && group.sync && KV_PLANTED(retry_failed_sync)) failure_ = sync(&result);
   result.status = failure_;
   return result;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "libkv/base/limits.h"
+#include "libkv/base/planted.h"
 #include "libkv/storage/batch_limits.h"
 #include "libkv/storage/failed_iterator.h"
 #include "libkv/storage/multi_lookup.h"
@@ -106,6 +107,7 @@ void LsmEngine::rotate_memtable() {
   auto next = std::make_shared<ReadView>(*view_);
   next->waiting.insert(next->waiting.begin(), next->active);
   next->active = std::make_shared<Memtable>();
+  if (KV_PLANTED(release_log_early)) log_.release(log_.last_sequence());
   view_ = std::move(next);
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "libkv/base/limits.h"
+#include "libkv/base/planted.h"
 #include "libkv/storage/commit_log_reader.h"
 #include "libkv/storage/lsm_engine.h"
 
@@ -63,7 +64,8 @@ class LsmOpener {
       next_number = std::max(next_number, *number + 1);
       const bool named = std::any_of(state_.tables.begin(), state_.tables.end(),
                                      [&](const TableInfo& t) { return t.number == *number; });
-      if (!named) KV_TRY(environment_.files.remove(parts_.directory + "/" + name));
+      if (!named && !KV_PLANTED(keep_nameless_tables))
+        KV_TRY(environment_.files.remove(parts_.directory + "/" + name));
     }
     for (const TableInfo& info : state_.tables)
       next_number = std::max(next_number, info.number + 1);
@@ -120,7 +122,7 @@ class LsmOpener {
                   .last_sequence = log.last_sequence,
                   .old_segments = std::move(log.segments),
                   .before_first_write = nullptr};
-    if (state_.clean)
+    if (state_.clean && !KV_PLANTED(keep_clean_flag))
       parts_.log.before_first_write = [manifest = parts_.manifest]() mutable {
         return manifest.clear_clean();
       };

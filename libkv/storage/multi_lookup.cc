@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "libkv/base/planted.h"
 #include "libkv/storage/bloom_filter.h"
 
 namespace kv {
@@ -113,7 +114,8 @@ class MultiLookup {
       answers_[probe.index] = fail(found.error());
       return false;
     }
-    if (found->outcome != TableLookup::Outcome::found) return look_up_alone(probe);
+    if (found->outcome != TableLookup::Outcome::found && !KV_PLANTED(first_table_answers))
+      return look_up_alone(probe);
     Lookup lookup;
     lookup.found_in = FoundIn::cache;
     lookup.level = candidate.level;

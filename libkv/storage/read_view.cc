@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "libkv/base/planted.h"
 #include "libkv/storage/level_iterator.h"
 #include "libkv/storage/merging_iterator.h"
 
@@ -80,7 +81,7 @@ class ViewIterator final : public EngineIterator {
                bool reverse)
       : view_(std::move(view)),
         range_(std::move(range)),
-        at_(at),
+        at_(KV_PLANTED(walk_shows_later_writes) ? kNewest : at),
         reverse_(reverse),
         entries_(merge_iterators(sources(cache))) {}
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "libkv/base/assert.h"
+#include "libkv/base/planted.h"
 
 namespace kv {
 
@@ -17,7 +18,8 @@ const TablePtr* Version::table_for(const std::vector<TablePtr>& level, BytesView
 Version::Version(Levels levels) : levels_(std::move(levels)) {
   KV_ASSERT(levels_.size() == kLevels);
   std::sort(levels_[0].begin(), levels_[0].end(), [](const TablePtr& a, const TablePtr& b) {
-    return a->info().sequence_max > b->info().sequence_max;
+    const bool is_newer = a->info().sequence_max > b->info().sequence_max;
+    return is_newer != KV_PLANTED(oldest_table_first);
   });
   for (size_t level = 1; level < kLevels; ++level) {
     std::vector<TablePtr>& tables = levels_[level];

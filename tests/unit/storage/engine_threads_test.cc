@@ -34,6 +34,24 @@ class EngineThreadsTest : public testing::Test {
     return opened ? std::move(*opened) : nullptr;
   }
 
+  static constexpr size_t kManyKeys = 24;
+  /// Asks for some of the keys at once, and counts the right answers when they come.
+  static void read_many(Engine& engine, const EngineState& state, Random& random, uint64_t* right) {
+    std::vector<std::string> keys, expected;
+    for (size_t i = 0; i < kManyKeys; ++i) {
+      keys.push_back("k" + std::to_string(random.below(800)));
+      const auto at = state.find(keys.back());
+      expected.push_back(at == state.end() ? "" : at->second);
+    }
+    const auto check = [expected, right](const Engine::Lookups& answers) {
+      for (size_t i = 0; i < expected.size(); ++i)
+        if (answers[i] && (answers[i]->value ? answers[i]->value->view() : "") == expected[i])
+          ++*right;
+    };
+    const std::vector<BytesView> views(keys.begin(), keys.end());
+    if (const auto answers = engine.multi_get(views, check)) check(*answers);
+  }
+
   std::string directory_;
   EngineOptions options_;
   NullLog log_;
@@ -54,7 +72,7 @@ TEST_F(EngineThreadsTest, WritesReadsAndScansGoOnTogether) {
     ASSERT_TRUE(risen);
     durable = *risen;
   });
-  uint64_t reads = 0;
+  uint64_t reads = 0, many_reads = 0;
   std::atomic<uint64_t> scans{0}, looks_back{0};  // Counted by several reading threads.
   for (int i = 0; i < 6000; ++i) {
     WriteBatch batch;
@@ -78,6 +96,7 @@ TEST_F(EngineThreadsTest, WritesReadsAndScansGoOnTogether) {
         ++reads;
       });
     }
+    if (i % 20 == 0) read_many(*engine, state, random, &many_reads);
     if (i % 200 == 0) {
       const std::shared_ptr<EngineIterator> walk = engine->iterate({}, i % 400 == 0);
       executor.run(
@@ -107,6 +126,7 @@ TEST_F(EngineThreadsTest, WritesReadsAndScansGoOnTogether) {
   ASSERT_TRUE(executor.drain(60s));
   EXPECT_EQ(durable, last);
   EXPECT_EQ(reads, 2000u);
+  EXPECT_EQ(many_reads, 300u * kManyKeys);
   EXPECT_EQ(scans.load(), 30u);
   EXPECT_EQ(looks_back.load(), 60u);
   EXPECT_GT(engine->stats().flushes, 3u);
