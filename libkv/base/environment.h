@@ -27,6 +27,12 @@ class File {
 
   /// Fills `into` from `offset`; returns how many bytes, short only at the end of the file.
   virtual Result<size_t> read_at(uint64_t offset, std::span<char> into) = 0;
+  /// As read_at(), but never waits for the disk: fewer bytes, or none, where the system has them
+  /// not in memory.
+  virtual Result<size_t> read_cached_at(uint64_t offset, std::span<char> into) {
+    (void)offset, (void)into;
+    return size_t{0};
+  }
   /// Writes all of `bytes` or fails (then any part of it may have been written).
   virtual Status write_at(uint64_t offset, BytesView bytes) = 0;
   /// fdatasync. A failure is final: the caller must not retry and believe a later success

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 namespace kv {
@@ -55,6 +56,17 @@ Result<size_t> PosixFile::read_at(uint64_t offset, std::span<char> into) {
     done += static_cast<size_t>(got);
   }
   return done;
+}
+
+Result<size_t> PosixFile::read_cached_at(uint64_t offset, std::span<char> into) {
+  iovec whole{into.data(), into.size()};
+  const ssize_t got = uninterrupted([&] {
+    return ::preadv2(descriptor_.get(), &whole, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+  });
+  if (got >= 0) return static_cast<size_t>(got);
+  // Not in memory; or a file system that cannot tell.
+  if (errno == EAGAIN || errno == EOPNOTSUPP || errno == ENOSYS) return size_t{0};
+  return fail(posix_error(path_, "read", errno));
 }
 
 Status PosixFile::write_at(uint64_t offset, BytesView bytes) {

@@ -15,6 +15,7 @@ class PosixFile final : public File {
       : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
 
   Result<size_t> read_at(uint64_t offset, std::span<char> into) override;
+  Result<size_t> read_cached_at(uint64_t offset, std::span<char> into) override;
   Status write_at(uint64_t offset, BytesView bytes) override;
   Status sync() override;
   Status truncate(uint64_t size_bytes) override;

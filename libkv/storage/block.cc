@@ -7,7 +7,7 @@
 
 namespace kv {
 
-Block::Block(std::string bytes) : bytes_(std::move(bytes)) {
+Block::Block(BlockBytes bytes) : bytes_(std::move(bytes)) {
   malformed_ = true;
   if (bytes_.size() < 4 || bytes_.size() > UINT32_MAX) return;
   size_t end = bytes_.size() - 4;

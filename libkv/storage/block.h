@@ -7,15 +7,19 @@
 #include <optional>
 #include <string>
 
+#include "libkv/storage/block_pool.h"
 #include "libkv/storage/entry.h"
 
 namespace kv {
 
 class Block {
  public:
-  explicit Block(std::string bytes);
+  explicit Block(BlockBytes bytes);
+  explicit Block(BytesView bytes) : Block(BlockBytes(bytes)) {}
   BytesView bytes() const { return bytes_; }
-  size_t memory_bytes() const { return bytes_.capacity() + sizeof(*this); }
+  size_t memory_bytes() const {
+    return BlockPool::piece_bytes(bytes_.capacity() + 1) + sizeof(*this);
+  }
 
   /// The first entry at or after (key, sequence), if it is of this very key, whose hash is
   /// `key_hash`. Nothing is copied: the entry's key is the one given. Sets `corrupt` where the
@@ -36,7 +40,7 @@ class Block {
   std::optional<Entry> find_from(uint32_t offset, BytesView key, Sequence sequence,
                                  bool* corrupt) const;
 
-  const std::string bytes_;
+  const BlockBytes bytes_;
   uint32_t entries_end_ = 0;
   uint32_t restarts_ = 0;  // 0: empty or malformed.
   uint32_t buckets_ = 0;   // Behind the restarts. 0: it has no hash index.

@@ -1,6 +1,7 @@
 #include "libkv/storage/bloom_filter.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "libkv/base/hash.h"
 #include "libkv/base/planted.h"
@@ -28,6 +29,11 @@ bool each_bit(uint64_t hash, uint32_t probes, Probe probe) {
     mixed *= 0x9e3779b9u;
   }
   return true;
+}
+
+bool line_has(const char* line, uint64_t hash, uint32_t probes) {
+  return each_bit(hash, probes,
+                  [line](uint32_t bit) { return ((line[bit / 8] >> (bit % 8)) & 1) != 0; });
 }
 
 uint32_t probes_for(uint32_t bits_per_key) {
@@ -93,17 +99,31 @@ std::optional<BloomShape> bloom_shape(BytesView filter) {
   return BloomShape{bloom.probes, bloom.lines};
 }
 
-void bloom_expect(BytesView filter, uint64_t key_hash) {
-  const ParsedBloom bloom(filter);
-  if (bloom.lines != 0) __builtin_prefetch(bloom.line(key_hash));
-}
-
 bool bloom_may_contain(BytesView filter, uint64_t key_hash) {
   const ParsedBloom bloom(filter);
   if (bloom.lines == 0) return true;
-  const char* line = bloom.line(key_hash);
-  return each_bit(key_hash, bloom.probes,
-                  [line](uint32_t bit) { return ((line[bit / 8] >> (bit % 8)) & 1) != 0; });
+  return line_has(bloom.line(key_hash), key_hash, bloom.probes);
+}
+
+BloomFilter::BloomFilter(BytesView bytes) {
+  const ParsedBloom bloom(bytes);
+  if (bloom.lines == 0) return;
+  shape_ = {bloom.probes, bloom.lines};
+  lines_.resize(bloom.lines);
+  std::memcpy(lines_.data(), bloom.begin, bloom.lines * kLineBytes);
+}
+
+void BloomFilter::expect(uint64_t key_hash) const {
+  if (shape_.lines != 0) __builtin_prefetch(&lines_[line_of(key_hash, shape_.lines)]);
+}
+
+bool BloomFilter::may_contain(uint64_t key_hash) const {
+  if (shape_.lines == 0) return true;
+  return line_has(lines_[line_of(key_hash, shape_.lines)].bytes, key_hash, shape_.probes);
+}
+
+size_t BloomFilter::memory_bytes() const {
+  return BlockPool::piece_bytes(lines_.capacity() * sizeof(Line));
 }
 
 }  // namespace kv

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "libkv/base/bytes.h"
+#include "libkv/storage/block_pool.h"
 
 namespace kv {
 
@@ -29,8 +30,6 @@ class BloomFilterBuilder {
 
 /// The hash by which filters, and the blocks' own indexes, know a key. On disk: never change.
 uint64_t key_hash(BytesView key);
-/// Fetches what bloom_may_contain() will look at.
-void bloom_expect(BytesView filter, uint64_t key_hash);
 /// What a filter's header says; nothing if its kind is unknown or its length does not fit.
 struct BloomShape {
   uint32_t probes = 0;
@@ -39,5 +38,25 @@ struct BloomShape {
 std::optional<BloomShape> bloom_shape(BytesView filter);
 /// False only if the key was never added. Hostile `filter` bytes give true.
 bool bloom_may_contain(BytesView filter, uint64_t key_hash);
+
+/// A filter in memory, its lines where the processor's begin. Immutable; any thread may read.
+class BloomFilter {
+ public:
+  BloomFilter() = default;
+  /// `bytes` need not be a filter: then it may contain everything.
+  explicit BloomFilter(BytesView bytes);
+
+  /// Fetches what may_contain() will look at.
+  void expect(uint64_t key_hash) const;
+  bool may_contain(uint64_t key_hash) const;
+  size_t memory_bytes() const;
+
+ private:
+  struct alignas(64) Line {
+    char bytes[64];
+  };
+  BloomShape shape_;
+  PoolVector<Line> lines_;
+};
 
 }  // namespace kv

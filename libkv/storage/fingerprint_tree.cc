@@ -349,7 +349,7 @@ void FingerprintTree::publish(const Path& path, Node* node) {
   above.inner->children()[above.child].store(node, std::memory_order_release);
 }
 
-void FingerprintTree::load(const Place& place, Page& page) const {
+void FingerprintTree::gather(const Place& place, Page& page) const {
   Path path;
   const Leaf* leaf = descend(place, path);
   page.low = path.low();
@@ -359,21 +359,33 @@ void FingerprintTree::load(const Place& place, Page& page) const {
     page.keys[slot].newest = leaf->slots[slot].load(std::memory_order_acquire);
     page.keys[slot].newest->prefetch();
   }
-  const std::span<Ranked> keys(page.keys.data(), page.count);
-  rank(keys);
-  std::sort(keys.begin(), keys.end());
+  rank({page.keys.data(), page.count});
+}
+
+void FingerprintTree::sort_all(Page& page) {
+  std::sort(page.keys.begin(), page.keys.begin() + static_cast<ptrdiff_t>(page.count));
+  page.sorted = 0;
 }
 
 void FingerprintTree::load(BytesView key, Page& page) const {
-  load({Place::Where::at, key}, page);
+  gather({Place::Where::at, key}, page);
+  Ranked* const begin = page.keys.data();
+  Ranked* const end = begin + page.count;
+  Ranked* const from = std::partition(begin, end, [key](const Ranked& ranked) {
+    return compare_keys(ranked.newest->key(), key) < 0;
+  });
+  page.sorted = static_cast<size_t>(from - begin);
+  std::sort(from, end);
 }
 
 void FingerprintTree::load_before(BytesView key, Page& page) const {
-  load({Place::Where::before, key}, page);
+  gather({Place::Where::before, key}, page);
+  sort_all(page);
 }
 
 void FingerprintTree::load_last(Page& page) const {
-  load({Place::Where::last, {}}, page);
+  gather({Place::Where::last, {}}, page);
+  sort_all(page);
 }
 
 }  // namespace kv

@@ -60,10 +60,12 @@ class FingerprintTree {
       return slice != other.slice ? slice < other.slice : newest->key() < other.newest->key();
     }
   };
-  /// The keys of one leaf, in order, as of one moment.
+  /// The keys of one leaf as of one moment.
   struct Page {
     std::array<Ranked, kLeafSlots> keys;
     size_t count = 0;
+    /// From here on they are in order; those before are below them.
+    size_t sorted = 0;
     /// All keys from low's, up to but without high's, are in this leaf; null: no bound.
     const ChainedEntry* low = nullptr;
     const ChainedEntry* high = nullptr;
@@ -82,11 +84,14 @@ class FingerprintTree {
 
   /// The key's newest version, or nullptr.
   const ChainedEntry* find(BytesView key) const;
-  /// The leaf in which `key` is or would be.
+  /// The leaf in which `key` is or would be; sorted from the first key that is not below it on, as
+  /// who seeks a key mostly goes on behind it.
   void load(BytesView key, Page& page) const;
   /// The leaf in which the last key below `key` is: it is on this page or nowhere.
   void load_before(BytesView key, Page& page) const;
   void load_last(Page& page) const;
+  /// Puts all of a page in order.
+  static void sort_all(Page& page);
 
  private:
   struct Node;
@@ -98,7 +103,7 @@ class FingerprintTree {
   struct Cut;
 
   Leaf* descend(const Place& place, Path& path) const;
-  void load(const Place& place, Page& page) const;
+  void gather(const Place& place, Page& page) const;
   static Ranked pivot(std::span<const Ranked> arrivals, bool may_run);
   Leaf* new_leaf();
   Inner* new_inner(const Fan& fan, size_t from, size_t to);

@@ -19,7 +19,7 @@ class MemtableIterator final : public EntryIterator {
 
   void seek(BytesView key, Sequence sequence) override {
     tree_.load(key, page_);
-    index_ = first_not_below(key);
+    index_ = page_.sorted;
     show_newest();
     while (at_ != nullptr && at_->key() == key && at_->sequence() > sequence) show_older();
     fill_entry();
@@ -64,7 +64,7 @@ class MemtableIterator final : public EntryIterator {
     newer_.clear();
     if (index_ == page_.count && page_.high != nullptr) {
       tree_.load(page_.high->key(), page_);
-      index_ = 0;
+      index_ = page_.sorted;
     }
     at_ = index_ < page_.count ? page_.keys[index_].newest : nullptr;
   }
@@ -83,6 +83,7 @@ class MemtableIterator final : public EntryIterator {
       index_ = page_.count;
     }
     if (index_ == 0) return;
+    if (index_ <= page_.sorted) FingerprintTree::sort_all(page_);
     --index_;
     collect_newer(nullptr);
     at_ = newer_.back();

@@ -6,7 +6,8 @@ namespace kv {
 
 namespace {
 
-/// A heap of the valid sources, the one whose entry is next on top.
+/// The valid sources in the order of their entries: there are few of them, and mostly the first
+/// stays the first.
 class MergingIterator final : public EntryIterator {
  public:
   explicit MergingIterator(std::vector<std::unique_ptr<EntryIterator>> sources)
@@ -27,12 +28,12 @@ class MergingIterator final : public EntryIterator {
     start(true, [](EntryIterator& source) { source.seek_to_last(); });
   }
   void next() override {
-    heap_.front()->next();
-    settle_top();
+    ranks_.front()->next();
+    settle_first();
   }
   void prev() override {
-    heap_.front()->prev();
-    settle_top();
+    ranks_.front()->prev();
+    settle_first();
   }
   bool pass_over() override {
     bool passed = false;
@@ -50,69 +51,60 @@ class MergingIterator final : public EntryIterator {
   template <typename Position>
   void start(bool backward, Position position) {
     backward_ = backward;
-    heap_.clear();
+    ranks_.clear();
     current_ = nullptr;
     if (!status_) return;
     for (const auto& source : sources_) position(*source);
     gather();
   }
 
-  /// Makes the heap of the sources where they stand.
+  /// Ranks the sources where they stand.
   void gather() {
-    heap_.clear();
+    ranks_.clear();
     current_ = nullptr;
     for (const auto& source : sources_) {
       if (!take_status(*source)) return;
-      if (source->valid()) heap_.push_back(source.get());
+      if (source->valid()) ranks_.push_back(source.get());
     }
-    std::make_heap(heap_.begin(), heap_.end(), later());
+    std::sort(ranks_.begin(), ranks_.end(),
+              [this](const auto* x, const auto* y) { return is_before(*x, *y); });
     show();
   }
-  void show() { current_ = heap_.empty() ? nullptr : &heap_.front()->entry(); }
+  void show() { current_ = ranks_.empty() ? nullptr : &ranks_.front()->entry(); }
 
   bool take_status(const EntryIterator& source) {
     if (source.valid()) return true;
     status_ = source.status();
     if (status_) return true;
-    heap_.clear();
+    ranks_.clear();
     current_ = nullptr;
     return false;
   }
 
-  /// The top has moved: back into its place.
-  void settle_top() {
-    EntryIterator* top = heap_.front();
-    if (!take_status(*top)) return;
-    // Mostly it stays on top: then two comparisons are enough.
-    if (top->valid() && stays_on_top()) return show();
-    std::pop_heap(heap_.begin(), heap_.end(), later());
-    if (top->valid()) {
-      std::push_heap(heap_.begin(), heap_.end(), later());
-    } else {
-      heap_.pop_back();
+  /// The first has moved: to its new place.
+  void settle_first() {
+    EntryIterator* const moved = ranks_.front();
+    if (!take_status(*moved)) return;
+    if (!moved->valid()) {
+      ranks_.erase(ranks_.begin());
+      return show();
     }
+    size_t place = 0;
+    for (; place + 1 < ranks_.size() && is_before(*ranks_[place + 1], *moved); ++place)
+      ranks_[place] = ranks_[place + 1];
+    ranks_[place] = moved;
     show();
   }
-  bool stays_on_top() const {
-    const auto behind = later();
-    for (size_t child = 1; child < std::min<size_t>(heap_.size(), 3); ++child)
-      if (behind(heap_[0], heap_[child])) return false;
-    return true;
+
+  bool is_before(const EntryIterator& a, const EntryIterator& b) const {
+    const Entry& x = a.entry();
+    const Entry& y = b.entry();
+    const int order = compare_entries(x.key, x.sequence, y.key, y.sequence);
+    return backward_ ? order > 0 : order < 0;
   }
 
-  struct Later {
-    bool backward;
-    bool operator()(const EntryIterator* a, const EntryIterator* b) const {
-      const Entry& x = a->entry();
-      const Entry& y = b->entry();
-      const int order = compare_entries(x.key, x.sequence, y.key, y.sequence);
-      return backward ? order < 0 : order > 0;
-    }
-  };
-  Later later() const { return {backward_}; }
-
   std::vector<std::unique_ptr<EntryIterator>> sources_;
-  std::vector<EntryIterator*> heap_;
+  std::vector<EntryIterator*> ranks_;  // In the order of their entries.
   bool backward_ = false;
   Status status_;
 };

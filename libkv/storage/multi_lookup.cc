@@ -100,9 +100,13 @@ class MultiLookup {
   }
 
   bool take_block(Probe& probe) {
-    const auto block = probe.candidates.front().reader->cached_block(probe.block_number);
-    if (block == nullptr) return miss(probe);
-    probe.block = block;
+    auto block = probe.candidates.front().reader->cached_block(probe.block_number);
+    if (!block) {
+      answers_[probe.index] = fail(block.error());
+      return false;
+    }
+    if (*block == nullptr) return miss(probe);
+    probe.block = std::move(*block);
     return true;
   }
 

@@ -2,9 +2,14 @@
 
 #include <optional>
 
-#include "libkv/storage/bloom_filter.h"
-
 namespace kv {
+
+namespace {
+
+/// What takes longer to unpack is not for the loop, even if the system has it in memory.
+constexpr uint64_t kReadAtOnceBytesMax = 64u << 10;
+
+}  // namespace
 
 Result<std::shared_ptr<SstableReader>> SstableReader::open(FileSystem& files,
                                                            const std::string& path,
@@ -35,8 +40,9 @@ Status SstableReader::load(const TableInfo& info) {
   if (footer->salt != info.salt)
     return fail(ErrorKind::corrupt, path_ + ": another table than the manifest names");
   salt_ = footer->salt;
-  KV_ASSIGN(filter_, read_stored_block(*file_, path_, footer->filter, salt_));
-  KV_ASSIGN(std::string bytes_of_index, read_stored_block(*file_, path_, footer->index, salt_));
+  KV_ASSIGN(const BlockBytes filter, read_stored_block(*file_, path_, footer->filter, salt_));
+  filter_ = BloomFilter(filter);
+  KV_ASSIGN(BlockBytes bytes_of_index, read_stored_block(*file_, path_, footer->index, salt_));
   auto index = TableIndex::parse(std::make_shared<const Block>(std::move(bytes_of_index)));
   if (!index) return fail(located(index.error()));
   index_ = std::move(*index);
@@ -55,22 +61,36 @@ Result<SstableReader::BlockRead> SstableReader::read_block(BlockHandle handle,
       counters_.cache_hits.fetch_add(1, std::memory_order_relaxed);
       return BlockRead{std::move(cached), false};
     }
-    if (mode == ReadMode::cached_only) return BlockRead{};
-    counters_.cache_misses.fetch_add(1, std::memory_order_relaxed);
   }
-  KV_ASSIGN(std::string bytes, read_stored_block(*file_, path_, handle, salt_));
-  auto block = std::make_shared<const Block>(std::move(bytes));
-  if (mode == ReadMode::fill_cache) cache_.insert(key, block);
+  KV_ASSIGN(auto block, read_from_file(handle, mode));
+  if (block == nullptr) return BlockRead{};
+  if (mode != ReadMode::bypass_cache) {
+    counters_.cache_misses.fetch_add(1, std::memory_order_relaxed);
+    cache_.insert(key, block);
+  }
   return BlockRead{std::move(block), true};
 }
 
+Result<std::shared_ptr<const Block>> SstableReader::read_from_file(BlockHandle handle,
+                                                                   ReadMode mode) const {
+  std::shared_ptr<const Block> block;
+  if (mode != ReadMode::cached_only) {
+    KV_ASSIGN(BlockBytes bytes, read_stored_block(*file_, path_, handle, salt_));
+    block = std::make_shared<const Block>(std::move(bytes));
+  } else if (handle.payload_bytes <= kReadAtOnceBytesMax) {
+    KV_ASSIGN(auto bytes, read_cached_block(*file_, path_, handle, salt_));
+    if (bytes) block = std::make_shared<const Block>(std::move(*bytes));
+  }
+  return block;
+}
+
 void SstableReader::expect_filter(uint64_t key_hash) const {
-  bloom_expect(filter_, key_hash);
+  filter_.expect(key_hash);
 }
 
 bool SstableReader::may_hold(uint64_t key_hash) const {
   counters_.bloom_checks.fetch_add(1, std::memory_order_relaxed);
-  if (bloom_may_contain(filter_, key_hash)) return true;
+  if (filter_.may_contain(key_hash)) return true;
   counters_.bloom_negatives.fetch_add(1, std::memory_order_relaxed);
   return false;
 }
@@ -79,8 +99,9 @@ void SstableReader::expect_block(size_t block) const {
   cache_.expect({number_, index_.handle(block).offset});
 }
 
-std::shared_ptr<const Block> SstableReader::cached_block(size_t block) const {
-  return read_block(index_.handle(block), ReadMode::cached_only)->block;
+Result<std::shared_ptr<const Block>> SstableReader::cached_block(size_t block) const {
+  KV_ASSIGN(BlockRead read, read_block(index_.handle(block), ReadMode::cached_only));
+  return std::move(read.block);
 }
 
 Result<TableLookup> SstableReader::find_in(const std::shared_ptr<const Block>& block, BytesView key,

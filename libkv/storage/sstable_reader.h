@@ -12,6 +12,7 @@
 #include "libkv/base/environment.h"
 #include "libkv/storage/block.h"
 #include "libkv/storage/block_cache.h"
+#include "libkv/storage/bloom_filter.h"
 #include "libkv/storage/table_format.h"
 #include "libkv/storage/table_index.h"
 
@@ -24,7 +25,7 @@ struct ReadCounters {
 };
 
 enum class ReadMode {
-  cached_only,  ///< Touches no file.
+  cached_only,  ///< Waits for no disk.
   fill_cache,
   bypass_cache,  ///< For compaction, which reads each block once.
 };
@@ -57,8 +58,8 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
   /// The block that holds the first version of `key` at or below `at`, if any does; or blocks().
   size_t block_for(BytesView key, Sequence at) const { return index_.find(key, at); }
   void expect_block(size_t block) const;
-  /// Null: only the disk has it.
-  std::shared_ptr<const Block> cached_block(size_t block) const;
+  /// Null: only the disk has it. Errors: corrupt, io.
+  Result<std::shared_ptr<const Block>> cached_block(size_t block) const;
   /// Errors: corrupt.
   Result<TableLookup> find_in(const std::shared_ptr<const Block>& block, BytesView key,
                               uint64_t key_hash, Sequence at) const;
@@ -66,7 +67,7 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
   std::unique_ptr<EntryIterator> iterator(ReadMode mode) const;
 
   /// Of index and filter.
-  size_t memory_bytes() const { return index_.memory_bytes() + filter_.capacity(); }
+  size_t memory_bytes() const { return index_.memory_bytes() + filter_.memory_bytes(); }
 
  private:
   friend class SstableIterator;
@@ -77,6 +78,7 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
   SstableReader(BlockCache& cache, ReadCounters& counters) : cache_(cache), counters_(counters) {}
   Status load(const TableInfo& info);
   Result<BlockRead> read_block(BlockHandle handle, ReadMode mode) const;
+  Result<std::shared_ptr<const Block>> read_from_file(BlockHandle handle, ReadMode mode) const;
   /// `status` with the file's name before it.
   Error located(const Error& error) const;
 
@@ -87,7 +89,7 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
   uint64_t number_ = 0;
   uint64_t salt_ = 0;
   TableIndex index_;
-  std::string filter_;
+  BloomFilter filter_;
 };
 
 }  // namespace kv

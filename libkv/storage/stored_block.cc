@@ -24,8 +24,8 @@ bool compress(BytesView block, std::string* to) {
   return true;
 }
 
-Result<std::string> decompress(BytesView payload, uint32_t raw_bytes) {
-  std::string raw(raw_bytes, '\0');
+Result<BlockBytes> decompress(BytesView payload, uint32_t raw_bytes) {
+  BlockBytes raw(raw_bytes, '\0');
   const int written = LZ4_decompress_safe(
       payload.data(), raw.data(), static_cast<int>(payload.size()), static_cast<int>(raw_bytes));
   if (written < 0 || static_cast<uint32_t>(written) != raw_bytes)
@@ -55,7 +55,7 @@ uint64_t append_stored_block(std::string& to, BytesView block, BlockCompression 
   return payload.size();
 }
 
-Result<std::string> open_stored_block(BytesView stored, uint64_t salt, uint64_t offset) {
+Result<BlockBytes> open_stored_block(BytesView stored, uint64_t salt, uint64_t offset) {
   if (stored.size() < kBlockTrailerBytes) return fail(ErrorKind::corrupt, "the block is cut short");
   const BytesView payload = stored.substr(0, stored.size() - kBlockTrailerBytes);
   const char* trailer = payload.data() + payload.size();
@@ -65,24 +65,50 @@ Result<std::string> open_stored_block(BytesView stored, uint64_t salt, uint64_t 
     return fail(ErrorKind::corrupt, "the block's checksum does not match");
   const auto compression = load_word<uint32_t>(trailer);
   const auto raw_bytes = load_word<uint32_t>(trailer + 4);
-  if (compression == static_cast<uint32_t>(BlockCompression::none)) return std::string(payload);
+  if (compression == static_cast<uint32_t>(BlockCompression::none)) return BlockBytes(payload);
   if (compression != static_cast<uint32_t>(BlockCompression::lz4))
     return fail(ErrorKind::format, "unknown compression " + std::to_string(compression));
   if (raw_bytes > kBlockBytesMax) return fail(ErrorKind::corrupt, "the block's length is absurd");
   return decompress(payload, raw_bytes);
 }
 
-Result<std::string> read_stored_block(File& file, const std::string& path, BlockHandle handle,
-                                      uint64_t salt) {
-  const auto at = [&] { return path + ": offset " + std::to_string(handle.offset) + ": "; };
+namespace {
+
+Error located(const std::string& path, BlockHandle handle, const Error& error) {
+  return {error.kind, path + ": offset " + std::to_string(handle.offset) + ": " + error.what};
+}
+
+Result<std::string> room_for(const std::string& path, BlockHandle handle) {
   if (handle.payload_bytes > kBlockBytesMax)
-    return fail(ErrorKind::corrupt, at() + "the block's length is absurd");
-  std::string stored(static_cast<size_t>(handle.payload_bytes) + kBlockTrailerBytes, '\0');
-  KV_ASSIGN(const size_t read, file.read_at(handle.offset, stored));
-  if (read != stored.size()) return fail(ErrorKind::corrupt, at() + "the file is cut short");
+    return fail(located(path, handle, {ErrorKind::corrupt, "the block's length is absurd"}));
+  return std::string(static_cast<size_t>(handle.payload_bytes) + kBlockTrailerBytes, '\0');
+}
+
+Result<BlockBytes> open_located(BytesView stored, const std::string& path, BlockHandle handle,
+                                uint64_t salt) {
   auto block = open_stored_block(stored, salt, handle.offset);
-  if (!block) return fail(block.error().kind, at() + block.error().what);
+  if (!block) return fail(located(path, handle, block.error()));
   return block;
+}
+
+}  // namespace
+
+Result<BlockBytes> read_stored_block(File& file, const std::string& path, BlockHandle handle,
+                                     uint64_t salt) {
+  KV_ASSIGN(std::string stored, room_for(path, handle));
+  KV_ASSIGN(const size_t read, file.read_at(handle.offset, stored));
+  if (read != stored.size())
+    return fail(located(path, handle, {ErrorKind::corrupt, "the file is cut short"}));
+  return open_located(stored, path, handle, salt);
+}
+
+Result<std::optional<BlockBytes>> read_cached_block(File& file, const std::string& path,
+                                                    BlockHandle handle, uint64_t salt) {
+  KV_ASSIGN(std::string stored, room_for(path, handle));
+  KV_ASSIGN(const size_t read, file.read_cached_at(handle.offset, stored));
+  if (read != stored.size()) return std::optional<BlockBytes>();
+  KV_ASSIGN(BlockBytes block, open_located(stored, path, handle, salt));
+  return std::optional<BlockBytes>(std::move(block));
 }
 
 }  // namespace kv

@@ -8,9 +8,11 @@
 // another file or place does not pass. On disk: never change. Thread-safe.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "libkv/base/environment.h"
+#include "libkv/storage/block_pool.h"
 
 namespace kv {
 
@@ -39,10 +41,13 @@ uint64_t append_stored_block(std::string& to, BytesView block, BlockCompression 
                              uint64_t salt, uint64_t offset);
 
 /// The block behind `stored` (payload and trailer). Errors: corrupt, format (unknown compression).
-Result<std::string> open_stored_block(BytesView stored, uint64_t salt, uint64_t offset);
+Result<BlockBytes> open_stored_block(BytesView stored, uint64_t salt, uint64_t offset);
 
 /// Reads and verifies a block; errors name `path` and the offset. corrupt, format, io.
-Result<std::string> read_stored_block(File& file, const std::string& path, BlockHandle handle,
-                                      uint64_t salt);
+Result<BlockBytes> read_stored_block(File& file, const std::string& path, BlockHandle handle,
+                                     uint64_t salt);
+/// The same without waiting for the disk: nothing where that is needed.
+Result<std::optional<BlockBytes>> read_cached_block(File& file, const std::string& path,
+                                                    BlockHandle handle, uint64_t salt);
 
 }  // namespace kv

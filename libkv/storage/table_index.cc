@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "libkv/storage/block.h"
 #include "libkv/storage/table_format.h"
@@ -67,11 +68,11 @@ size_t TableIndex::find(BytesView key, Sequence sequence) const {
   if (begin != common_) return begin < BytesView(common_) ? 0 : blocks();
   const BytesView rest = key.substr(common_.size());
   const uint64_t head = head_of(rest);
-  // Keys with this very head: mostly one or none.
   const auto at = std::lower_bound(heads_.begin(), heads_.end(), head);
-  const auto end = std::upper_bound(at, heads_.end(), head);
-  size_t low = static_cast<size_t>(at - heads_.begin());
-  size_t high = static_cast<size_t>(end - heads_.begin());
+  auto low = static_cast<size_t>(at - heads_.begin());
+  if (at == heads_.end() || *at != head) return low;
+  // Keys with this very head: mostly one.
+  auto high = static_cast<size_t>(std::upper_bound(at, heads_.end(), head) - heads_.begin());
   while (low < high) {
     const size_t middle = low + (high - low) / 2;
     if (is_before(middle, rest, sequence)) {

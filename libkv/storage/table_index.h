@@ -6,7 +6,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "libkv/storage/entry.h"
 #include "libkv/storage/stored_block.h"
@@ -31,11 +30,11 @@ class TableIndex {
   bool is_before(size_t block, BytesView rest, Sequence sequence) const;
 
   std::string common_;
-  std::string keys_;
-  std::vector<uint32_t> key_ends_;
-  std::vector<uint64_t> heads_;  // Of each key, its first eight bytes, as they compare.
-  std::vector<Sequence> sequences_;
-  std::vector<BlockHandle> handles_;
+  BlockBytes keys_;
+  PoolVector<uint32_t> key_ends_;
+  PoolVector<uint64_t> heads_;  // Of each key, its first eight bytes, as they compare.
+  PoolVector<Sequence> sequences_;
+  PoolVector<BlockHandle> handles_;
 };
 
 }  // namespace kv

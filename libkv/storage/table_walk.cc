@@ -29,7 +29,7 @@ namespace {
 
 struct OpenedBlock {
   TableBlock told;
-  std::string bytes;
+  BlockBytes bytes;
 };
 
 struct IndexEntry {
@@ -236,7 +236,7 @@ class TableWalker {
   uint64_t footer_at_ = 0;
   uint64_t properties_at_ = 0;
   uint64_t expected_offset_ = 0;  // Where the next block must begin.
-  std::string filter_;
+  BlockBytes filter_;
   std::vector<IndexEntry> index_;
   std::map<std::string, std::string> properties_;
   bool sound_ = true;

@@ -65,6 +65,9 @@ class SimDisk {
   /// Bytes that files may hold; absent: no bound.
   void set_capacity(std::optional<uint64_t> bytes) { capacity_bytes_ = bytes; }
 
+  /// Of so many reads in a hundred the system has the bytes in memory; from the start: of none.
+  void set_page_cache(uint64_t percent) { page_cache_percent_ = percent; }
+
   /// Starts (dropping an earlier trace) or ends the recording of changes.
   void record(bool on);
   const std::vector<DiskOperation>& trace() const { return trace_; }
@@ -118,6 +121,7 @@ class SimDisk {
   Random random_;
   AfterFailedSync after_failed_sync_ = AfterFailedSync::lost;
   std::optional<uint64_t> capacity_bytes_;
+  uint64_t page_cache_percent_ = 0;
   std::optional<uint64_t> power_left_;
   bool power_is_off_ = false;
 

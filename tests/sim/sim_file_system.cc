@@ -40,6 +40,12 @@ class SimFile final : public File {
     return disk_.image_.bytes(inode_).read(offset, into);
   }
 
+  Result<size_t> read_cached_at(uint64_t offset, std::span<char> into) override {
+    const uint64_t percent = disk_.page_cache_percent_;
+    if (percent == 0 || disk_.random_.below(100) >= percent) return size_t{0};
+    return read_at(offset, into);
+  }
+
   Status write_at(uint64_t offset, BytesView bytes) override {
     if (!writable_) return fail(ErrorKind::io, path_ + ": Bad file descriptor");
     if (Status admitted = admit(FaultKind::write, true); !admitted) {

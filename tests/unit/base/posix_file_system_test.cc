@@ -52,6 +52,19 @@ TEST_F(PosixFileSystemTest, ReadsWhatWasWrittenAndIsShortOnlyAtTheEnd) {
   EXPECT_EQ(contents(*file, 3, 10), "h");
 }
 
+TEST_F(PosixFileSystemTest, WhatTheSystemHasInMemoryIsReadWithoutWaiting) {
+  auto file = open("a");
+  ASSERT_TRUE(file->write_at(0, "hello").has_value());
+  std::string bytes(3, '?');
+  const auto got = file->read_cached_at(1, bytes);
+  ASSERT_TRUE(got) << got.error().what;
+  // Some file systems cannot tell; none may give anything else.
+  if (*got == 0) GTEST_SKIP() << "this file system does not say what is in memory";
+  EXPECT_EQ(*got, 3u);
+  EXPECT_EQ(bytes, "ell");
+  EXPECT_EQ(*file->read_cached_at(5, bytes), 0u) << "beyond the end there is nothing";
+}
+
 TEST_F(PosixFileSystemTest, AMissingFileIsNotFoundAndNamed) {
   const auto file = files_.open(path("none"), OpenMode::read);
   ASSERT_FALSE(file.has_value());

@@ -13,7 +13,9 @@ namespace {
 
 class ModelRun {
  public:
-  ModelRun(EngineType type, uint64_t seed) : random_(seed), world_(seed, type) {}
+  ModelRun(EngineType type, uint64_t seed) : random_(seed), world_(seed, type) {
+    world_.disk.set_page_cache(random_.below(2) * 60);
+  }
 
   void run(int steps) {
     open();

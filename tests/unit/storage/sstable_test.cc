@@ -109,6 +109,28 @@ TEST_F(SstableTest, AnErrorNamesFileAndOffset) {
   EXPECT_EQ(found.error().what, "data/000012.sst: offset 0: the block's checksum does not match");
 }
 
+TEST_F(SstableTest, WhatTheSystemHasInMemoryNeedsNoDisk) {
+  write(300);
+  const auto reader = *open();
+  EXPECT_EQ(reader->find(key(5), kNewest, ReadMode::cached_only)->outcome,
+            TableLookup::Outcome::needs_disk);
+  disk_.set_page_cache(100);
+  EXPECT_EQ(reader->find(key(5), kNewest, ReadMode::cached_only)->value.view(),
+            "value of " + key(5));
+  disk_.set_page_cache(0);
+  EXPECT_EQ(reader->find(key(5), kNewest, ReadMode::cached_only)->outcome,
+            TableLookup::Outcome::found);
+}
+
+TEST_F(SstableTest, ARottenBlockIsCorruptAlsoWhereTheSystemHasIt) {
+  write(300);
+  disk_.rot(kPath, 10);
+  disk_.set_page_cache(100);
+  const auto found = (*open())->find(key(0), kNewest, ReadMode::cached_only);
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().what, "data/000012.sst: offset 0: the block's checksum does not match");
+}
+
 TEST(TableFormatTest, FooterAndInfoGiveBackWhatTheyWereMadeOf) {
   TableFooter footer;
   footer.index = {1, 2};
