@@ -22,14 +22,18 @@ bool look_up_in_memtable(const std::shared_ptr<Memtable>& table, BytesView key, 
 
 std::optional<Result<TableLookup>> look_up_in_table(TableCache& cache, const TableInfo& info,
                                                     BytesView key, Sequence at, ReadMode mode) {
+  uint64_t reads = 0;
   std::shared_ptr<SstableReader> reader = cache.find(info.number);
   if (reader == nullptr) {
     if (mode == ReadMode::cached_only) return std::nullopt;
     auto opened = cache.open(info);
     if (!opened) return Result<TableLookup>(fail(opened.error()));
     reader = std::move(*opened);
+    reads = kReadsToOpenTable;
   }
   auto found = reader->find(key, at, mode);
+  if (found && found->from_disk) ++reads;
+  if (reads > 0) cache.counters().disk_reads_of_gets.fetch_add(reads, std::memory_order_relaxed);
   if (found && found->outcome == TableLookup::Outcome::needs_disk) return std::nullopt;
   return found;
 }

@@ -9,11 +9,12 @@ namespace kv {
 Result<std::shared_ptr<SstableReader>> SstableReader::open(FileSystem& files,
                                                            const std::string& path,
                                                            const TableInfo& info, BlockCache& cache,
-                                                           ReadCounters& counters) {
-  std::shared_ptr<SstableReader> reader(new SstableReader(cache, counters));
+                                                           ReadCounters& counters,
+                                                           const Options& options) {
+  std::shared_ptr<SstableReader> reader(new SstableReader(cache, counters, options));
   reader->path_ = path;
   reader->number_ = info.number;
-  auto file = files.open(path, OpenMode::read);
+  auto file = files.open(path, options.mode);
   if (!file && file.error().kind == ErrorKind::not_found)
     return fail(ErrorKind::corrupt, path + ": the file is missing");
   if (!file) return fail(std::move(file).error());
@@ -40,6 +41,11 @@ Status SstableReader::load(const TableInfo& info) {
   auto index = TableIndex::parse(std::make_shared<const Block>(std::move(bytes_of_index)));
   if (!index) return fail(located(index.error()));
   index_ = std::move(*index);
+  filter_claim_.grow(filter_.capacity());
+  index_claim_.grow(index_.memory_bytes());
+  counters_.tables_opened.fetch_add(1, std::memory_order_relaxed);
+  count_reads(kReadsToOpenTable, kTableFooterBytes + footer->filter.payload_bytes +
+                                     footer->index.payload_bytes + 2 * kBlockTrailerBytes);
   return {};
 }
 
@@ -59,9 +65,15 @@ Result<SstableReader::BlockRead> SstableReader::read_block(BlockHandle handle,
     counters_.cache_misses.fetch_add(1, std::memory_order_relaxed);
   }
   KV_ASSIGN(std::string bytes, read_stored_block(*file_, path_, handle, salt_));
+  if (mode != ReadMode::bypass_cache) count_reads(1, handle.payload_bytes + kBlockTrailerBytes);
   auto block = std::make_shared<const Block>(std::move(bytes));
   if (mode == ReadMode::fill_cache) cache_.insert(key, block);
   return BlockRead{std::move(block), true};
+}
+
+void SstableReader::count_reads(uint64_t reads, uint64_t bytes) const {
+  counters_.disk_reads.fetch_add(reads, std::memory_order_relaxed);
+  counters_.disk_read_bytes.fetch_add(bytes, std::memory_order_relaxed);
 }
 
 void SstableReader::expect_filter(uint64_t key_hash) const {

@@ -12,6 +12,7 @@
 #include "libkv/base/environment.h"
 #include "libkv/storage/block.h"
 #include "libkv/storage/block_cache.h"
+#include "libkv/storage/memory_budget.h"
 #include "libkv/storage/table_format.h"
 #include "libkv/storage/table_index.h"
 
@@ -21,6 +22,8 @@ namespace kv {
 struct ReadCounters {
   std::atomic<uint64_t> gets{0}, memtable_hits{0}, cache_hits{0}, cache_misses{0};
   std::atomic<uint64_t> bloom_checks{0}, bloom_negatives{0}, bloom_false_positives{0};
+  std::atomic<uint64_t> tables_opened{0};
+  std::atomic<uint64_t> disk_reads{0}, disk_reads_of_gets{0}, disk_read_bytes{0};
 };
 
 enum class ReadMode {
@@ -38,13 +41,21 @@ struct TableLookup {
   bool from_disk = false;
 };
 
+/// How many reads open() takes: footer, filter, index.
+inline constexpr uint64_t kReadsToOpenTable = 3;
+
 class SstableReader : public std::enable_shared_from_this<SstableReader> {
  public:
+  struct Options {
+    OpenMode mode = OpenMode::read;
+    std::shared_ptr<MemoryBudget> budget = nullptr;  ///< Filter and index are claimed of it.
+  };
   /// `cache` and `counters` outlive it. Errors: corrupt (footer, index or filter, or it is not the
   /// table that `info` speaks of), format, io.
   static Result<std::shared_ptr<SstableReader>> open(FileSystem& files, const std::string& path,
                                                      const TableInfo& info, BlockCache& cache,
-                                                     ReadCounters& counters);
+                                                     ReadCounters& counters,
+                                                     const Options& options);
 
   /// The newest version of `key` at or below `at`. Errors: corrupt, io.
   Result<TableLookup> find(BytesView key, Sequence at, ReadMode mode) const;
@@ -66,7 +77,7 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
   std::unique_ptr<EntryIterator> iterator(ReadMode mode) const;
 
   /// Of index and filter.
-  size_t memory_bytes() const { return index_.memory_bytes() + filter_.capacity(); }
+  uint64_t memory_bytes() const { return filter_claim_.bytes() + index_claim_.bytes(); }
 
  private:
   friend class SstableIterator;
@@ -74,9 +85,14 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
     std::shared_ptr<const Block> block;  ///< Null: only the disk has it.
     bool from_disk = false;
   };
-  SstableReader(BlockCache& cache, ReadCounters& counters) : cache_(cache), counters_(counters) {}
+  SstableReader(BlockCache& cache, ReadCounters& counters, const Options& options)
+      : cache_(cache),
+        counters_(counters),
+        filter_claim_(options.budget, MemoryHolder::filters),
+        index_claim_(options.budget, MemoryHolder::indexes) {}
   Status load(const TableInfo& info);
   Result<BlockRead> read_block(BlockHandle handle, ReadMode mode) const;
+  void count_reads(uint64_t reads, uint64_t bytes) const;
   /// `status` with the file's name before it.
   Error located(const Error& error) const;
 
@@ -88,6 +104,7 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
   uint64_t salt_ = 0;
   TableIndex index_;
   std::string filter_;
+  MemoryClaim filter_claim_, index_claim_;
 };
 
 }  // namespace kv

@@ -30,7 +30,7 @@ class SstableTest : public testing::Test {
     return "key" + std::string(6 - number.size(), '0') + number;
   }
   Result<std::shared_ptr<SstableReader>> open() {
-    return SstableReader::open(files_, kPath, info_, cache_, counters_);
+    return SstableReader::open(files_, kPath, info_, cache_, counters_, {});
   }
 
   static constexpr const char* kPath = "data/000012.sst";
@@ -151,6 +151,25 @@ TEST(BlockCacheTest, AScanDoesNotPushOutWhatIsUsed) {
   EXPECT_EQ(left, 40);
   EXPECT_LE(cache.memory_bytes(), uint64_t{16} << 16);
   EXPECT_EQ(cache.find({3, 0}), nullptr);
+}
+
+TEST(BlockCacheTest, GivesWayAndGrowsAgain) {
+  BlockCache cache(16 << 16);
+  const auto block = std::make_shared<const Block>(std::string(4000, 'b'));
+  const auto fill = [&](uint64_t table) {
+    for (uint64_t i = 0; i < 500; ++i) cache.insert({table, i * 4000}, block);
+    return cache.memory_bytes();
+  };
+  const uint64_t before = fill(1);
+  EXPECT_GT(before, uint64_t{12} << 16);
+  cache.resize(16 << 14);
+  EXPECT_LE(cache.memory_bytes(), uint64_t{16} << 14);
+  EXPECT_GT(cache.memory_bytes(), 0u);
+  EXPECT_LE(fill(2), uint64_t{16} << 14);
+  cache.resize(0);
+  EXPECT_EQ(fill(3), 0u);
+  cache.resize(16 << 16);
+  EXPECT_GT(fill(4), uint64_t{12} << 16);
 }
 
 // Against a map, while blocks come and go: what is found is what was put there.
