@@ -51,7 +51,8 @@ Status serve(const MemberSettings& settings, const DaemonFlags& flags, const Dae
   // not steal the first one's socket.
   KV_ASSIGN(const auto daemon,
             open(DaemonWorld{environment, loop.transport(), self, settings.directory,
-                             settings.gossip_seeds, settings.value_bytes_max, give_up}));
+                             settings.gossip_seeds, settings.value_bytes_max,
+                             settings.node_memory_bytes, give_up}));
   KV_ASSIGN(const ParsedEndpoint parsed, parse_endpoint(endpoint));
   if (!is_loopback(parsed))
     return fail(ErrorKind::invalid, endpoint +

@@ -29,6 +29,7 @@ struct DaemonWorld {
   std::string directory;  ///< The member's; each daemon keeps its own below it.
   std::vector<Endpoint> gossip_seeds;
   size_t value_bytes_max;
+  uint64_t node_memory_bytes;
   /// Ends the daemon with this error as its last word, once the turn is over.
   std::function<void(const Error&)> give_up;
 };

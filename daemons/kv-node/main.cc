@@ -15,8 +15,10 @@ class NodeDaemon final : public kv::Daemon {
     const std::string path = world.directory + "/node";
     KV_ASSIGN(daemon->directory_, kv::DataDirectory::open(world.environment, path,
                                                           kv::DaemonKind::node, world.self.number));
+    kv::EngineOptions options;
+    options.memory_bytes = world.node_memory_bytes;
     KV_ASSIGN(daemon->engine_, kv::open_lsm_engine(world.environment, daemon->directory_->meta(),
-                                                   path, kv::EngineOptions{}));
+                                                   path, options));
     kv::NodeSettings settings;
     settings.replica.value_bytes_max = world.value_bytes_max;
     settings.give_up = world.give_up;

@@ -55,10 +55,14 @@ class DirectoryLock {
 };
 
 enum class OpenMode {
-  read,       ///< Must exist.
-  write,      ///< Read and write; created if missing.
-  write_new,  ///< Read and write; fails if it exists.
+  read,         ///< Must exist.
+  read_direct,  ///< The same, past the system's page cache where the file system can do that.
+  write,        ///< Read and write; created if missing.
+  write_new,    ///< Read and write; fails if it exists.
 };
+inline bool only_reads(OpenMode mode) {
+  return mode == OpenMode::read || mode == OpenMode::read_direct;
+}
 
 /// The namespace of files. All calls are thread-safe. Paths are plain; errors name them.
 class FileSystem {

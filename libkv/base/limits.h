@@ -73,6 +73,8 @@ inline constexpr size_t log_old_segments_max = 4;   ///< At open; more are flush
 inline constexpr size_t memtables_waiting_max = 4;  ///< Then writers are answered busy.
 inline constexpr size_t level0_tables_max = 24;     ///< The same.
 inline constexpr size_t open_tables_max = 500;
+inline constexpr uint64_t node_memory_bytes_min = 16u << 20;
+inline constexpr uint64_t node_memory_bytes_max = uint64_t{1} << 50;  ///< No machine has more.
 inline constexpr Duration disk_full_retry_interval = 1s;
 
 // Waits.

@@ -9,7 +9,7 @@
 
 namespace kv {
 
-class PosixFile final : public File {
+class PosixFile : public File {
  public:
   PosixFile(Descriptor descriptor, std::string path)
       : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
@@ -22,6 +22,10 @@ class PosixFile final : public File {
   Result<uint64_t> size() override;
   Result<bool> lock_range(uint64_t offset, uint64_t length, RangeLock kind) override;
   Result<bool> range_is_locked(uint64_t offset, uint64_t length) override;
+
+ protected:
+  int descriptor() const { return descriptor_.get(); }
+  const std::string& path() const { return path_; }
 
  private:
   Descriptor descriptor_;

@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "libkv/base/direct_file.h"
 #include "libkv/base/posix_error.h"
 #include "libkv/base/posix_file.h"
 
@@ -24,6 +25,8 @@ int flags_of(OpenMode mode) {
   switch (mode) {
     case OpenMode::read:
       return O_RDONLY | O_CLOEXEC;
+    case OpenMode::read_direct:
+      return O_RDONLY | O_DIRECT | O_CLOEXEC;
     case OpenMode::write:
       return O_RDWR | O_CREAT | O_CLOEXEC;
     case OpenMode::write_new:
@@ -78,9 +81,20 @@ Result<std::unique_ptr<DirectoryLock>> hold(Descriptor descriptor, int operation
   return fail(posix_error(lock_path(directory), "lock", errno));
 }
 
+/// Where the file system knows no direct reads (EINVAL), an ordinary file.
+Result<std::unique_ptr<File>> open_direct(const std::string& path) {
+  Descriptor descriptor(uninterrupted(
+      [&] { return ::open(path.c_str(), flags_of(OpenMode::read_direct), kFileMode); }));
+  if (descriptor.valid()) return std::make_unique<DirectFile>(std::move(descriptor), path);
+  if (errno != EINVAL) return fail(posix_error(path, "open", errno));
+  KV_ASSIGN(Descriptor plain, open_descriptor(path, flags_of(OpenMode::read), "open"));
+  return std::make_unique<PosixFile>(std::move(plain), path);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<File>> PosixFileSystem::open(const std::string& path, OpenMode mode) {
+  if (mode == OpenMode::read_direct) return open_direct(path);
   KV_ASSIGN(Descriptor descriptor, open_descriptor(path, flags_of(mode), "open"));
   return std::make_unique<PosixFile>(std::move(descriptor), path);
 }

@@ -127,8 +127,8 @@ Result<std::shared_ptr<ScratchFileSystem::Contents>> ScratchFileSystem::contents
 Result<std::unique_ptr<File>> ScratchFileSystem::open(const std::string& path, OpenMode mode) {
   KV_ASSIGN(const bool there, exists(path));
   if (mode == OpenMode::write_new && there) return fail(ErrorKind::io, path + ": File exists");
-  if (mode == OpenMode::read && !there) return fail(missing(path));
-  if (mode == OpenMode::read && changed_.count(path) == 0) return beneath_.open(path, mode);
+  if (only_reads(mode) && !there) return fail(missing(path));
+  if (only_reads(mode) && changed_.count(path) == 0) return beneath_.open(path, mode);
   KV_ASSIGN(auto opened, contents(path, /*may_create=*/true));
   return std::make_unique<OpenFile>(std::move(opened));
 }

@@ -93,6 +93,7 @@ Result<MemberSettings> load_member_settings(const DaemonFlags& flags) {
   KV_TRY(check_range(settings, "member", std::numeric_limits<uint16_t>::max()));
   KV_TRY(check_range(settings, "weight", std::numeric_limits<uint32_t>::max()));
   KV_ASSIGN(member.value_bytes_max, value_bytes_max(settings));
+  KV_ASSIGN(member.node_memory_bytes, node_memory_bytes(settings));
   KV_ASSIGN(member.directory, settings.required("directory"));
   KV_ASSIGN(member.gossip_endpoint, settings.required("gossip.endpoint"));
   member.gossip_seeds = settings.endpoints("gossip.seeds");

@@ -29,6 +29,7 @@ struct MemberSettings {
   LabelTable labels;
   uint64_t weight = 1;
   uint64_t value_bytes_max = 0;
+  uint64_t node_memory_bytes = 0;
   LogLevel log_level = LogLevel::info;
   std::string gossip_endpoint;
   std::vector<std::string> gossip_seeds;

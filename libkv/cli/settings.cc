@@ -187,13 +187,26 @@ Result<Settings> load_settings(const SettingSources& sources) {
   return settings;
 }
 
+namespace {
+
+Result<uint64_t> size_within(const Settings& settings, const std::string& name, uint64_t min,
+                             uint64_t max) {
+  const uint64_t bytes = settings.size(name);
+  if (bytes >= min && bytes <= max) return bytes;
+  return fail(ErrorKind::invalid, settings.find(name)->origin + ": " + name + " is " +
+                                      format_size(bytes) + ", and must be from " +
+                                      format_size(min) + " to " + format_size(max));
+}
+
+}  // namespace
+
 Result<uint64_t> value_bytes_max(const Settings& settings) {
-  const uint64_t bytes = settings.size("value_bytes_max");
-  if (bytes >= 1 && bytes <= limits::value_bytes_max_ceiling) return bytes;
-  return fail(ErrorKind::invalid, settings.find("value_bytes_max")->origin +
-                                      ": value_bytes_max is " + format_size(bytes) +
-                                      ", and must be from 1 to " +
-                                      format_size(limits::value_bytes_max_ceiling));
+  return size_within(settings, "value_bytes_max", 1, limits::value_bytes_max_ceiling);
+}
+
+Result<uint64_t> node_memory_bytes(const Settings& settings) {
+  return size_within(settings, "node.memory", limits::node_memory_bytes_min,
+                     limits::node_memory_bytes_max);
 }
 
 }  // namespace kv

@@ -78,7 +78,7 @@ Report member_row(const ClusterSurvey& survey, const MemberSurvey& member, const
   row.set("seen", seen(survey, member.member)).set("daemons", daemons(survey, member));
   row.set("epoch", copy_at(member, {"epoch"}));
   for (const char* name : {"keys", "disk_bytes", "hints", "hints_unreadable", "owed", "refilling",
-                           "trees_building", "trees_unreadable"})
+                           "trees_building", "trees_unreadable", "storage"})
     row.set(name, copy_at(member, {"node", name}));
   for (const char* name :
        {"partitions_to_prove", "partitions_proven", "seconds_since_proven_equal"})

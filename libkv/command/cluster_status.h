@@ -8,7 +8,7 @@
 //            seen:    {alive, suspect, down}  how many of the other members see it so
 //            daemons: {kv-node, …}            which run, by its own word, else by another's
 //            epoch, keys, disk_bytes, hints, hints_unreadable, owed, refilling,
-//            trees_building, trees_unreadable,
+//            trees_building, trees_unreadable, storage (service/engine_report.h),
 //            partitions_to_prove, partitions_proven, seconds_since_proven_equal
 //            (null where it did not answer)
 //   disagreements: [text]

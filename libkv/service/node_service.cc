@@ -4,6 +4,7 @@
 
 #include "libkv/model/token.h"
 #include "libkv/replica/stored_map.h"
+#include "libkv/service/engine_report.h"
 
 namespace kv {
 
@@ -312,6 +313,7 @@ Report NodeService::status() const {
   report.set("cache_hits", engine.cache_hits).set("cache_misses", engine.cache_misses);
   report.set("bloom_checks", engine.bloom_checks);
   report.set("bloom_negatives", engine.bloom_negatives);
+  report.set("storage", engine_report(engine));
   report.set("frames", frames_.frames).set("frames_refused", frames_.refused);
   return report;
 }

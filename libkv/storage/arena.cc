@@ -58,6 +58,7 @@ char* Arena::new_block(size_t bytes, size_t alignment) {
   const auto align = std::align_val_t{alignment};
   blocks_.emplace_back(static_cast<char*>(::operator new(bytes, align)), FreeBlock{align});
   reserved_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  claim_.grow(bytes);
   return blocks_.back().get();
 }
 

@@ -9,11 +9,15 @@
 #include <new>
 #include <vector>
 
+#include "libkv/storage/memory_budget.h"
+
 namespace kv {
 
 class Arena {
  public:
-  Arena() = default;
+  /// Claims what it reserves as a memtable's part of `budget`, if there is one.
+  explicit Arena(std::shared_ptr<MemoryBudget> budget = nullptr)
+      : claim_(std::move(budget), MemoryHolder::memtables) {}
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
@@ -35,6 +39,7 @@ class Arena {
   void begin_block();
   size_t padding_to(size_t alignment) const;
 
+  MemoryClaim claim_;
   std::vector<std::unique_ptr<char, FreeBlock>> blocks_;
   char* free_begin_ = nullptr;
   size_t free_bytes_ = 0;

@@ -9,6 +9,9 @@ namespace {
 
 constexpr size_t kSlotsAtFirst = 64;
 constexpr uint8_t kAskedMax = 3;
+/// What a block takes beside itself: slots, of which up to three stand for one, its names in the
+/// queues, and what the allocator keeps for it.
+constexpr size_t kBytesBeside = 200;
 
 uint64_t hash_of(BlockCache::Key key) {
   uint64_t mixed = (key.table * 0x9e3779b97f4a7c15u) ^ key.offset;
@@ -19,6 +22,12 @@ uint64_t hash_of(BlockCache::Key key) {
 }  // namespace
 
 BlockCache::BlockCache(uint64_t capacity_bytes) : shard_capacity_(capacity_bytes / kShards) {}
+
+void BlockCache::resize(uint64_t capacity_bytes) {
+  const uint64_t before = shard_capacity_.exchange(capacity_bytes / kShards);
+  if (capacity_bytes / kShards >= before) return;
+  for (Shard& shard : shards_) shard.resize(capacity_bytes / kShards);
+}
 
 std::shared_ptr<const Block> BlockCache::find(Key key) {
   const uint64_t hash = hash_of(key);
@@ -31,7 +40,7 @@ void BlockCache::expect(Key key) {
 }
 
 void BlockCache::insert(Key key, std::shared_ptr<const Block> block) {
-  if (block->memory_bytes() > shard_capacity_) return;
+  if (block->memory_bytes() + kBytesBeside > shard_capacity_.load()) return;
   const uint64_t hash = hash_of(key);
   shards_[(hash >> 59) % kShards].insert(key, hash, std::move(block), shard_capacity_);
 }
@@ -40,6 +49,11 @@ uint64_t BlockCache::memory_bytes() const {
   uint64_t bytes = 0;
   for (const Shard& shard : shards_) bytes += shard.memory_bytes();
   return bytes;
+}
+
+void BlockCache::Shard::resize(uint64_t capacity) {
+  const std::lock_guard lock(mutex_);
+  make_room(capacity);
 }
 
 uint64_t BlockCache::Shard::memory_bytes() const {
@@ -69,18 +83,19 @@ std::shared_ptr<const Block> BlockCache::Shard::find(Key key, uint64_t hash) {
 }
 
 void BlockCache::Shard::insert(Key key, uint64_t hash, std::shared_ptr<const Block> block,
-                               uint64_t capacity) {
+                               const std::atomic<uint64_t>& capacity) {
   const std::lock_guard lock(mutex_);
   if ((used_ + 1) * 3 > slots_.size() * 2) grow();
   Slot* slot = slot_of(key, hash);
   if (slot->block != nullptr) return;
-  const auto bytes = static_cast<uint32_t>(block->memory_bytes() + sizeof(Slot));
+  const auto bytes = static_cast<uint32_t>(block->memory_bytes() + kBytesBeside);
   const bool came_back = gone_set_.erase(hash) != 0;
   *slot = {key, std::move(block), bytes, 0};
   ++used_;
   (came_back ? main_ : newcomers_).push_back(key);
   (came_back ? main_bytes_ : newcomer_bytes_) += bytes;
-  make_room(capacity);
+  // Read under the lock: whoever lowers it comes to this shard afterwards, or has been here.
+  make_room(capacity.load());
 }
 
 void BlockCache::Shard::grow() {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -32,6 +33,12 @@ class BlockCache {
 
   explicit BlockCache(uint64_t capacity_bytes);
 
+  /// From now on it holds no more than `capacity_bytes`; what is beyond goes at once.
+  void resize(uint64_t capacity_bytes);
+  uint64_t capacity_bytes() const { return shard_capacity_.load() * kShards; }
+  /// What capacity_bytes() says after resize(bytes): the same for all shards.
+  static uint64_t capacity_for(uint64_t bytes) { return bytes / kShards * kShards; }
+
   std::shared_ptr<const Block> find(Key key);
   /// Fetches what find() will look at.
   void expect(Key key);
@@ -43,7 +50,9 @@ class BlockCache {
    public:
     void expect(uint64_t hash);
     std::shared_ptr<const Block> find(Key key, uint64_t hash);
-    void insert(Key key, uint64_t hash, std::shared_ptr<const Block> block, uint64_t capacity);
+    void insert(Key key, uint64_t hash, std::shared_ptr<const Block> block,
+                const std::atomic<uint64_t>& capacity);
+    void resize(uint64_t capacity);
     uint64_t memory_bytes() const;
 
    private:
@@ -71,7 +80,7 @@ class BlockCache {
   };
   static constexpr size_t kShards = 16;
 
-  const uint64_t shard_capacity_;
+  std::atomic<uint64_t> shard_capacity_;
   std::array<Shard, kShards> shards_;
 };
 

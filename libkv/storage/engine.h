@@ -21,6 +21,7 @@
 #include "libkv/base/environment.h"
 #include "libkv/base/result.h"
 #include "libkv/meta/meta_store.h"
+#include "libkv/storage/engine_stats.h"
 
 namespace kv {
 
@@ -62,11 +63,19 @@ class WriteBatch {
 };
 
 struct EngineOptions {
-  uint64_t memtable_bytes = 64u << 20;
+  /// Memtables, block cache, and filters and indexes of open tables, all together
+  /// (storage/memory_budget.h).
+  uint64_t memory_bytes = 256u << 20;
+  /// Of one memtable. 0: an eighth of memory_bytes, from 64 KiB to 64 MiB.
+  uint64_t memtable_bytes = 0;
+  /// The cache has no more, however much is left to it. 0: all that is left.
+  uint64_t block_cache_bytes = 0;
   uint64_t log_segment_bytes = 16u << 20;
-  uint64_t block_cache_bytes = 64u << 20;
   uint32_t block_bytes = 8u << 10;
   uint32_t bloom_bits_per_key = 10;
+  /// Tables are read past the system's page cache where the file system can: their blocks are then
+  /// in the engine's own cache or nowhere in memory.
+  bool direct_reads = false;
   Duration sync_interval = 10ms;
 };
 
@@ -122,17 +131,6 @@ struct CorruptRange {
   uint64_t offset;
   std::string what;
   KeyRange keys;
-};
-
-struct EngineStats {
-  uint64_t keys_estimated = 0, disk_bytes = 0, memtable_bytes = 0, log_bytes = 0;
-  uint64_t sstables = 0, levels = 0;
-  uint64_t gets = 0, memtable_hits = 0, cache_hits = 0, cache_misses = 0;
-  uint64_t bloom_checks = 0, bloom_negatives = 0, bloom_false_positives = 0;
-  uint64_t bytes_written_user = 0, bytes_written_log = 0, bytes_written_flush = 0,
-           bytes_written_compaction = 0;
-  uint64_t syncs = 0, groups = 0, flushes = 0, compactions = 0;
-  uint64_t stall_nanoseconds = 0, stall_nanoseconds_max = 0;
 };
 
 /// What recovery met, once, for the caller to act on (a new incarnation, refilling).

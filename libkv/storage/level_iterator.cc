@@ -67,7 +67,7 @@ class LevelIterator final : public EntryIterator {
     table_.reset();
     index_ = index;
     if (index >= tables_.size() || is_behind(*tables_[index]) || !status_) return false;
-    auto reader = cache_.open(tables_[index]->info());
+    auto reader = cache_.open(*tables_[index]);
     if (!reader) {
       status_ = fail(reader.error());
       return false;

@@ -14,12 +14,16 @@ namespace {
 
 /// Into which the keys of a multi_get that need the disk are divided.
 constexpr size_t kMultiGetRuns = 4;
+/// Only tests have smaller ones, which want many tables of little data.
+constexpr uint64_t kSmallMemtableBytes = 1u << 20;
 
 CompactionOptions compaction_options(const EngineOptions& options) {
   CompactionOptions result;
   result.level1_bytes = options.memtable_bytes * 4;
+  // Small tables cost files and, each, a place among those that are open.
+  const uint64_t least = options.memtable_bytes < kSmallMemtableBytes ? 1u << 10 : 2u << 20;
   result.file_bytes_max =
-      std::clamp<uint64_t>(options.memtable_bytes / 4, 1u << 10, uint64_t{16} << 20);
+      std::clamp<uint64_t>(options.memtable_bytes / 4, least, uint64_t{16} << 20);
   return result;
 }
 
@@ -69,6 +73,7 @@ Result<Sequence> LsmEngine::apply(const WriteBatch& batch, Durability durability
     active.add({operation.key, ++sequence, operation.is_put ? EntryKind::value : EntryKind::removal,
                 operation.value});
   });
+  cache_->balance();
   counted_.bytes_written_user += batch.payload_bytes();
   return last;
 }
@@ -81,8 +86,7 @@ Status LsmEngine::make_room() {
   if (view_->version->level(0).size() >= limits::level0_tables_max)
     return stalled(compaction_ ? "compaction is behind" : "compaction is stopped by bad tables");
   if (view_->active->memory_bytes() >= options_.memtable_bytes) {
-    if (view_->waiting.size() >= limits::memtables_waiting_max)
-      return resting_ ? fail(*resting_) : stalled("flushes are behind");
+    if (!may_rotate()) return resting_ ? fail(*resting_) : stalled("flushes are behind");
     rotate_memtable();
     start_work();
   }
@@ -90,8 +94,21 @@ Status LsmEngine::make_room() {
   return {};
 }
 
+/// One may always wait for its flush, however little memory there is: it is what makes room.
+bool LsmEngine::may_rotate() const {
+  const size_t waiting = view_->waiting.size();
+  if (waiting == 0) return true;
+  if (waiting >= limits::memtables_waiting_max) return false;
+  const MemoryBudget& budget = *cache_->budget();
+  return budget.used(MemoryHolder::memtables) + options_.memtable_bytes <= budget.memtables_max() ||
+         KV_PLANTED(memtables_beyond_budget);
+}
+
 Status LsmEngine::stalled(const char* why) {
-  if (!stalled_since_) stalled_since_ = environment_.clock.now();
+  if (!stalled_since_) {
+    stalled_since_ = environment_.clock.now();
+    ++counted_.stalls;
+  }
   return fail(ErrorKind::busy, why);
 }
 
@@ -106,7 +123,7 @@ void LsmEngine::end_stall() {
 void LsmEngine::rotate_memtable() {
   auto next = std::make_shared<ReadView>(*view_);
   next->waiting.insert(next->waiting.begin(), next->active);
-  next->active = std::make_shared<Memtable>();
+  next->active = std::make_shared<Memtable>(cache_->budget());
   if (KV_PLANTED(release_log_early)) log_.release(log_.last_sequence());
   view_ = std::move(next);
 }
@@ -195,6 +212,7 @@ std::shared_ptr<const EngineSnapshot> LsmEngine::snapshot() {
 }
 
 void LsmEngine::start_work() {
+  cache_->balance();
   remove_obsolete_files();
   if (closed_ || resting_ || !log_.failure()) return;
   start_flush();
@@ -263,7 +281,7 @@ void LsmEngine::install_compaction() {
   removed.insert(removed.end(), ended->plan().lower.begin(), ended->plan().lower.end());
   std::vector<TablePtr> added;
   if (ended->is_move()) {
-    added.push_back(std::make_shared<TableFile>(ended->added().front(), removed.front()->life()));
+    added.push_back(std::make_shared<TableFile>(ended->added().front(), *removed.front()));
   } else {
     for (const TableInfo& info : ended->added()) added.push_back(new_table(info));
     for (const TablePtr& table : removed) table->life()->drop();
@@ -313,14 +331,24 @@ EngineStats LsmEngine::stats() const {
   stats.bloom_checks = reads.bloom_checks;
   stats.bloom_negatives = reads.bloom_negatives;
   stats.bloom_false_positives = reads.bloom_false_positives;
+  stats.tables_opened = reads.tables_opened;
+  stats.disk_reads = reads.disk_reads;
+  stats.disk_reads_of_gets = reads.disk_reads_of_gets;
+  stats.disk_read_bytes = reads.disk_read_bytes;
   for (size_t level = 0; level < kLevels; ++level) {
+    LevelStats counted;
     for (const TablePtr& table : view_->version->level(level)) {
-      stats.disk_bytes += table->info().file_bytes;
+      counted.bytes += table->info().file_bytes;
       stats.keys_estimated += table->info().entries - table->info().removals;
-      ++stats.sstables;
+      ++counted.tables;
     }
-    if (!view_->version->level(level).empty()) stats.levels = level + 1;
+    stats.disk_bytes += counted.bytes;
+    stats.sstables += counted.tables;
+    stats.by_level.push_back(counted);
+    if (counted.tables > 0) stats.levels = level + 1;
   }
+  stats.by_level.resize(stats.levels);
+  count_memory(stats);
   stats.memtable_bytes = view_->active->memory_bytes();
   stats.keys_estimated += view_->active->entries();
   for (const auto& memtable : view_->waiting) {
@@ -333,6 +361,16 @@ EngineStats LsmEngine::stats() const {
   stats.syncs = log_.syncs();
   stats.groups = log_.groups();
   return stats;
+}
+
+void LsmEngine::count_memory(EngineStats& stats) const {
+  const MemoryBudget& budget = *cache_->budget();
+  stats.memory_bytes = budget.bytes();
+  stats.memory_memtables = budget.used(MemoryHolder::memtables);
+  stats.memory_filters = budget.used(MemoryHolder::filters);
+  stats.memory_indexes = budget.used(MemoryHolder::indexes);
+  stats.memory_cache = cache_->block_cache_bytes();
+  stats.tables_open = cache_->open_tables();
 }
 
 Status LsmEngine::close() {

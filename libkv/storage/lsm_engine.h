@@ -60,6 +60,7 @@ class LsmEngine final : public Engine {
   struct ManyReads;
   void read_some(const std::shared_ptr<ManyReads>& reads, size_t begin, size_t end);
   Status make_room();
+  bool may_rotate() const;
   Status stalled(const char* why);
   void end_stall();
   void rotate_memtable();
@@ -74,6 +75,7 @@ class LsmEngine final : public Engine {
   /// Decides what a job's failure means. `is_final`: it ends writing.
   void job_failed(const char* job, const Error& error, bool is_final);
   void remove_obsolete_files();
+  void count_memory(EngineStats& stats) const;
   TablePtr new_table(const TableInfo& info) const;
 
   Environment& environment_;

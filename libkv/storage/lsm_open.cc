@@ -17,17 +17,20 @@ class LsmOpener {
   LsmOpener(Environment& environment, MetaStore& meta, const std::string& directory,
             const EngineOptions& options)
       : environment_(environment),
-        parts_{
-            .directory = directory,
-            .options = options,
-            .manifest = Manifest(meta),
-            .cache = std::make_shared<TableCache>(
-                environment.files, directory, options.block_cache_bytes, limits::open_tables_max),
-            .obsolete = std::make_shared<ObsoleteTables>(),
-            .factory = nullptr,
-            .view = nullptr,
-            .log = {},
-            .report = {}} {
+        parts_{.directory = directory,
+               .options = with_memory_shares(options),
+               .manifest = Manifest(meta),
+               .cache = nullptr,
+               .obsolete = std::make_shared<ObsoleteTables>(),
+               .factory = nullptr,
+               .view = nullptr,
+               .log = {},
+               .report = {}} {
+    budget_ = std::make_shared<MemoryBudget>(parts_.options.memory_bytes,
+                                             parts_.options.block_cache_bytes);
+    parts_.cache = std::make_shared<TableCache>(
+        environment.files, directory, budget_,
+        TableCache::Options{limits::open_tables_max, options.direct_reads});
     parts_.options.log_segment_bytes =
         std::max<uint64_t>(options.log_segment_bytes, kSegmentBytesMin);
   }
@@ -40,6 +43,7 @@ class LsmOpener {
     KV_TRY(remove_strangers(names));
     KV_TRY(load_tables());
     KV_TRY(replay_log());
+    parts_.cache->balance();
     auto engine = std::make_unique<LsmEngine>(environment_, std::move(parts_));
     KV_TRY(engine->start(state_.flushed));
     return engine;
@@ -83,27 +87,29 @@ class LsmOpener {
       if (info.level >= kLevels)
         return fail(ErrorKind::corrupt, "manifest: table " + std::to_string(info.number) +
                                             ": level " + std::to_string(info.level));
-      KV_TRY(check_table(info));
-      levels[info.level].push_back(std::make_shared<TableFile>(
-          info, std::make_shared<TableLife>(info.number, parts_.obsolete)));
+      auto table = std::make_shared<TableFile>(
+          info, std::make_shared<TableLife>(info.number, parts_.obsolete));
+      KV_TRY(check_table(*table));
+      levels[info.level].push_back(std::move(table));
     }
     view_->version = std::make_shared<const Version>(std::move(levels));
     return {};
   }
 
   /// A damaged table stays where it is: reads of its range fail, and only they.
-  Status check_table(const TableInfo& info) {
-    const auto reader = parts_.cache->open(info);
-    if (reader) return {};
-    if (reader.error().kind != ErrorKind::corrupt) return fail(reader.error());
+  Status check_table(const TableFile& table) {
+    const auto opened = parts_.cache->open(table);
+    if (opened) return {};
+    if (opened.error().kind != ErrorKind::corrupt) return fail(opened.error());
+    const TableInfo& info = table.info();
     parts_.report.corruption.push_back(
-        {parts_.cache->path_of(info.number), 0, reader.error().what, range_of(info)});
+        {parts_.cache->path_of(info.number), 0, opened.error().what, range_of(info)});
     return {};
   }
   static KeyRange range_of(const TableInfo& info) { return {info.first_key, info.last_key + '\0'}; }
 
   Status replay_log() {
-    view_->active = std::make_shared<Memtable>();
+    view_->active = std::make_shared<Memtable>(budget_);
     LogRecoveryOptions options;
     options.directory = parts_.directory;
     options.secret = state_.log_secret;
@@ -132,7 +138,7 @@ class LsmOpener {
   void replay(Sequence first, BytesView batch) {
     if (view_->active->memory_bytes() >= parts_.options.memtable_bytes) {
       view_->waiting.insert(view_->waiting.begin(), view_->active);
-      view_->active = std::make_shared<Memtable>();
+      view_->active = std::make_shared<Memtable>(budget_);
     }
     Sequence sequence = first;
     WriteBatch::for_each(batch, [&](const WriteBatch::Operation& operation) {
@@ -157,6 +163,7 @@ class LsmOpener {
 
   Environment& environment_;
   LsmEngine::Parts parts_;
+  std::shared_ptr<MemoryBudget> budget_;
   ManifestState state_;
   std::shared_ptr<ReadView> view_ = std::make_shared<ReadView>();
 };

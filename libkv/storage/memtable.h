@@ -14,7 +14,8 @@ namespace kv {
 
 class Memtable : public std::enable_shared_from_this<Memtable> {
  public:
-  Memtable() : entries_(arena_) {}
+  explicit Memtable(std::shared_ptr<MemoryBudget> budget = nullptr)
+      : arena_(std::move(budget)), entries_(arena_) {}
 
   /// REQUIRES: the loop's thread; sequences only rise.
   void add(const Entry& entry);

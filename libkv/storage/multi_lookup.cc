@@ -13,9 +13,9 @@ namespace {
 /// As many lines as a core has room for on their way at once, about.
 constexpr size_t kTogether = 16;
 
-/// One of the tables that may hold a key. Null: it is not open.
+/// One of the tables that may hold a key, if it is open.
 struct Candidate {
-  std::shared_ptr<SstableReader> reader;
+  OpenTable table;
   int level = 0;
 };
 
@@ -73,9 +73,9 @@ class MultiLookup {
 
   bool gather_candidates(Probe& probe) {
     view_.version->each_candidate(keys_[probe.index], [&](const TablePtr& table, int level) {
-      auto reader = cache_.find(table->info().number);
-      if (reader != nullptr) reader->expect_filter(probe.hash);
-      probe.candidates.push_back({std::move(reader), level});
+      OpenTable open = cache_.find(*table);
+      if (open) open->expect_filter(probe.hash);
+      probe.candidates.push_back({std::move(open), level});
       return true;
     });
     return true;
@@ -83,16 +83,16 @@ class MultiLookup {
 
   bool ask_filters(Probe& probe) {
     auto candidate = probe.candidates.begin();
-    while (candidate != probe.candidates.end() && candidate->reader != nullptr &&
-           !candidate->reader->may_hold(probe.hash))
+    while (candidate != probe.candidates.end() && candidate->table &&
+           !candidate->table->may_hold(probe.hash))
       ++candidate;
     probe.candidates.erase(probe.candidates.begin(), candidate);
     if (probe.candidates.empty()) {
       answers_[probe.index] = Lookup();
       return false;
     }
-    const SstableReader* reader = probe.candidates.front().reader.get();
-    if (reader == nullptr) return miss(probe);
+    const OpenTable& reader = probe.candidates.front().table;
+    if (!reader) return miss(probe);
     probe.block_number = reader->block_for(keys_[probe.index], at_);
     if (probe.block_number == reader->blocks()) return look_up_alone(probe);
     reader->expect_block(probe.block_number);
@@ -100,7 +100,7 @@ class MultiLookup {
   }
 
   bool take_block(Probe& probe) {
-    auto block = probe.candidates.front().reader->cached_block(probe.block_number);
+    auto block = probe.candidates.front().table->cached_block(probe.block_number);
     if (!block) {
       answers_[probe.index] = fail(block.error());
       return false;
@@ -113,7 +113,7 @@ class MultiLookup {
   bool find_entry(Probe& probe) {
     const BytesView key = keys_[probe.index];
     const Candidate& candidate = probe.candidates.front();
-    auto found = candidate.reader->find_in(probe.block, key, probe.hash, at_);
+    auto found = candidate.table->find_in(probe.block, {key, probe.hash, at_});
     if (!found) {
       answers_[probe.index] = fail(found.error());
       return false;

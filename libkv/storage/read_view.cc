@@ -1,8 +1,10 @@
 #include "libkv/storage/read_view.h"
 
+#include <span>
 #include <utility>
 
 #include "libkv/base/planted.h"
+#include "libkv/storage/bloom_filter.h"
 #include "libkv/storage/level_iterator.h"
 #include "libkv/storage/merging_iterator.h"
 
@@ -20,16 +22,40 @@ bool look_up_in_memtable(const std::shared_ptr<Memtable>& table, BytesView key, 
   return true;
 }
 
-std::optional<Result<TableLookup>> look_up_in_table(TableCache& cache, const TableInfo& info,
-                                                    BytesView key, Sequence at, ReadMode mode) {
-  std::shared_ptr<SstableReader> reader = cache.find(info.number);
-  if (reader == nullptr) {
+/// A table that may hold the key.
+struct Candidate {
+  const TableFile* table;
+  int level;
+};
+
+/// Newest first, the filters of those that are pinned on their way to the processor. Until the
+/// thread's next call.
+std::span<const Candidate> candidates_for(const Version& version, BytesView key, uint64_t hash) {
+  thread_local std::vector<Candidate> candidates;
+  candidates.clear();
+  version.each_candidate(key, [hash](const TablePtr& table, int level) {
+    if (const SstableReader* reader = table->pinned()) reader->expect_filter(hash);
+    candidates.push_back({table.get(), level});
+    return true;
+  });
+  return candidates;
+}
+
+/// Nothing if `mode` is cached_only and the disk is needed.
+std::optional<Result<TableLookup>> look_up_in_table(TableCache& cache, const TableFile& file,
+                                                    const TableKey& key, ReadMode mode) {
+  uint64_t reads = 0;
+  OpenTable table = cache.find(file);
+  if (!table) {
     if (mode == ReadMode::cached_only) return std::nullopt;
-    auto opened = cache.open(info);
+    auto opened = cache.open(file);
     if (!opened) return Result<TableLookup>(fail(opened.error()));
-    reader = std::move(*opened);
+    table = std::move(*opened);
+    reads = kReadsToOpenTable;
   }
-  auto found = reader->find(key, at, mode);
+  auto found = table->find(key, mode);
+  if (found && found->from_disk) ++reads;
+  if (reads > 0) cache.counters().disk_reads_of_gets.fetch_add(reads, std::memory_order_relaxed);
   if (found && found->outcome == TableLookup::Outcome::needs_disk) return std::nullopt;
   return found;
 }
@@ -50,27 +76,20 @@ std::optional<Result<Lookup>> look_up(const ReadView& view, TableCache& cache, B
     cache.counters().memtable_hits.fetch_add(1, std::memory_order_relaxed);
     return std::move(*known);
   }
+  const TableKey wanted{key, key_hash(key), at};
   Lookup lookup;
-  std::optional<Result<Lookup>> answer(lookup);
-  view.version->each_candidate(key, [&](const TablePtr& table, int level) {
-    auto found = look_up_in_table(cache, table->info(), key, at, mode);
-    if (!found) {
-      answer.reset();
-      return false;
-    }
-    if (!*found) {
-      answer.emplace(fail(found->error()));
-      return false;
-    }
+  for (const Candidate& candidate : candidates_for(*view.version, key, wanted.hash)) {
+    auto found = look_up_in_table(cache, *candidate.table, wanted, mode);
+    if (!found) return std::nullopt;
+    if (!*found) return Result<Lookup>(fail(found->error()));
     if ((*found)->from_disk) lookup.found_in = FoundIn::disk;
-    if ((*found)->outcome != TableLookup::Outcome::found) return true;
+    if ((*found)->outcome != TableLookup::Outcome::found) continue;
     if (!(*found)->from_disk) lookup.found_in = FoundIn::cache;
-    lookup.level = level;
+    lookup.level = candidate.level;
     if ((*found)->kind == EntryKind::value) lookup.value = std::move((*found)->value);
-    answer.emplace(lookup);
-    return false;
-  });
-  return answer;
+    break;
+  }
+  return Result<Lookup>(std::move(lookup));
 }
 
 namespace {

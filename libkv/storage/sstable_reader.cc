@@ -14,11 +14,12 @@ constexpr uint64_t kReadAtOnceBytesMax = 64u << 10;
 Result<std::shared_ptr<SstableReader>> SstableReader::open(FileSystem& files,
                                                            const std::string& path,
                                                            const TableInfo& info, BlockCache& cache,
-                                                           ReadCounters& counters) {
-  std::shared_ptr<SstableReader> reader(new SstableReader(cache, counters));
+                                                           ReadCounters& counters,
+                                                           const Options& options) {
+  std::shared_ptr<SstableReader> reader(new SstableReader(cache, counters, options));
   reader->path_ = path;
   reader->number_ = info.number;
-  auto file = files.open(path, OpenMode::read);
+  auto file = files.open(path, options.mode);
   if (!file && file.error().kind == ErrorKind::not_found)
     return fail(ErrorKind::corrupt, path + ": the file is missing");
   if (!file) return fail(std::move(file).error());
@@ -46,6 +47,11 @@ Status SstableReader::load(const TableInfo& info) {
   auto index = TableIndex::parse(std::make_shared<const Block>(std::move(bytes_of_index)));
   if (!index) return fail(located(index.error()));
   index_ = std::move(*index);
+  filter_claim_.grow(filter_.memory_bytes());
+  index_claim_.grow(index_.memory_bytes());
+  counters_.tables_opened.fetch_add(1, std::memory_order_relaxed);
+  count_reads(kReadsToOpenTable, kTableFooterBytes + footer->filter.payload_bytes +
+                                     footer->index.payload_bytes + 2 * kBlockTrailerBytes);
   return {};
 }
 
@@ -68,7 +74,7 @@ Result<SstableReader::BlockRead> SstableReader::read_block(BlockHandle handle,
     counters_.cache_misses.fetch_add(1, std::memory_order_relaxed);
     cache_.insert(key, block);
   }
-  return BlockRead{std::move(block), true};
+  return BlockRead{std::move(block), mode != ReadMode::cached_only};
 }
 
 Result<std::shared_ptr<const Block>> SstableReader::read_from_file(BlockHandle handle,
@@ -77,11 +83,17 @@ Result<std::shared_ptr<const Block>> SstableReader::read_from_file(BlockHandle h
   if (mode != ReadMode::cached_only) {
     KV_ASSIGN(BlockBytes bytes, read_stored_block(*file_, path_, handle, salt_));
     block = std::make_shared<const Block>(std::move(bytes));
+    if (mode != ReadMode::bypass_cache) count_reads(1, handle.payload_bytes + kBlockTrailerBytes);
   } else if (handle.payload_bytes <= kReadAtOnceBytesMax) {
     KV_ASSIGN(auto bytes, read_cached_block(*file_, path_, handle, salt_));
     if (bytes) block = std::make_shared<const Block>(std::move(*bytes));
   }
   return block;
+}
+
+void SstableReader::count_reads(uint64_t reads, uint64_t bytes) const {
+  counters_.disk_reads.fetch_add(reads, std::memory_order_relaxed);
+  counters_.disk_read_bytes.fetch_add(bytes, std::memory_order_relaxed);
 }
 
 void SstableReader::expect_filter(uint64_t key_hash) const {
@@ -104,11 +116,11 @@ Result<std::shared_ptr<const Block>> SstableReader::cached_block(size_t block) c
   return std::move(read.block);
 }
 
-Result<TableLookup> SstableReader::find_in(const std::shared_ptr<const Block>& block, BytesView key,
-                                           uint64_t key_hash, Sequence at) const {
+Result<TableLookup> SstableReader::find_in(const std::shared_ptr<const Block>& block,
+                                           const TableKey& key) const {
   TableLookup lookup;
   bool corrupt = false;
-  const auto entry = block->find(key, key_hash, at, &corrupt);
+  const auto entry = block->find(key.key, key.hash, key.at, &corrupt);
   if (corrupt) return fail(located({ErrorKind::corrupt, "a block does not parse"}));
   if (!entry) {
     counters_.bloom_false_positives.fetch_add(1, std::memory_order_relaxed);
@@ -121,11 +133,10 @@ Result<TableLookup> SstableReader::find_in(const std::shared_ptr<const Block>& b
   return lookup;
 }
 
-Result<TableLookup> SstableReader::find(BytesView key, Sequence at, ReadMode mode) const {
+Result<TableLookup> SstableReader::find(const TableKey& key, ReadMode mode) const {
   TableLookup lookup;
-  const uint64_t hash = key_hash(key);
-  if (!may_hold(hash)) return lookup;
-  const size_t block = block_for(key, at);
+  if (!may_hold(key.hash)) return lookup;
+  const size_t block = block_for(key.key, key.at);
   if (block == blocks()) {
     counters_.bloom_false_positives.fetch_add(1, std::memory_order_relaxed);
     return lookup;
@@ -135,7 +146,7 @@ Result<TableLookup> SstableReader::find(BytesView key, Sequence at, ReadMode mod
     lookup.outcome = TableLookup::Outcome::needs_disk;
     return lookup;
   }
-  KV_ASSIGN(lookup, find_in(read.block, key, hash, at));
+  KV_ASSIGN(lookup, find_in(read.block, key));
   lookup.from_disk = read.from_disk;
   return lookup;
 }

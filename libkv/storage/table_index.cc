@@ -41,6 +41,10 @@ Result<TableIndex> TableIndex::parse(std::shared_ptr<const Block> block) {
     index.handles_.push_back(handle);
   }
   KV_TRY(entries.status());
+  index.sequences_.shrink_to_fit();
+  index.handles_.shrink_to_fit();
+  index.heads_.reserve(keys.size());
+  index.key_ends_.reserve(keys.size());
   // They ascend: what the first and the last share, all do.
   if (!keys.empty())
     index.common_ = keys.front().substr(0, shared_prefix(keys.front(), keys.back()));

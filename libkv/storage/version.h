@@ -7,6 +7,7 @@
 // Thread-safe to read.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -57,17 +58,33 @@ class TableLife {
   bool dropped_ = false;
 };
 
-/// A table at its level, as versions share it. Immutable.
+class SstableReader;
+
+/// A table at its level, as versions share it. Immutable, but that it may be found open.
 class TableFile {
  public:
   TableFile(TableInfo info, std::shared_ptr<TableLife> life)
       : info_(std::move(info)), life_(std::move(life)) {}
+  /// The same file at another level.
+  TableFile(TableInfo info, const TableFile& moved) : info_(std::move(info)), life_(moved.life_) {
+    if (const SstableReader* reader = moved.pinned()) pin(reader, moved.holder_);
+  }
   const TableInfo& info() const { return info_; }
   const std::shared_ptr<TableLife>& life() const { return life_; }
+
+  /// The open table, if it stays open as long as this lives; else null, and TableCache has it.
+  const SstableReader* pinned() const { return pinned_.load(std::memory_order_acquire); }
+  /// `holder` keeps `reader` open. REQUIRES: one caller at a time; once.
+  void pin(const SstableReader* reader, std::shared_ptr<const void> holder) const {
+    holder_ = std::move(holder);
+    pinned_.store(reader, std::memory_order_release);
+  }
 
  private:
   const TableInfo info_;
   const std::shared_ptr<TableLife> life_;
+  mutable std::shared_ptr<const void> holder_;
+  mutable std::atomic<const SstableReader*> pinned_{nullptr};
 };
 using TablePtr = std::shared_ptr<const TableFile>;
 

@@ -3,12 +3,13 @@
 //
 //   engine_bench --engine kv --workload fillrandom --workload readrandom --num 2000000
 //
-// All engines: a 64 MiB write buffer, 10 bits a key in Bloom filters, 256 MiB of cache, lz4 or
-// snappy; keys of 16 bytes, values that compress to half, the rest by each engine's defaults.
-// Unsynced writes survive a killed process in all but kv, which keeps up to a mebibyte of log to
-// itself. Every answer is verified; a wrong one ends the program with exit code 1. Measurements
-// begin settled: no flush or compaction is due. Latencies are a call's, and where one worker has a
-// thread to itself, from one end to the next. write_amplification is what the process handed to the
+// All engines: a 64 MiB write buffer, 10 bits a key in Bloom filters, 256 MiB of cache (or what
+// --memory leaves beside two buffers; kv has its filters and indexes in it, too), lz4 or snappy;
+// keys of 16 bytes, values that compress to half, the rest by each engine's defaults. Unsynced
+// writes survive a killed process in all but kv, which keeps up to a mebibyte of log to itself.
+// Every answer is verified; a wrong one ends the program with exit code 1. Measurements begin
+// settled: no flush or compaction is due. Latencies are a call's, and where one worker has a thread
+// to itself, from one end to the next. write_amplification is what the process handed to the
 // system, own_write_amplification what the engine has counted, both by the bytes of keys and
 // values.
 #include <cstdio>
@@ -19,6 +20,7 @@
 
 #include "libkv/cli/message.h"
 #include "libkv/cli/options.h"
+#include "libkv/cli/units.h"
 #include "tests/bench/engines/workloads.h"
 
 namespace kv::bench {
@@ -28,6 +30,7 @@ constexpr uint64_t kNumMax = 1'000'000'000;
 constexpr uint64_t kValueBytesMax = 1u << 20;
 constexpr uint64_t kThreadsMax = 256;
 constexpr uint64_t kSecondsMax = 86'400;
+constexpr uint64_t kMemoryBytesMin = 8u << 20;
 constexpr int kFailed = 1;
 
 struct Words {
@@ -36,7 +39,8 @@ struct Words {
   uint64_t num = 1'000'000;
   uint64_t value_bytes = 100;
   uint64_t threads = 1;
-  bool sync = false, cold = false, json = false;
+  bool sync = false, cold = false, direct = false, json = false;
+  std::optional<std::string> memory;
   std::optional<uint64_t> seconds;
   std::optional<std::string> directory;
 };
@@ -87,23 +91,30 @@ Program program_of(Words& words) {
   return {
       .name = "engine_bench",
       .summary = "Measure a storage engine by itself",
-      .options = {{"--engine", "NAME", "whose: " + engine_names(), &words.engine},
-                  {"--workload", "NAME", "what to measure; several one after the other",
-                   &words.workloads, workload_names()},
-                  {"--num", "N", "how many keys there are (1000000)", &words.num},
-                  {"--value-bytes", "V", "size of a value (100)", &words.value_bytes},
-                  {"--threads", "T",
-                   "workers: threads; for kv, operations in flight on its one loop (1)",
-                   &words.threads},
-                  {"--sync", "", "a write is over when it is on the disk", &words.sync},
-                  {"--cold", "",
-                   "before reading or opening: close, and drop the files from the page cache",
-                   &words.cold},
-                  {"--seconds", "S",
-                   "how long (as many operations as keys); a fill then ends early", &words.seconds},
-                  {"--directory", "DIR", "where to make a directory, removed again (/tmp)",
-                   &words.directory},
-                  {"--json", "", "print one JSON object a workload", &words.json}},
+      .options =
+          {{"--engine", "NAME", "whose: " + engine_names(), &words.engine},
+           {"--workload", "NAME", "what to measure; several one after the other", &words.workloads,
+            workload_names()},
+           {"--num", "N", "how many keys there are (1000000)", &words.num},
+           {"--value-bytes", "V", "size of a value (100)", &words.value_bytes},
+           {"--threads", "T", "workers: threads; for kv, operations in flight on its one loop (1)",
+            &words.threads},
+           {"--sync", "", "a write is over when it is on the disk", &words.sync},
+           {"--cold", "",
+            "before reading or opening: close, and drop the files from the page cache",
+            &words.cold},
+           {"--direct", "",
+            "read tables past the page cache (kv, LevelDB, RocksDB), and count the reads",
+            &words.direct},
+           {"--memory", "BYTES",
+            "what an engine may have: an eighth for a write buffer, two of which may be full, "
+            "the rest for the cache (384MiB)",
+            &words.memory},
+           {"--seconds", "S", "how long (as many operations as keys); a fill then ends early",
+            &words.seconds},
+           {"--directory", "DIR", "where to make a directory, removed again (/tmp)",
+            &words.directory},
+           {"--json", "", "print one JSON object a workload", &words.json}},
       .examples = {{"engine_bench --engine kv --workload fillrandom", "a million writes"},
                    {"engine_bench --engine leveldb --workload fillrandom --sync --threads 16 "
                     "--seconds 10",
@@ -129,9 +140,25 @@ Status check_workloads(const Words& words) {
   if (words.workloads.empty()) return fail(ErrorKind::invalid, "no --workload is given");
   if (words.cold && !any_reads)
     return fail(ErrorKind::invalid, "--cold: no workload is given that reads");
+  if (words.direct && !any_reads)
+    return fail(ErrorKind::invalid, "--direct: no workload is given that reads");
+  if (words.direct && words.engine == "lmdb")
+    return fail(ErrorKind::invalid, "--direct: lmdb reads through the page cache only");
   if (words.sync && !any_writes)
     return fail(ErrorKind::invalid, "--sync: no workload is given that writes");
   return {};
+}
+
+/// An eighth for a write buffer of 64 MiB at most; the rest beside two of them for the cache.
+Result<MemorySettings> memory_of(const Words& words) {
+  MemorySettings memory;
+  if (!words.memory) return memory;
+  const auto bytes = parse_size(*words.memory);
+  if (!bytes || *bytes < kMemoryBytesMin)
+    return fail(ErrorKind::invalid, "--memory must be a size from 8MiB on");
+  memory.write_buffer_bytes = std::min(kWriteBufferBytes, *bytes / 8);
+  memory.cache_bytes = *bytes - 2 * memory.write_buffer_bytes;
+  return memory;
 }
 
 Status check(const Words& words) {
@@ -166,15 +193,19 @@ Figures header_of(const Words& words, const BenchEngine& engine, const std::stri
   header.add("engine", words.engine).add("version", engine.version()).add("workload", workload);
   header.add("num", words.num).add("value_bytes", words.value_bytes);
   header.add("threads", words.threads).add("sync", words.sync).add("cold", words.cold);
+  header.add("direct", words.direct);
   return header;
 }
 
-Status run_all(const Words& words, const std::string& directory, BenchEngine& engine) {
+Status run_all(const Words& words, const MemorySettings& memory, const std::string& directory,
+               BenchEngine& engine) {
   RunOptions options{.directory = directory,
                      .num = words.num,
                      .value_bytes = static_cast<size_t>(words.value_bytes),
                      .threads = static_cast<size_t>(words.threads),
                      .sync = words.sync,
+                     .direct = words.direct,
+                     .memory = memory,
                      .cold = words.cold,
                      .limit = {}};
   if (words.seconds) options.limit = std::chrono::seconds(*words.seconds);
@@ -199,13 +230,15 @@ int main_of(int argc, char** argv) {
     return to_int(ExitCode::usage);
   };
   if (const Status fine = check(words); !fine) return usage_error(fine.error().what);
+  const auto memory = memory_of(words);
+  if (!memory) return usage_error(memory.error().what);
   const auto engine = engine_named(words.engine);
   if (!engine) return usage_error(engine.error().what);
   const std::string in = words.directory.value_or("/tmp");
   const TemporaryDirectory directory(in);
   if (directory.path().empty())
     return usage_error("--directory: nothing can be made in '" + printable(in) + "'");
-  const Status done = run_all(words, directory.path(), **engine);
+  const Status done = run_all(words, *memory, directory.path(), **engine);
   if (done) return 0;
   messages.say(words.engine + ": " + done.error().what);
   return kFailed;

@@ -17,7 +17,7 @@ PATH=${KV_BIN:+$KV_BIN:$KV_BIN/bin:$KV_BIN/daemons:}$project/build/bin:$project/
 export PATH
 
 # No setting of the person who runs the tests may reach them.
-unset KV_CONFIG KV_ENDPOINT KV_KEYSPACE KV_TIMEOUT KV_LOG_LEVEL KV_VALUE_BYTES_MAX KV_SESSION KV_KEY_FILE XDG_CONFIG_HOME
+unset KV_CONFIG KV_ENDPOINT KV_KEYSPACE KV_TIMEOUT KV_LOG_LEVEL KV_VALUE_BYTES_MAX KV_NODE_MEMORY KV_SESSION KV_KEY_FILE XDG_CONFIG_HOME
 export HOME=$BATS_TEST_TMPDIR
 
 # assert_exit CODE COMMAND…: runs it with stdout and stderr in files, and compares the exit code.

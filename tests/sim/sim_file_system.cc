@@ -147,17 +147,17 @@ Status SimFileSystem::need_directory(const std::string& directory, const std::st
 Result<std::unique_ptr<File>> SimFileSystem::open(const std::string& path, OpenMode mode) {
   const std::string name = plain(path);
   std::optional<InodeNumber> inode = disk_.image_.find(name);
-  const bool creates = !inode && mode != OpenMode::read;
+  const bool creates = !inode && !only_reads(mode);
   KV_TRY(admit(FaultKind::open, creates, name));
   if (disk_.image_.is_directory(name)) return fail(ErrorKind::io, name + ": Is a directory");
   if (inode && mode == OpenMode::write_new) return fail(ErrorKind::io, name + ": File exists");
-  if (!inode && mode == OpenMode::read) return missing(name);
+  if (!inode && only_reads(mode)) return missing(name);
   if (creates) {
     KV_TRY(need_directory(directory_of(name), name));
     inode = disk_.image_.next_inode();
     KV_TRY(disk_.change({Kind::create, name, "", *inode, 0, {}}));
   }
-  return std::make_unique<SimFile>(disk_, process_, *inode, name, mode != OpenMode::read);
+  return std::make_unique<SimFile>(disk_, process_, *inode, name, !only_reads(mode));
 }
 
 Result<bool> SimFileSystem::exists(const std::string& path) {

@@ -30,8 +30,19 @@ inline constexpr uint64_t kWriteBufferBytes = 64u << 20;
 inline constexpr uint64_t kCacheBytes = 256u << 20;
 inline constexpr int kBloomBitsPerKey = 10;
 
+/// What the engine may have in memory.
+struct MemorySettings {
+  uint64_t write_buffer_bytes = kWriteBufferBytes;
+  uint64_t cache_bytes = kCacheBytes;
+  /// Buffers, cache, and, for kv alone, filters and indexes: two buffers are full at a time.
+  uint64_t whole() const { return cache_bytes + 2 * write_buffer_bytes; }
+};
+
 struct EngineSettings {
   std::string directory;
+  MemorySettings memory;
+  /// Tables are read past the page cache: what is not in the engine's memory is on the disk.
+  bool direct = false;
   uint64_t raw_bytes = 0;  ///< Of all keys and values there will be: LMDB must know its size.
   size_t workers = 1;
   bool sync = false;  ///< The writes that are measured will be synced.
@@ -89,6 +100,9 @@ class BenchEngine {
   /// What the engine itself has counted as written to files, its log included, since it was
   /// opened; nothing if it does not count.
   virtual std::optional<uint64_t> written_bytes() = 0;
+  /// How often it has read from the files of its tables since it was opened, where it was opened
+  /// for direct reads and counts them.
+  virtual std::optional<uint64_t> disk_reads() { return std::nullopt; }
   /// It stores into mapped files, so that the system does not see its writes one by one.
   virtual bool writes_through_map() const { return false; }
 

@@ -36,9 +36,11 @@ std::optional<double> ratio(std::optional<double> part, double whole) {
 
 }  // namespace
 
-Status BenchRun::open() {
-  KV_TRY(engine_.open({options_.directory, dataset_.raw_bytes(), options_.threads, options_.sync}));
+Status BenchRun::open(bool direct) {
+  KV_TRY(engine_.open({options_.directory, options_.memory, direct, dataset_.raw_bytes(),
+                       options_.threads, options_.sync}));
   open_ = true;
+  open_direct_ = direct;
   return {};
 }
 
@@ -59,8 +61,9 @@ Status BenchRun::begin_empty() {
 
 Status BenchRun::begin_filled() {
   if (!filled_) KV_TRY(fill());
-  if (options_.cold) KV_TRY(close());
-  return open_ ? Status() : open();
+  // It was not filled with direct reads: compactions are not what is measured.
+  if (options_.cold || open_direct_ != options_.direct) KV_TRY(close());
+  return open_ ? Status() : open(options_.direct);
 }
 
 Status BenchRun::fill() {
@@ -125,8 +128,13 @@ Result<Figures> BenchRun::measure_writes(const Workers& workers) {
 
 Result<Figures> BenchRun::measure_reads(const Workers& workers, const Workers& background) {
   KV_TRY(engine_.sync_writes(options_.sync));
+  const auto reads_before = engine_.disk_reads();
   KV_ASSIGN(const DriveFigures read, drive(engine_, workers, background));
   Figures figures = rates_of(read);
+  if (reads_before)
+    figures.add("disk_reads_per_get",
+                ratio(growth(reads_before, engine_.disk_reads()), static_cast<double>(read.keys)),
+                3);
   if (background.empty()) return figures;
   const DriveFigures behind = sum_of(background);
   figures.add("writes_per_second", per_second(behind.latencies.count(), seconds_of(read.took)), 0);

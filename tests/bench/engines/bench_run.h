@@ -17,8 +17,10 @@ struct RunOptions {
   uint64_t num = 0;
   size_t value_bytes = 0;
   size_t threads = 1;
-  bool sync = false;  ///< Measured writes wait for the disk.
-  bool cold = false;  ///< What was written is not in memory when it is read.
+  bool sync = false;      ///< Measured writes wait for the disk.
+  bool direct = false;    ///< Reads are measured past the page cache.
+  MemorySettings memory;  ///< The same for all engines.
+  bool cold = false;      ///< What was written is not in memory when it is read.
   std::optional<Duration> limit;
 };
 
@@ -36,7 +38,7 @@ class BenchRun {
   /// Makes sure that every key is there and all is settled, unmeasured; if `cold` was asked for,
   /// the engine was just opened and none of its files is in the page cache.
   Status begin_filled();
-  Status open();
+  Status open(bool direct = false);
   /// Closes, and drops from the page cache if `cold` was asked for.
   Status close();
   /// What was written is not all the keys: the next begin_filled() does it again.
@@ -62,6 +64,7 @@ class BenchRun {
   const RunOptions options_;
   Dataset dataset_;
   bool open_ = false;
+  bool open_direct_ = false;
   bool filled_ = false;
 };
 

@@ -131,7 +131,7 @@ Result<Figures> crash_and_reopen(BenchRun& run) {
 
   const double cpu_before = cpu_seconds();
   const Instant began = monotonic_now();
-  KV_TRY(run.open());
+  KV_TRY(run.open(run.options().direct));
   const Instant opened = monotonic_now();
   KV_TRY(count_missing(run, 1));
   const Instant read = monotonic_now();

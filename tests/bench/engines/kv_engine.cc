@@ -38,12 +38,15 @@ class Loop {
     log_.set_level(LogLevel::warning);
   }
 
-  Status open(const std::string& directory) {
+  Status open(const EngineSettings& settings) {
+    const std::string& directory = settings.directory;
     KV_ASSIGN(lock_, environment_.files.lock_directory(directory));
     KV_ASSIGN(meta_, open_sqlite_meta(environment_, directory + "/meta.sqlite"));
     EngineOptions options;
-    options.memtable_bytes = kWriteBufferBytes;
-    options.block_cache_bytes = kCacheBytes;
+    options.memory_bytes = settings.memory.whole();
+    options.memtable_bytes = settings.memory.write_buffer_bytes;
+    options.block_cache_bytes = settings.memory.cache_bytes;
+    options.direct_reads = settings.direct;
     options.bloom_bits_per_key = kBloomBitsPerKey;
     KV_ASSIGN(engine_, open_lsm_engine(environment_, *meta_, directory, options));
     engine_->on_durable([this](Result<Sequence> durable) { durable_up_to(std::move(durable)); });
@@ -195,7 +198,8 @@ class KvEngine final : public BenchEngine {
 
   Status open(const EngineSettings& settings) override {
     loop_ = std::make_unique<Loop>(settings);
-    return loop_->open(settings.directory);
+    counts_reads_ = settings.direct;
+    return loop_->open(settings);
   }
   Status close() override {
     const Status closed = loop_->engine().close();
@@ -214,12 +218,18 @@ class KvEngine final : public BenchEngine {
     return stats.bytes_written_log + stats.bytes_written_flush + stats.bytes_written_compaction;
   }
 
+  std::optional<uint64_t> disk_reads() override {
+    if (!counts_reads_) return std::nullopt;
+    return loop_->engine().stats().disk_reads;
+  }
+
   bool is_one_loop() const override { return true; }
   void begin_turn() override { loop_->engine().begin_turn(); }
   Status end_turn(bool must_wait) override { return loop_->end_turn(must_wait); }
 
  private:
   std::unique_ptr<Loop> loop_;
+  bool counts_reads_ = false;
 };
 
 }  // namespace

@@ -1,12 +1,15 @@
 // LevelDB, with its own defaults but for the sizes that all engines share. It answers where it is
 // called.
+#include <atomic>
 #include <string>
 
 #include <leveldb/cache.h>
 #include <leveldb/db.h>
+#include <leveldb/env.h>
 #include <leveldb/filter_policy.h>
 #include <leveldb/write_batch.h>
 
+#include "libkv/base/posix_file_system.h"
 #include "tests/bench/engines/bench_engine.h"
 #include "tests/bench/engines/process_figures.h"
 
@@ -78,6 +81,44 @@ class LevelDbSession final : public BenchSession {
   std::string value_;
 };
 
+/// Reads tables as kv's engine does with direct_reads: by the same file, one pread a block.
+/// LevelDB's own maps them, and has them from the page cache.
+class DirectEnv final : public leveldb::EnvWrapper {
+ public:
+  DirectEnv() : EnvWrapper(leveldb::Env::Default()) {}
+
+  leveldb::Status NewRandomAccessFile(const std::string& name,
+                                      leveldb::RandomAccessFile** result) override {
+    auto file = files_.open(name, OpenMode::read_direct);
+    if (!file) return leveldb::Status::IOError(name, file.error().what);
+    *result = new DirectTable(std::move(*file), reads_);
+    return leveldb::Status::OK();
+  }
+  uint64_t reads() const { return reads_; }
+
+ private:
+  class DirectTable final : public leveldb::RandomAccessFile {
+   public:
+    DirectTable(std::unique_ptr<File> file, std::atomic<uint64_t>& reads)
+        : file_(std::move(file)), reads_(reads) {}
+    leveldb::Status Read(uint64_t offset, size_t n, leveldb::Slice* result,
+                         char* scratch) const override {
+      reads_.fetch_add(1, std::memory_order_relaxed);
+      const auto got = file_->read_at(offset, {scratch, n});
+      if (!got) return leveldb::Status::IOError(got.error().what);
+      *result = leveldb::Slice(scratch, *got);
+      return leveldb::Status::OK();
+    }
+
+   private:
+    const std::unique_ptr<File> file_;
+    std::atomic<uint64_t>& reads_;
+  };
+
+  PosixFileSystem files_;
+  mutable std::atomic<uint64_t> reads_{0};
+};
+
 class LevelDbEngine final : public BenchEngine {
  public:
   std::string version() const override {
@@ -87,10 +128,12 @@ class LevelDbEngine final : public BenchEngine {
 
   Status open(const EngineSettings& settings) override {
     filter_.reset(leveldb::NewBloomFilterPolicy(kBloomBitsPerKey));
-    cache_.reset(leveldb::NewLRUCache(kCacheBytes));
+    cache_.reset(leveldb::NewLRUCache(settings.memory.cache_bytes));
+    direct_ = settings.direct ? std::make_unique<DirectEnv>() : nullptr;
     leveldb::Options options;
     options.create_if_missing = true;
-    options.write_buffer_size = kWriteBufferBytes;
+    options.write_buffer_size = settings.memory.write_buffer_bytes;
+    if (direct_ != nullptr) options.env = direct_.get();
     options.block_cache = cache_.get();
     options.filter_policy = filter_.get();
     options.compression = leveldb::kSnappyCompression;
@@ -101,6 +144,7 @@ class LevelDbEngine final : public BenchEngine {
   }
   Status close() override {
     db_.reset();
+    direct_.reset();
     cache_.reset();
     filter_.reset();
     return {};
@@ -116,8 +160,13 @@ class LevelDbEngine final : public BenchEngine {
   /// It has no word for it: its thread sleeps when nothing is left to do.
   Result<Instant> settle() override { return wait_until_threads_sleep(); }
   std::optional<uint64_t> written_bytes() override { return std::nullopt; }
+  std::optional<uint64_t> disk_reads() override {
+    if (direct_ == nullptr) return std::nullopt;
+    return direct_->reads();
+  }
 
  private:
+  std::unique_ptr<DirectEnv> direct_;
   std::unique_ptr<const leveldb::FilterPolicy> filter_;
   std::unique_ptr<leveldb::Cache> cache_;
   std::unique_ptr<leveldb::DB> db_;

@@ -107,11 +107,12 @@ class RocksDbEngine final : public BenchEngine {
 
   Status open(const EngineSettings& settings) override {
     rocksdb::BlockBasedTableOptions table;
-    table.block_cache = rocksdb::NewLRUCache(kCacheBytes);
+    table.block_cache = rocksdb::NewLRUCache(settings.memory.cache_bytes);
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
     rocksdb::Options options;
     options.create_if_missing = true;
-    options.write_buffer_size = kWriteBufferBytes;
+    options.write_buffer_size = settings.memory.write_buffer_bytes;
+    options.use_direct_reads = settings.direct;
     options.compression = rocksdb::kLZ4Compression;
     options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
     rocksdb::DB* db = nullptr;

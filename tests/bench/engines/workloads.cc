@@ -109,7 +109,7 @@ Result<Figures> reopen(BenchRun& run) {
   KV_TRY(run.close());
   const double cpu_before = cpu_seconds();
   const Instant began = monotonic_now();
-  KV_TRY(run.open());
+  KV_TRY(run.open(run.options().direct));
   const Instant opened = monotonic_now();
   Workers first;
   first.push_back(std::make_unique<GetWorker>(run.engine(), run.dataset(), WorkerLimits{1, {}},

@@ -65,6 +65,32 @@ TEST_F(PosixFileSystemTest, WhatTheSystemHasInMemoryIsReadWithoutWaiting) {
   EXPECT_EQ(*file->read_cached_at(5, bytes), 0u) << "beyond the end there is nothing";
 }
 
+TEST_F(PosixFileSystemTest, DirectReadsAreThoseOfAnyOtherFile) {
+  std::string bytes(1'000'003, 'x');
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 7 + i / 251);
+  auto file = open("a");
+  ASSERT_TRUE(file->write_at(0, bytes));
+  ASSERT_TRUE(file->sync());
+  const auto direct = open("a", OpenMode::read_direct);
+  EXPECT_EQ(*direct->size(), bytes.size());
+  // Within a sector, across its end, whole ones, more than a buffer, to the end and beyond it.
+  for (const uint64_t offset : {0, 1, 4000, 4095, 4096, 8191, 262'144, 999'424, 999'500, 1'000'002})
+    for (const size_t length : {1, 100, 4096, 4097, 8192, 262'144, 300'000, 1'000'003})
+      ASSERT_TRUE(contents(*direct, offset, length) == bytes.substr(offset, length))
+          << offset << " " << length;
+  EXPECT_EQ(contents(*direct, 1'000'003, 10), "");
+  EXPECT_EQ(contents(*direct, 2'000'000, 10), "");
+  EXPECT_EQ(files_.open(path("none"), OpenMode::read_direct).error().kind, ErrorKind::not_found);
+}
+
+TEST_F(PosixFileSystemTest, ADirectReadOfWholeSectorsEndsAtTheirEnd) {
+  auto file = open("a");
+  ASSERT_TRUE(file->write_at(0, std::string(8192, 'y')));
+  const auto direct = open("a", OpenMode::read_direct);
+  EXPECT_EQ(contents(*direct, 0, 10'000), std::string(8192, 'y'));
+  EXPECT_EQ(contents(*direct, 8192, 10), "");
+}
+
 TEST_F(PosixFileSystemTest, AMissingFileIsNotFoundAndNamed) {
   const auto file = files_.open(path("none"), OpenMode::read);
   ASSERT_FALSE(file.has_value());

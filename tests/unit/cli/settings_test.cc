@@ -109,7 +109,7 @@ TEST(SettingsFile, NamesLineAndFault) {
   EXPECT_TRUE(parse_error("member = 1\nmembr = 2\n")
                   .starts_with("kv.toml:2: unknown setting membr at the top; there are member "));
   EXPECT_EQ(parse_error("[node]\nendpiont = \"ipc:///a\"\n"),
-            "kv.toml:2: unknown setting endpiont in [node]; there are endpoint");
+            "kv.toml:2: unknown setting endpiont in [node]; there are endpoint memory");
   EXPECT_TRUE(parse_error("\n\n[nodes]\n").starts_with("kv.toml:3: unknown section [nodes]"));
   EXPECT_EQ(parse_error("member = \"one\"\n"), "kv.toml:1: member must be a whole number");
   EXPECT_EQ(parse_error("\nmember = -1\n"), "kv.toml:2: member: '-1': is not a number");

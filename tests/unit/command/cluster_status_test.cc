@@ -41,6 +41,15 @@ TEST(ClusterStatus, WhatADiskDoesNotGiveBackIsInTheReport) {
   EXPECT_EQ(row.find("trees_unreadable")->as_unsigned(), 2u);
 }
 
+TEST(ClusterStatus, WhatTheEngineCountsIsInTheReport) {
+  ClusterSurvey survey = sample_survey();
+  (*survey.members[1].status)["node"].set(
+      "storage", Report::object().set("memory", Report::object().set("budget", 7)));
+  const Report status = status_of(survey);
+  EXPECT_EQ(number_at(row_of(status, 2), {"storage", "memory", "budget"}), 7u);
+  EXPECT_TRUE(row_of(status, 1).find("storage")->is_null());
+}
+
 TEST(ClusterStatus, AMemberThatDoesNotAnswerIsARowAndKeepsItsPlaceInTheMap) {
   ClusterSurvey survey = sample_survey();
   silence(survey, 2);

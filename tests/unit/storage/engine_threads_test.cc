@@ -14,7 +14,8 @@
 namespace kv {
 namespace {
 
-class EngineThreadsTest : public testing::Test {
+/// The memory budget; 0: more than is needed.
+class EngineThreadsTest : public testing::TestWithParam<uint64_t> {
  public:
   EngineThreadsTest() {
     directory_ = (std::filesystem::temp_directory_path() /
@@ -25,6 +26,9 @@ class EngineThreadsTest : public testing::Test {
     options_.log_segment_bytes = 64 << 10;
     options_.block_cache_bytes = 256 << 10;
     options_.block_bytes = 1024;
+    if (GetParam() == 0) return;
+    options_.memory_bytes = GetParam();
+    options_.block_bytes = 128;
   }
   ~EngineThreadsTest() override { std::filesystem::remove_all(directory_); }
 
@@ -60,7 +64,7 @@ class EngineThreadsTest : public testing::Test {
   PosixEnvironment posix_;
 };
 
-TEST_F(EngineThreadsTest, WritesReadsAndScansGoOnTogether) {
+TEST_P(EngineThreadsTest, WritesReadsAndScansGoOnTogether) {
   Random random(4);
   EngineState state;
   ThreadExecutor executor;
@@ -131,6 +135,11 @@ TEST_F(EngineThreadsTest, WritesReadsAndScansGoOnTogether) {
   EXPECT_EQ(looks_back.load(), 60u);
   EXPECT_GT(engine->stats().flushes, 3u);
   EXPECT_GT(engine->stats().compactions, 0u);
+  const EngineStats stats = engine->stats();
+  EXPECT_LE(stats.memory_used(), stats.memory_bytes);
+  if (GetParam() > 0) {
+    EXPECT_GT(stats.tables_opened, stats.flushes);
+  }
   ASSERT_TRUE(engine->close());
   engine = open(environment);
   EXPECT_TRUE(engine->recovery().clean);
@@ -146,7 +155,7 @@ TEST_F(EngineThreadsTest, WritesReadsAndScansGoOnTogether) {
   ASSERT_TRUE(executor.drain(60s));
 }
 
-TEST_F(EngineThreadsTest, CloseWaitsForWhatIsRunning) {
+TEST_P(EngineThreadsTest, CloseWaitsForWhatIsRunning) {
   EngineState state;
   {
     ThreadExecutor executor;
@@ -165,6 +174,9 @@ TEST_F(EngineThreadsTest, CloseWaitsForWhatIsRunning) {
   EXPECT_TRUE(engine->recovery().clean);
   EXPECT_TRUE(*state_of(*engine) == state);
 }
+
+INSTANTIATE_TEST_SUITE_P(Budgets, EngineThreadsTest, testing::Values(0, 160 << 10),
+                         [](const auto& budget) { return budget.param == 0 ? "enough" : "tiny"; });
 
 }  // namespace
 }  // namespace kv

@@ -30,7 +30,12 @@ class SstableTest : public testing::Test {
     return "key" + std::string(6 - number.size(), '0') + number;
   }
   Result<std::shared_ptr<SstableReader>> open() {
-    return SstableReader::open(files_, kPath, info_, cache_, counters_);
+    return SstableReader::open(files_, kPath, info_, cache_, counters_, {});
+  }
+
+  static Result<TableLookup> find(const SstableReader& reader, BytesView wanted, Sequence at,
+                                  ReadMode mode) {
+    return reader.find({wanted, key_hash(wanted), at}, mode);
   }
 
   static constexpr const char* kPath = "data/000012.sst";
@@ -51,19 +56,19 @@ TEST_F(SstableTest, FindsEveryKeyAndNoOther) {
   EXPECT_EQ(info_.sequence_max, 1000u);
   const auto reader = *open();
   using Outcome = TableLookup::Outcome;
-  EXPECT_EQ(reader->find(key(5), kNewest, ReadMode::cached_only)->outcome, Outcome::needs_disk);
+  EXPECT_EQ(find(*reader, key(5), kNewest, ReadMode::cached_only)->outcome, Outcome::needs_disk);
   for (int i = 0; i < 700; ++i) {
-    const auto found = reader->find(key(i), kNewest, ReadMode::fill_cache);
+    const auto found = find(*reader, key(i), kNewest, ReadMode::fill_cache);
     ASSERT_TRUE(found);
     ASSERT_EQ(found->outcome, Outcome::found);
     ASSERT_EQ(found->sequence, static_cast<Sequence>(1000 - i));
     ASSERT_EQ(found->value.view(), "value of " + key(i));
     ASSERT_EQ(found->kind == EntryKind::removal, i % 7 == 0);
-    ASSERT_EQ(reader->find(key(i) + "x", kNewest, ReadMode::fill_cache)->outcome, Outcome::absent);
-    ASSERT_EQ(reader->find(key(i), static_cast<Sequence>(999 - i), ReadMode::fill_cache)->outcome,
+    ASSERT_EQ(find(*reader, key(i) + "x", kNewest, ReadMode::fill_cache)->outcome, Outcome::absent);
+    ASSERT_EQ(find(*reader, key(i), static_cast<Sequence>(999 - i), ReadMode::fill_cache)->outcome,
               Outcome::absent);
   }
-  EXPECT_EQ(reader->find(key(5), kNewest, ReadMode::cached_only)->outcome, Outcome::found);
+  EXPECT_EQ(find(*reader, key(5), kNewest, ReadMode::cached_only)->outcome, Outcome::found);
   EXPECT_GT(counters_.bloom_negatives, 600u);
   EXPECT_GT(counters_.cache_hits, 600u);
 }
@@ -103,7 +108,7 @@ TEST_F(SstableTest, AnErrorNamesFileAndOffset) {
   write(300);
   disk_.rot(kPath, 10);
   const auto reader = *open();
-  const auto found = reader->find(key(0), kNewest, ReadMode::fill_cache);
+  const auto found = find(*reader, key(0), kNewest, ReadMode::fill_cache);
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().kind, ErrorKind::corrupt);
   EXPECT_EQ(found.error().what, "data/000012.sst: offset 0: the block's checksum does not match");
@@ -112,13 +117,13 @@ TEST_F(SstableTest, AnErrorNamesFileAndOffset) {
 TEST_F(SstableTest, WhatTheSystemHasInMemoryNeedsNoDisk) {
   write(300);
   const auto reader = *open();
-  EXPECT_EQ(reader->find(key(5), kNewest, ReadMode::cached_only)->outcome,
+  EXPECT_EQ(find(*reader, key(5), kNewest, ReadMode::cached_only)->outcome,
             TableLookup::Outcome::needs_disk);
   disk_.set_page_cache(100);
-  EXPECT_EQ(reader->find(key(5), kNewest, ReadMode::cached_only)->value.view(),
+  EXPECT_EQ(find(*reader, key(5), kNewest, ReadMode::cached_only)->value.view(),
             "value of " + key(5));
   disk_.set_page_cache(0);
-  EXPECT_EQ(reader->find(key(5), kNewest, ReadMode::cached_only)->outcome,
+  EXPECT_EQ(find(*reader, key(5), kNewest, ReadMode::cached_only)->outcome,
             TableLookup::Outcome::found);
 }
 
@@ -126,7 +131,7 @@ TEST_F(SstableTest, ARottenBlockIsCorruptAlsoWhereTheSystemHasIt) {
   write(300);
   disk_.rot(kPath, 10);
   disk_.set_page_cache(100);
-  const auto found = (*open())->find(key(0), kNewest, ReadMode::cached_only);
+  const auto found = find(**open(), key(0), kNewest, ReadMode::cached_only);
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().what, "data/000012.sst: offset 0: the block's checksum does not match");
 }
@@ -173,6 +178,25 @@ TEST(BlockCacheTest, AScanDoesNotPushOutWhatIsUsed) {
   EXPECT_EQ(left, 40);
   EXPECT_LE(cache.memory_bytes(), uint64_t{16} << 16);
   EXPECT_EQ(cache.find({3, 0}), nullptr);
+}
+
+TEST(BlockCacheTest, GivesWayAndGrowsAgain) {
+  BlockCache cache(16 << 16);
+  const auto block = std::make_shared<const Block>(std::string(4000, 'b'));
+  const auto fill = [&](uint64_t table) {
+    for (uint64_t i = 0; i < 500; ++i) cache.insert({table, i * 4000}, block);
+    return cache.memory_bytes();
+  };
+  const uint64_t before = fill(1);
+  EXPECT_GT(before, uint64_t{12} << 16);
+  cache.resize(16 << 14);
+  EXPECT_LE(cache.memory_bytes(), uint64_t{16} << 14);
+  EXPECT_GT(cache.memory_bytes(), 0u);
+  EXPECT_LE(fill(2), uint64_t{16} << 14);
+  cache.resize(0);
+  EXPECT_EQ(fill(3), 0u);
+  cache.resize(16 << 16);
+  EXPECT_GT(fill(4), uint64_t{12} << 16);
 }
 
 // Against a map, while blocks come and go: what is found is what was put there.

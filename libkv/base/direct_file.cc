@@ -1,0 +1,54 @@
+#include "libkv/base/direct_file.h"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <new>
+
+#include <unistd.h>
+
+namespace kv {
+
+namespace {
+
+/// Of the strictest device there is.
+constexpr uint64_t kSectorBytes = 4096;
+constexpr size_t kBufferBytes = 256 << 10;
+
+struct FreeAligned {
+  void operator()(char* buffer) const {
+    ::operator delete (buffer, std::align_val_t{kSectorBytes});
+  }
+};
+
+std::span<char> buffer_of_thread() {
+  thread_local const std::unique_ptr<char, FreeAligned> buffer(
+      static_cast<char*>(::operator new (kBufferBytes, std::align_val_t{kSectorBytes})));
+  return {buffer.get(), kBufferBytes};
+}
+
+}  // namespace
+
+Result<size_t> DirectFile::read_at(uint64_t offset, std::span<char> into) {
+  const std::span<char> buffer = buffer_of_thread();
+  size_t done = 0;
+  while (done < into.size()) {
+    const uint64_t begin = (offset + done) / kSectorBytes * kSectorBytes;
+    const auto before = static_cast<size_t>(offset + done - begin);
+    const size_t wanted = std::min(before + (into.size() - done), buffer.size());
+    const size_t whole = (wanted + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
+    const ssize_t read = uninterrupted(
+        [&] { return ::pread(descriptor(), buffer.data(), whole, static_cast<off_t>(begin)); });
+    if (read < 0) return fail(posix_error(path(), "read", errno));
+    const auto got = static_cast<size_t>(read);
+    if (got <= before) break;
+    const size_t usable = std::min(got, wanted) - before;
+    std::memcpy(into.data() + done, buffer.data() + before, usable);
+    done += usable;
+    // Within a sector a read ends where the file does; from there on would be no sector's begin.
+    if (got % kSectorBytes != 0) break;
+  }
+  return done;
+}
+
+}  // namespace kv

@@ -1,0 +1,62 @@
+// What an engine counts. Counters begin at its open. Plain values; man/kv-status.1 tells users the
+// same under the names of the report.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+namespace kv {
+
+struct LevelStats {
+  uint64_t tables = 0;
+  uint64_t bytes = 0;  ///< Of their files.
+};
+
+struct EngineStats {
+  uint64_t keys_estimated = 0, disk_bytes = 0, memtable_bytes = 0, log_bytes = 0;
+  uint64_t sstables = 0, levels = 0;
+  std::vector<LevelStats> by_level;  ///< Down to the lowest that has any.
+
+  /// The memory budget, and what has how much of it now (storage/memory_budget.h).
+  uint64_t memory_bytes = 0, memory_memtables = 0, memory_cache = 0, memory_filters = 0,
+           memory_indexes = 0;
+  uint64_t tables_open = 0;
+
+  uint64_t gets = 0, memtable_hits = 0, cache_hits = 0, cache_misses = 0;
+  uint64_t bloom_checks = 0, bloom_negatives = 0, bloom_false_positives = 0;
+  uint64_t tables_opened = 0;
+  /// Reads of files: all that readers waited for, and those of gets alone. A block is one, opening
+  /// a table three. Of what compactions read, only the opening of tables is in it.
+  uint64_t disk_reads = 0, disk_reads_of_gets = 0, disk_read_bytes = 0;
+
+  uint64_t bytes_written_user = 0, bytes_written_log = 0, bytes_written_flush = 0,
+           bytes_written_compaction = 0;
+  uint64_t syncs = 0, groups = 0, flushes = 0, compactions = 0;
+  uint64_t stalls = 0, stall_nanoseconds = 0, stall_nanoseconds_max = 0;
+
+  uint64_t memory_used() const {
+    return memory_memtables + memory_cache + memory_filters + memory_indexes;
+  }
+  /// Bytes written to files for each byte of keys and values; 0 while nothing was written.
+  double write_amplification(bool with_log) const {
+    if (bytes_written_user == 0) return 0;
+    const uint64_t written =
+        bytes_written_flush + bytes_written_compaction + (with_log ? bytes_written_log : 0);
+    return static_cast<double>(written) / static_cast<double>(bytes_written_user);
+  }
+  /// Reads of files a get.
+  double read_amplification() const {
+    return gets == 0 ? 0 : static_cast<double>(disk_reads_of_gets) / static_cast<double>(gets);
+  }
+  /// Bytes of all tables for each byte of those on the lowest level, which has each key once: an
+  /// estimate from above. 1 for one level alone.
+  double space_amplification() const {
+    if (by_level.empty() || by_level.back().bytes == 0) return 1;
+    uint64_t all = 0;
+    for (const LevelStats& level : by_level) all += level.bytes;
+    return static_cast<double>(all) / static_cast<double>(by_level.back().bytes);
+  }
+};
+
+}  // namespace kv
