@@ -106,6 +106,9 @@ class BenchEngine {
   /// It stores into mapped files, so that the system does not see its writes one by one.
   virtual bool writes_through_map() const { return false; }
 
+  /// From now on sessions are made that only read, or no longer.
+  virtual void only_reads(bool /*yes*/) {}
+
   /// All sessions belong to one thread, which calls the two below around each of its turns.
   virtual bool is_one_loop() const { return false; }
   virtual void begin_turn() {}

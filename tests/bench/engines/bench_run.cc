@@ -53,17 +53,20 @@ Status BenchRun::close() {
 
 Status BenchRun::begin_empty() {
   KV_TRY(close());
+  engine_.only_reads(false);
   filled_ = false;
   KV_TRY(make_empty_directory(options_.directory));
   dataset_.forget_all();
   return open();
 }
 
-Status BenchRun::begin_filled() {
+Status BenchRun::begin_filled(Access access) {
   if (!filled_) KV_TRY(fill());
   // It was not filled with direct reads: compactions are not what is measured.
   if (options_.cold || open_direct_ != options_.direct) KV_TRY(close());
-  return open_ ? Status() : open(options_.direct);
+  if (!open_) KV_TRY(open(options_.direct));
+  engine_.only_reads(access == Access::reads);
+  return {};
 }
 
 Status BenchRun::fill() {

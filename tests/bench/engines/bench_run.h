@@ -37,7 +37,8 @@ class BenchRun {
   Status begin_empty();
   /// Makes sure that every key is there and all is settled, unmeasured; if `cold` was asked for,
   /// the engine was just opened and none of its files is in the page cache.
-  Status begin_filled();
+  enum class Access { writes, reads };
+  Status begin_filled(Access access = Access::writes);
   Status open(bool direct = false);
   /// Closes, and drops from the page cache if `cold` was asked for.
   Status close();

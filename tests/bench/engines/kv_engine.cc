@@ -4,8 +4,8 @@
 // A synced write is outstanding until the log says that it is durable; what one turn writes leaves
 // as one group. An unsynced write is over when it is visible: the engine hands its log to the
 // system a mebibyte at a time, where LevelDB and RocksDB call write() each time. A get that needs
-// the disk is outstanding. A scan is walked on the loop if there is one worker, else on the threads
-// for reads, of which there are as many as workers: gets are one thread's whatever T is.
+// the disk is outstanding. Several workers who only read have a thread and a snapshot each; many
+// keys a call, and reads beside writes, are the loop's alone.
 #include <deque>
 
 #include <poll.h>
@@ -54,7 +54,6 @@ class Loop {
   }
 
   Engine& engine() { return *engine_; }
-  Executor& executor() { return executor_; }
   bool has_one_worker() const { return workers_ == 1; }
   Durability durability = Durability::none;
 
@@ -111,6 +110,55 @@ class Loop {
   std::unique_ptr<Engine> engine_;
 };
 
+void tell(const Lookup& found, size_t index, Caller& caller) {
+  if (!found.value) return caller.on_value(index, nullptr);
+  const BytesView value = found.value->view();
+  caller.on_value(index, &value);
+}
+
+Status tell_all(const Engine::Lookups& found, Caller& caller) {
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (!found[i]) return fail(found[i].error());
+    tell(*found[i], i, caller);
+  }
+  return {};
+}
+
+Status walk(EngineIterator& rows, Caller& caller) {
+  for (; rows.valid(); rows.next()) caller.on_row({rows.key(), rows.value()});
+  return rows.status();
+}
+
+/// Reads the engine as it was when the session began, on whichever thread: what the engine offers
+/// beside its loop.
+class SnapshotSession final : public BenchSession {
+ public:
+  explicit SnapshotSession(Engine& engine) : snapshot_(engine.snapshot()) {}
+
+  Result<Begun> begin_write(std::span<const Pair>, Caller&) override {
+    return fail(ErrorKind::invalid, "a snapshot is not written to");
+  }
+  Result<Begun> begin_get(BytesView key, Caller& caller) override {
+    KV_ASSIGN(const Lookup found, snapshot_->get(key));
+    tell(found, 0, caller);
+    return Begun::over;
+  }
+  Result<Begun> begin_multi_get(std::span<const BytesView> keys, Caller& caller) override {
+    for (size_t i = 0; i < keys.size(); ++i) {
+      KV_ASSIGN(const Lookup found, snapshot_->get(keys[i]));
+      tell(found, i, caller);
+    }
+    return Begun::over;
+  }
+  Result<Begun> begin_scan(BytesView from, BytesView to, Caller& caller) override {
+    KV_TRY(walk(*snapshot_->iterate({std::string(from), std::string(to)}), caller));
+    return Begun::over;
+  }
+
+ private:
+  const std::shared_ptr<const EngineSnapshot> snapshot_;
+};
+
 class KvSession final : public BenchSession {
  public:
   explicit KvSession(Loop& loop) : loop_(loop) {}
@@ -151,43 +199,13 @@ class KvSession final : public BenchSession {
   }
 
   Result<Begun> begin_scan(BytesView from, BytesView to, Caller& caller) override {
-    std::shared_ptr<EngineIterator> rows =
+    const std::unique_ptr<EngineIterator> rows =
         loop_.engine().iterate({std::string(from), std::string(to)});
-    if (loop_.has_one_worker()) {
-      KV_TRY(walk(*rows, caller));
-      return Begun::over;
-    }
-    auto walked = std::make_shared<Status>();
-    loop_.executor().run(
-        Lane::read,
-        [rows = std::move(rows), walked, &caller]() mutable {
-          *walked = walk(*rows, caller);
-          rows.reset();
-        },
-        [walked, &caller] { caller.on_over(*walked); });
-    return Begun::outstanding;
+    KV_TRY(walk(*rows, caller));
+    return Begun::over;
   }
 
  private:
-  static void tell(const Lookup& found, size_t index, Caller& caller) {
-    if (!found.value) return caller.on_value(index, nullptr);
-    const BytesView value = found.value->view();
-    caller.on_value(index, &value);
-  }
-
-  static Status tell_all(const Engine::Lookups& found, Caller& caller) {
-    for (size_t i = 0; i < found.size(); ++i) {
-      if (!found[i]) return fail(found[i].error());
-      tell(*found[i], i, caller);
-    }
-    return {};
-  }
-
-  static Status walk(EngineIterator& rows, Caller& caller) {
-    for (; rows.valid(); rows.next()) caller.on_row({rows.key(), rows.value()});
-    return rows.status();
-  }
-
   Loop& loop_;
   WriteBatch batch_;
 };
@@ -206,7 +224,10 @@ class KvEngine final : public BenchEngine {
     loop_.reset();
     return closed;
   }
-  std::unique_ptr<BenchSession> session() override { return std::make_unique<KvSession>(*loop_); }
+  std::unique_ptr<BenchSession> session() override {
+    if (!is_one_loop()) return std::make_unique<SnapshotSession>(loop_->engine());
+    return std::make_unique<KvSession>(*loop_);
+  }
 
   Status sync_writes(bool wanted) override {
     loop_->durability = wanted ? Durability::always : Durability::none;
@@ -223,12 +244,14 @@ class KvEngine final : public BenchEngine {
     return loop_->engine().stats().disk_reads;
   }
 
-  bool is_one_loop() const override { return true; }
+  void only_reads(bool yes) override { only_reads_ = yes; }
+  bool is_one_loop() const override { return !only_reads_ || loop_->has_one_worker(); }
   void begin_turn() override { loop_->engine().begin_turn(); }
   Status end_turn(bool must_wait) override { return loop_->end_turn(must_wait); }
 
  private:
   std::unique_ptr<Loop> loop_;
+  bool only_reads_ = false;
   bool counts_reads_ = false;
 };
 

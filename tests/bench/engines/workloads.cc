@@ -59,12 +59,12 @@ Workers getters(BenchRun& run, Wanted wanted) {
 }
 
 Result<Figures> read_randomly(BenchRun& run) {
-  KV_TRY(run.begin_filled());
+  KV_TRY(run.begin_filled(BenchRun::Access::reads));
   return run.measure_reads(getters(run, Wanted::present));
 }
 
 Result<Figures> read_missing(BenchRun& run) {
-  KV_TRY(run.begin_filled());
+  KV_TRY(run.begin_filled(BenchRun::Access::reads));
   return run.measure_reads(getters(run, Wanted::missing));
 }
 
@@ -87,7 +87,7 @@ Result<Figures> multi_get(BenchRun& run) {
 }
 
 Result<Figures> scan(BenchRun& run) {
-  KV_TRY(run.begin_filled());
+  KV_TRY(run.begin_filled(BenchRun::Access::reads));
   return run.measure_reads(run.workers([&](WorkerPlace place) {
     // Each worker walks over all.
     return std::make_unique<ScanWorker>(run.engine(), run.dataset(), run.limits(place.count, place),
@@ -96,7 +96,7 @@ Result<Figures> scan(BenchRun& run) {
 }
 
 Result<Figures> seek_prefixes(BenchRun& run) {
-  KV_TRY(run.begin_filled());
+  KV_TRY(run.begin_filled(BenchRun::Access::reads));
   const uint64_t calls = run.options().num / kPrefixCallsDivisor + 1;
   return run.measure_reads(run.workers([&](WorkerPlace place) {
     return std::make_unique<ScanWorker>(run.engine(), run.dataset(), run.limits(calls, place),
