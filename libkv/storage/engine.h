@@ -29,8 +29,7 @@ using Sequence = uint64_t;
 
 enum class Durability {
   always,    ///< Synced as soon as the log is free (groups form meanwhile).
-  interval,  ///< Synced by the first apply() after `EngineOptions::sync_interval`, or by sync(),
-             ///< which the caller's timer calls so that a silence does not leave it open.
+  interval,  ///< Synced by the first apply() or on_tick() after `EngineOptions::sync_interval`.
   none,      ///< Whenever something else syncs. Ingest and benchmarks.
 };
 
@@ -68,6 +67,11 @@ struct EngineOptions {
   uint32_t block_bytes = 8u << 10;
   uint32_t bloom_bits_per_key = 10;
   Duration sync_interval = 10ms;
+  /// When nothing has been written for so long, what is there is tidied.
+  Duration idle_after = 5s;
+  /// Keys that begin with the same bytes, so many, belong together (a partition): tables are cut
+  /// between groups where that costs little. 0: there are no groups.
+  size_t group_prefix_bytes = 0;
 };
 
 /// Where a read found its answer, for explain and counters.
@@ -132,7 +136,11 @@ struct EngineStats {
   uint64_t bytes_written_user = 0, bytes_written_log = 0, bytes_written_flush = 0,
            bytes_written_compaction = 0;
   uint64_t syncs = 0, groups = 0, flushes = 0, compactions = 0;
-  uint64_t stall_nanoseconds = 0, stall_nanoseconds_max = 0;
+  /// Waits of the engine's own making. Stalls: writes were refused, until there was room. Delays:
+  /// what room_at() told writers to wait.
+  uint64_t stalls = 0, stall_nanoseconds = 0, stall_nanoseconds_max = 0;
+  uint64_t delays = 0, delay_nanoseconds = 0, delay_nanoseconds_max = 0;
+  uint64_t write_rate = 0;  ///< Bytes a second to which writers are slowed now; 0: they are not.
 };
 
 /// What recovery met, once, for the caller to act on (a new incarnation, refilling).
@@ -150,9 +158,21 @@ class Engine {
   virtual ~Engine() = default;
 
   /// Applies the batch; returns the sequence of its last operation. Visible at once.
-  /// Errors: `busy` (stalled: flushes are behind; try again after a completion), `no_space`, `io`
-  /// (after a failed sync every later call fails until restart), `invalid` (limits).
+  /// Errors: `busy` (stalled: flushes are behind; try again at room_at()), `no_space`, `io` (after
+  /// a failed sync every later call fails until restart), `invalid` (limits).
   virtual Result<Sequence> apply(const WriteBatch& batch, Durability durability) = 0;
+
+  /// When the next batch should come, so that writers are slowed before they are refused
+  /// (write_pace.h). Not in the future: now. Instant::max(): apply() would say `busy` until the
+  /// listener of on_room() is called. apply() does not insist on the former.
+  virtual Instant room_at() { return Instant::min(); }
+  /// Called on the loop when work in the background has made room; perhaps nobody wanted it.
+  virtual void on_room(std::function<void()> /*listener*/) {}
+  /// When on_tick() is due; Instant::max(): by nothing that is known now. Asked after each turn.
+  virtual Instant next_wake() const { return Instant::max(); }
+  /// What is done by the clock: syncs that are due, another try where there was no room, and
+  /// tidying. Afterwards next_wake() > now.
+  virtual void on_tick(Instant /*now*/) {}
 
   /// Every sequence up to this one is durable.
   virtual Sequence durable_sequence() const = 0;
