@@ -1,5 +1,6 @@
 // kv-node: stores a member's share of the data.
 #include "daemons/daemon.h"
+#include "libkv/replica/key_layout.h"
 #include "libkv/service/data_directory.h"
 #include "libkv/service/node_service.h"
 
@@ -15,8 +16,10 @@ class NodeDaemon final : public kv::Daemon {
     const std::string path = world.directory + "/node";
     KV_ASSIGN(daemon->directory_, kv::DataDirectory::open(world.environment, path,
                                                           kv::DaemonKind::node, world.self.number));
+    kv::EngineOptions options;
+    options.group_prefix_bytes = kv::kPartitionPrefixBytes;
     KV_ASSIGN(daemon->engine_, kv::open_lsm_engine(world.environment, daemon->directory_->meta(),
-                                                   path, kv::EngineOptions{}));
+                                                   path, options));
     kv::NodeSettings settings;
     settings.replica.value_bytes_max = world.value_bytes_max;
     settings.give_up = world.give_up;
