@@ -30,6 +30,11 @@ inline constexpr uint64_t kWriteBufferBytes = 64u << 20;
 inline constexpr uint64_t kCacheBytes = 256u << 20;
 inline constexpr int kBloomBitsPerKey = 10;
 
+struct EngineWaits {
+  Duration longest{}, total{};
+  uint64_t count = 0;
+};
+
 struct EngineSettings {
   std::string directory;
   uint64_t raw_bytes = 0;  ///< Of all keys and values there will be: LMDB must know its size.
@@ -84,11 +89,13 @@ class BenchEngine {
   virtual Status sync_writes(bool wanted) = 0;
   /// Returns when nothing is left to be done for what was written, with the instant since when:
   /// flushes that are due, compactions; for LMDB, which has none, the sync. Memtables that are not
-  /// full stay.
+  /// full stay; but kv tidies, as it does when idle, which is not in the instant.
   virtual Result<Instant> settle() = 0;
   /// What the engine itself has counted as written to files, its log included, since it was
   /// opened; nothing if it does not count.
   virtual std::optional<uint64_t> written_bytes() = 0;
+  /// How long the engine has made writers wait since it was opened; nothing if it does not count.
+  virtual std::optional<EngineWaits> waits() { return std::nullopt; }
   /// It stores into mapped files, so that the system does not see its writes one by one.
   virtual bool writes_through_map() const { return false; }
 
