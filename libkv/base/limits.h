@@ -67,6 +67,7 @@ inline constexpr size_t engine_key_bytes_max = 8u << 10;     ///< With the repli
 inline constexpr size_t engine_value_bytes_max = 72u << 20;  ///< Values and their history.
 inline constexpr size_t engine_batch_bytes_max = 96u << 20;
 inline constexpr size_t log_unsynced_bytes_max = 1u << 20;  ///< Then written, though nobody waits.
+inline constexpr size_t log_shared_record_bytes = 4u << 10;  ///< Of a record of several batches.
 inline constexpr size_t log_forming_bytes_max = 32u << 20;  ///< Then writers are answered busy.
 inline constexpr size_t log_spare_segments_max = 4;
 inline constexpr size_t log_spare_segments_idle = 1;  ///< When nothing is written.

@@ -6,14 +6,44 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <vector>
 
 namespace kv {
 
+/// Large blocks of arenas that are gone, for those to come: the system takes milliseconds to give a
+/// block, cleared, which the loop would wait for. Thread-safe.
+class ArenaBlocks {
+ public:
+  /// What the kernel may back with one page: one fault to clear it all, and one entry of the
+  /// translation buffers for what otherwise takes 512.
+  static constexpr size_t kBlockBytes = 2 << 20;
+
+  /// Keeps so many.
+  explicit ArenaBlocks(size_t blocks_max) : blocks_max_(blocks_max) {}
+  ~ArenaBlocks() { clear(); }
+  ArenaBlocks(const ArenaBlocks&) = delete;
+  ArenaBlocks& operator=(const ArenaBlocks&) = delete;
+
+  /// A block that was given, or null. It holds whatever it held.
+  char* take();
+  /// False if there are enough: it stays the caller's.
+  bool give(char* block);
+  /// Gives all of them back to the system.
+  void clear();
+
+ private:
+  const size_t blocks_max_;
+  std::mutex mutex_;  // The loop takes; whoever lets go of a memtable last gives.
+  std::vector<char*> blocks_;
+};
+
 class Arena {
  public:
-  Arena() = default;
+  /// Large blocks come from `recycled`, if not null and it has any, and go back there.
+  explicit Arena(std::shared_ptr<ArenaBlocks> recycled = nullptr)
+      : recycled_(std::move(recycled)) {}
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
@@ -28,13 +58,19 @@ class Arena {
  private:
   struct FreeBlock {
     std::align_val_t alignment;
-    void operator()(char* block) const { ::operator delete(block, alignment); }
+    ArenaBlocks* recycled;
+    void operator()(char* block) const {
+      if (recycled == nullptr || !recycled->give(block)) ::operator delete(block, alignment);
+    }
   };
 
+  char* huge_block();
+  char* keep(char* block, FreeBlock free, size_t bytes);
   char* new_block(size_t bytes, size_t alignment);
   void begin_block();
   size_t padding_to(size_t alignment) const;
 
+  const std::shared_ptr<ArenaBlocks> recycled_;
   std::vector<std::unique_ptr<char, FreeBlock>> blocks_;
   char* free_begin_ = nullptr;
   size_t free_bytes_ = 0;

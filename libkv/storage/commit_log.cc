@@ -42,8 +42,7 @@ bool CommitLog::is_full() const {
 
 Sequence CommitLog::append(const WriteBatch& batch, Durability durability) {
   KV_ASSERT(failure_ && !batch.empty());
-  append_unsealed_record(forming_, LogRecordKind::batch, last_sequence_ + 1,
-                         static_cast<uint32_t>(batch.count()), batch.encoded());
+  add_to_group(batch);
   last_sequence_ += batch.count();
   if (durability == Durability::always) sync_wanted_ = true;
   if (durability == Durability::interval) {
@@ -54,6 +53,16 @@ Sequence CommitLog::append(const WriteBatch& batch, Durability durability) {
   }
   hand_over_if_due();
   return last_sequence_;
+}
+
+void CommitLog::add_to_group(const WriteBatch& batch) {
+  const auto count = static_cast<uint32_t>(batch.count());
+  if (open_record_ &&
+      forming_.size() - *open_record_ + batch.encoded().size() <= limits::log_shared_record_bytes)
+    return extend_unsealed_record(forming_, *open_record_, count, batch.encoded());
+  open_record_ = forming_.size();
+  append_unsealed_record(forming_, LogRecordKind::batch, last_sequence_ + 1, count,
+                         batch.encoded());
 }
 
 void CommitLog::end_turn() {
@@ -88,6 +97,7 @@ void CommitLog::hand_over_if_due() {
   if (!sync_wanted_ && forming_.size() <= limits::log_unsynced_bytes_max) return;
   auto group = std::make_shared<LogGroup>();
   group->records.swap(forming_);
+  open_record_.reset();
   group->durable = durable_sequence_;
   group->sync = sync_wanted_;
   if (group->sync) interval_running_ = false;
@@ -151,6 +161,7 @@ void CommitLog::fail_with(const Error& error) {
   if (!failure_) return;
   failure_ = fail(error);
   forming_.clear();
+  open_record_.reset();
   environment_.log.error("log_failed", {{"what", error.what}});
   if (listener_) listener_(fail(error));
 }

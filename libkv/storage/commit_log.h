@@ -6,12 +6,15 @@
 //                    group 1 -> (write, sync)  group 2 -> (write, sync)
 //
 // Lives on the loop's thread; the lane's half is LogWriter. A failed write or sync is final: the
-// listener gets the error, failure() keeps it, and no later append is allowed. Only a group for
+// listener gets the error, failure() keeps it, and no later append is allowed. Small batches of a
+// group share records, of which each is there or is not, after a crash, as a batch alone would be:
+// so the log has little more than what it is told. Only a group for
 // whose next segment the disk has no room waits, and is tried again.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,6 +58,9 @@ class CommitLog {
   /// Returns the sequence of the batch's last operation.
   /// REQUIRES: ready() is ok, and the batch is not empty.
   Sequence append(const WriteBatch& batch, Durability durability);
+  /// What is appended from here on shares no record with what came before: a flush that ends here
+  /// leaves no record half needed.
+  void end_record() { open_record_.reset(); }
   /// Asks for a sync of everything appended so far.
   void sync();
   /// When on_tick() is due: an interval ends, or a full disk is tried again.
@@ -98,6 +104,7 @@ class CommitLog {
   uint64_t groups() const { return groups_; }
 
  private:
+  void add_to_group(const WriteBatch& batch);
   void hand_over_if_due();
   void hand_over(std::shared_ptr<LogGroup> group, Sequence last);
   void try_for_room_if_due(Instant now);
@@ -117,6 +124,7 @@ class CommitLog {
   std::function<void()> room_listener_;
 
   std::string forming_;
+  std::optional<size_t> open_record_;  // Where forming_'s last record begins, if it is small.
   bool sync_wanted_ = false;
   bool interval_running_ = false;
   Instant interval_began_{};

@@ -54,6 +54,7 @@ LsmEngine::LsmEngine(Environment& environment, Parts parts)
       obsolete_(std::move(parts.obsolete)),
       factory_(std::move(parts.factory)),
       view_(std::move(parts.view)),
+      blocks_(std::make_shared<ArenaBlocks>(options_.memtable_bytes / ArenaBlocks::kBlockBytes)),
       log_(environment, std::move(parts.log)),
       report_(std::move(parts.report)),
       picker_(compaction_options_),

@@ -105,6 +105,7 @@ class LsmEngine final : public Engine {
   std::shared_ptr<ObsoleteTables> obsolete_;
   std::shared_ptr<TableFactory> factory_;
   std::shared_ptr<const ReadView> view_;
+  const std::shared_ptr<ArenaBlocks> blocks_;
   CommitLog log_;
   RecoveryReport report_;
   CompactionPicker picker_;

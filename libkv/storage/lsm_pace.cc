@@ -121,7 +121,8 @@ void LsmEngine::note_flushed() {
 void LsmEngine::rotate_memtable() {
   auto next = std::make_shared<ReadView>(*view_);
   next->waiting.insert(next->waiting.begin(), next->active);
-  next->active = std::make_shared<Memtable>();
+  next->active = std::make_shared<Memtable>(blocks_);
+  if (!KV_PLANTED(record_across_flush)) log_.end_record();
   if (KV_PLANTED(release_log_early)) log_.release(log_.last_sequence());
   view_ = std::move(next);
   filled_.push_back({std::exchange(active_bytes_, 0), environment_.clock.now()});

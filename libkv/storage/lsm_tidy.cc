@@ -4,6 +4,7 @@
 //     the log    is flushed, if that gives whole segments back; spares but one are removed
 //     level 0    is merged down, if that does not rewrite much for little
 //     removals   sink to where they can be dropped, where a table has many of them
+//     memory     that waits for the next memtable goes back to the system
 //
 // One step at a time, and none while other work runs. A write ends it.
 #include <algorithm>
@@ -41,7 +42,9 @@ bool LsmEngine::tidy_one_thing() {
     begin_compaction(std::move(*plan));
     return true;
   }
-  return log_.remove_spares(limits::log_spare_segments_idle);
+  if (log_.remove_spares(limits::log_spare_segments_idle)) return true;
+  blocks_->clear();
+  return false;
 }
 
 }  // namespace kv
