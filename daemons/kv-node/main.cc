@@ -18,8 +18,8 @@ class NodeDaemon final : public kv::Daemon {
                                                           kv::DaemonKind::node, world.self.number));
     kv::EngineOptions options;
     options.group_prefix_bytes = kv::kPartitionPrefixBytes;
-    KV_ASSIGN(daemon->engine_, kv::open_lsm_engine(world.environment, daemon->directory_->meta(),
-                                                   path, options));
+    KV_ASSIGN(daemon->engine_,
+              kv::open_lsm_engine(world.environment, daemon->directory_->meta(), path, options));
     kv::NodeSettings settings;
     settings.replica.value_bytes_max = world.value_bytes_max;
     settings.give_up = world.give_up;
