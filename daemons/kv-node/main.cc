@@ -2,6 +2,7 @@
 #include <malloc.h>
 
 #include "daemons/daemon.h"
+#include "libkv/replica/key_layout.h"
 #include "libkv/service/data_directory.h"
 #include "libkv/service/node_service.h"
 
@@ -27,6 +28,7 @@ class NodeDaemon final : public kv::Daemon {
                                                           kv::DaemonKind::node, world.self.number));
     kv::EngineOptions options;
     options.memory_bytes = world.node_memory_bytes;
+    options.group_prefix_bytes = kv::kPartitionPrefixBytes;
     KV_ASSIGN(daemon->engine_,
               kv::open_lsm_engine(world.environment, daemon->directory_->meta(), path, options));
     kv::NodeSettings settings;

@@ -35,6 +35,9 @@ class File {
   }
   /// Writes all of `bytes` or fails (then any part of it may have been written).
   virtual Status write_at(uint64_t offset, BytesView bytes) = 0;
+  /// A hint that the range may go to the disk now, so that a later sync has less to wait for.
+  /// Promises nothing, and tells of no failure: sync() does.
+  virtual void begin_writeback(uint64_t /*offset*/, uint64_t /*length*/) {}
   /// fdatasync. A failure is final: the caller must not retry and believe a later success
   /// (Rebello et al., "Can Applications Recover from fsync Failures?", 2020).
   virtual Status sync() = 0;

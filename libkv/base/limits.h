@@ -67,11 +67,25 @@ inline constexpr size_t engine_key_bytes_max = 8u << 10;     ///< With the repli
 inline constexpr size_t engine_value_bytes_max = 72u << 20;  ///< Values and their history.
 inline constexpr size_t engine_batch_bytes_max = 96u << 20;
 inline constexpr size_t log_unsynced_bytes_max = 1u << 20;  ///< Then written, though nobody waits.
+inline constexpr size_t log_shared_record_bytes = 4u << 10;  ///< Of a record of several batches.
 inline constexpr size_t log_forming_bytes_max = 32u << 20;  ///< Then writers are answered busy.
 inline constexpr size_t log_spare_segments_max = 4;
-inline constexpr size_t log_old_segments_max = 4;   ///< At open; more are flushed away.
-inline constexpr size_t memtables_waiting_max = 4;  ///< Then writers are answered busy.
-inline constexpr size_t level0_tables_max = 24;     ///< The same.
+inline constexpr size_t log_spare_segments_idle = 1;  ///< When nothing is written.
+inline constexpr Duration tidy_interval = 50ms;       ///< Between two things tidied.
+inline constexpr size_t log_old_segments_max = 4;     ///< At open; more are flushed away.
+inline constexpr size_t memtables_waiting_max = 4;    ///< Then writers are answered busy.
+inline constexpr size_t level0_tables_max = 24;       ///< The same.
+/// From here on writers are slowed (storage/write_pace.h); slowest at the bounds above.
+inline constexpr size_t log_forming_bytes_soft = 8u << 20;
+inline constexpr size_t memtables_waiting_soft = 2;
+inline constexpr size_t level0_tables_soft = 8;
+/// What the levels below 0 may have over their targets, in multiples of level 1's.
+inline constexpr uint64_t level_excess_soft = 8, level_excess_hard = 64;
+inline constexpr Duration write_delay_max = 10ms;        ///< Of one write.
+inline constexpr uint64_t write_rate_first = 16u << 20;  ///< A second, until flushes tell.
+inline constexpr uint64_t write_rate_min = 1u << 20;     ///< However slow the disk is.
+inline constexpr size_t paced_writes_max = 16'384;       ///< Of a kv-node, that wait for room.
+inline constexpr size_t paced_writes_a_turn = 256;       ///< That are let go together.
 inline constexpr size_t open_tables_max = 500;
 inline constexpr uint64_t node_memory_bytes_min = 16u << 20;
 inline constexpr uint64_t node_memory_bytes_max = uint64_t{1} << 50;  ///< No machine has more.

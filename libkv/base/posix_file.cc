@@ -84,6 +84,12 @@ Status PosixFile::write_at(uint64_t offset, BytesView bytes) {
   return {};
 }
 
+void PosixFile::begin_writeback(uint64_t offset, uint64_t length) {
+  // An error of the disk is kept by the kernel for the next fdatasync of this descriptor.
+  (void)::sync_file_range(descriptor_.get(), static_cast<off64_t>(offset),
+                          static_cast<off64_t>(length), SYNC_FILE_RANGE_WRITE);
+}
+
 Status PosixFile::sync() {
   if (uninterrupted([&] { return ::fdatasync(descriptor_.get()); }) != 0)
     return fail(posix_error(path_, "sync", errno));

@@ -17,6 +17,7 @@ class PosixFile : public File {
   Result<size_t> read_at(uint64_t offset, std::span<char> into) override;
   Result<size_t> read_cached_at(uint64_t offset, std::span<char> into) override;
   Status write_at(uint64_t offset, BytesView bytes) override;
+  void begin_writeback(uint64_t offset, uint64_t length) override;
   Status sync() override;
   Status truncate(uint64_t size_bytes) override;
   Result<uint64_t> size() override;

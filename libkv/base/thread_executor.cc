@@ -7,7 +7,9 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "libkv/base/assert.h"
@@ -15,6 +17,8 @@
 namespace kv {
 
 namespace {
+
+constexpr int kBackgroundNice = 5;
 
 /// Blocks every signal while it lives, so that a thread started meanwhile inherits the mask:
 /// signals are for the loop's signalfd alone.
@@ -44,6 +48,14 @@ std::string thread_name(Lane lane, size_t number) {
       return "kv-read-" + std::to_string(number);
   }
   return "kv";
+}
+
+/// For the calling thread: where there are too few processors for all, the loop comes first, and
+/// the thread does not take one from it by waking up. What cannot be had is done without.
+void yield_to_others() {
+  const sched_param none{};
+  (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
+  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kBackgroundNice);
 }
 
 }  // namespace
@@ -83,8 +95,10 @@ void ThreadExecutor::start_thread(Lane lane) {
   LaneState& state = lanes_[static_cast<size_t>(lane)];
   const SignalsBlocked blocked;
   // Named by itself and before its first work: named from here, work could still find the old name.
-  state.threads.emplace_back([this, &state, name = thread_name(lane, state.threads.size())] {
+  state.threads.emplace_back([this, &state, name = thread_name(lane, state.threads.size()),
+                              is_background = lane == Lane::background] {
     pthread_setname_np(pthread_self(), name.c_str());
+    if (is_background) yield_to_others();
     serve(state);
   });
 }

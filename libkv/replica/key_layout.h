@@ -22,6 +22,9 @@ namespace kv {
 /// On disk: never change.
 enum class Space : uint8_t { own = 1, hint = 2, owed = 3, refilling = 4, round = 5 };
 
+/// Up to where a key names its partition: what the engine is told of how keys belong together.
+inline constexpr size_t kPartitionPrefixBytes = 7;
+
 /// The engine key of a user key's record. REQUIRES: space is own or hint.
 std::string record_key(Space space, const PartitionKey& partition, KeyspaceId keyspace,
                        BytesView name);

@@ -205,6 +205,7 @@ ReplicaCounters Replica::counters() const {
   counters.waiting_for_log = core_.durable.waiting();
   counters.waiting_for_disk = core_.turns.parked() + reads_.waiting_for_disk();
   counters.waiting_for_map = gate_.waiting();
+  counters.waiting_for_room = core_.write_gate.waiting();
   return counters;
 }
 

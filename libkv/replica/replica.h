@@ -47,6 +47,9 @@ class Replica {
   Epoch epoch() const { return core_.epoch(); }
   /// Bounds waits. Call it every 100 ms or so.
   void on_tick();
+  /// When writes that wait for room are due, apart from that; then call on_room_time().
+  Instant next_wake() const { return core_.write_gate.next_wake(); }
+  void on_room_time(Instant now) { core_.write_gate.on_time(now); }
 
   void on_mint(Asker asker, const msg::Mint& request);
   void on_merge(Asker asker, const msg::Merge& request);

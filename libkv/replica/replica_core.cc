@@ -20,6 +20,7 @@ ReplicaCore::ReplicaCore(Environment& the_environment, Engine& the_engine, Membe
       random(the_environment.entropy()),
       incarnation(std::move(the_incarnation)),
       durable(the_engine),
+      write_gate(the_engine, the_environment.clock, limits::paced_writes_max),
       turns(the_engine, the_settings.parked_steps_max),
       recent(limits::recent_puts_max),
       tasks(the_environment.executor),

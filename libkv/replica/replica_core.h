@@ -23,6 +23,7 @@
 #include "libkv/replica/rounds.h"
 #include "libkv/replica/standing.h"
 #include "libkv/replica/stored_hint.h"
+#include "libkv/replica/write_gate.h"
 #include "libkv/storage/engine.h"
 #include "libkv/storage/lane_tasks.h"
 
@@ -49,7 +50,7 @@ struct ReplicaCounters {
   // Of this moment.
   uint64_t hints = 0, hints_unreadable = 0, hint_bytes = 0, owed = 0, refilling = 0;
   uint64_t trees_ready = 0, trees_building = 0, trees_unreadable = 0, tree_bytes = 0;
-  uint64_t waiting_for_log = 0, waiting_for_disk = 0, waiting_for_map = 0;
+  uint64_t waiting_for_log = 0, waiting_for_disk = 0, waiting_for_map = 0, waiting_for_room = 0;
 };
 
 /// Where a key lies by the map, and what this member is there.
@@ -99,6 +100,7 @@ struct ReplicaCore {
   Random random;
   Incarnation incarnation;
   DurableQueue durable;
+  WriteGate write_gate;
   KeyTurns turns;
   RecentPuts recent;
   Rounds rounds;

@@ -73,6 +73,19 @@ void Writes::refuse(Asker asker, const Request& request, Answer why) {
 template <typename Request>
 void Writes::begin(Asker asker, const Request& request, Instant deadline,
                    void (Writes::*run)(const Step<Request>&, const Result<Lookup>&)) {
+  if (core_.write_gate.is_open()) return enter(asker, request, deadline, run);
+  Place place;
+  const Answer answer = admit(request, deadline, &place);
+  if (answer != Answer::ok) return refuse(asker, request, answer);
+  const auto kept = std::make_shared<const Request>(request);
+  const bool waits = core_.write_gate.wait(
+      deadline, [this, asker, kept, deadline, run] { enter(asker, *kept, deadline, run); });
+  if (!waits) refuse(asker, request, Answer::busy);
+}
+
+template <typename Request>
+void Writes::enter(Asker asker, const Request& request, Instant deadline,
+                   void (Writes::*run)(const Step<Request>&, const Result<Lookup>&)) {
   Place place;
   Answer answer = admit(request, deadline, &place);
   if (answer == Answer::ok && core_.durable.failed()) answer = Answer::io;

@@ -1,6 +1,7 @@
 // Mints and merges: read, change and write of one record as one step, in one batch with whatever
 // must be atomic with it, then an acknowledgement once the log has it.
 //
+//   (room in the engine) →
 //   Mint    turn on the key → mint → batch (record, owed repairs) → MintMade at once
 //                                                                   … durable → MintDurable
 //   Merge   turn on the key → merge → batch                         … durable → Merged
@@ -63,6 +64,10 @@ class Writes {
 
   template <typename Request>
   void begin(Asker asker, const Request& request, Instant deadline,
+             void (Writes::*run)(const Step<Request>&, const Result<Lookup>&));
+  /// The same, of a write that need not wait for room, or no longer.
+  template <typename Request>
+  void enter(Asker asker, const Request& request, Instant deadline,
              void (Writes::*run)(const Step<Request>&, const Result<Lookup>&));
   template <typename Request>
   void refuse(Asker asker, const Request& request, Answer why);

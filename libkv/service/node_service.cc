@@ -134,11 +134,13 @@ void NodeService::on_frame_of_another_cluster(PeerId from, const Frame& frame) {
 }
 
 Instant NodeService::next_wake() const {
-  return std::min(watch_.next_wake(), next_tick_);
+  return std::min({watch_.next_wake(), next_tick_, engine_.next_wake(), replica_->next_wake()});
 }
 
 void NodeService::on_tick(Instant now) {
   watch_.on_tick(now);
+  engine_.on_tick(now);
+  replica_->on_room_time(now);
   if (now < next_tick_) return;
   next_tick_ = now + settings_.tick_interval;
   replica_->on_tick();
@@ -310,6 +312,9 @@ Report NodeService::status() const {
   report.set("sstables", engine.sstables).set("syncs", engine.syncs);
   report.set("groups", engine.groups).set("flushes", engine.flushes);
   report.set("compactions", engine.compactions);
+  report.set("write_stalls", engine.stalls).set("write_stall_ns_max", engine.stall_nanoseconds_max);
+  report.set("write_delays", engine.delays).set("write_delay_ns_max", engine.delay_nanoseconds_max);
+  report.set("writes_waiting_for_room", counters.waiting_for_room);
   report.set("cache_hits", engine.cache_hits).set("cache_misses", engine.cache_misses);
   report.set("bloom_checks", engine.bloom_checks);
   report.set("bloom_negatives", engine.bloom_negatives);

@@ -11,13 +11,40 @@ namespace kv {
 namespace {
 constexpr size_t kSmallBlockBytes = 64 << 10;
 constexpr size_t kPieceBytesMax = kSmallBlockBytes / 4;
-/// What the kernel may back with one page: one fault to clear it all, and one entry of the
-/// translation buffers for what otherwise takes 512.
-constexpr size_t kHugeBlockBytes = 2 << 20;
+constexpr size_t kHugeBlockBytes = ArenaBlocks::kBlockBytes;
 /// Every block begins at a multiple of it. So what padding costs depends on the pieces alone, not
 /// on where the system puts a block: a memtable is full after the same writes each time.
 constexpr size_t kAlignmentMax = 64;
 }  // namespace
+
+char* ArenaBlocks::take() {
+  const std::lock_guard lock(mutex_);
+  if (blocks_.empty()) return nullptr;
+  char* const block = blocks_.back();
+  blocks_.pop_back();
+  claim_.shrink(kBlockBytes);
+  return block;
+}
+
+bool ArenaBlocks::give(char* block) {
+  const std::lock_guard lock(mutex_);
+  if (blocks_.size() >= blocks_max_) return false;
+  blocks_.push_back(block);
+  claim_.grow(kBlockBytes);
+  return true;
+}
+
+void ArenaBlocks::clear() {
+  const std::lock_guard lock(mutex_);
+  for (char* block : blocks_) ::operator delete (block, std::align_val_t{kBlockBytes});
+  claim_.shrink(claim_.bytes());
+  blocks_.clear();
+}
+
+uint64_t ArenaBlocks::kept_bytes() {
+  const std::lock_guard lock(mutex_);
+  return claim_.bytes();
+}
 
 char* Arena::allocate(size_t bytes, size_t alignment) {
   KV_ASSERT(alignment <= kAlignmentMax);
@@ -43,11 +70,20 @@ char* Arena::allocate(size_t bytes, size_t alignment) {
 void Arena::begin_block() {
   const bool huge = reserved_bytes() >= kHugeBlockBytes;
   free_bytes_ = huge ? kHugeBlockBytes : kSmallBlockBytes;
-  free_begin_ = new_block(free_bytes_, huge ? kHugeBlockBytes : kAlignmentMax);
+  free_begin_ = huge ? huge_block() : new_block(free_bytes_, kAlignmentMax);
+}
+
+char* Arena::huge_block() {
+  const auto align = std::align_val_t{kHugeBlockBytes};
+  const FreeBlock free{align, recycled_.get()};
+  if (char* again = recycled_ ? recycled_->take() : nullptr)
+    return keep(again, free, kHugeBlockBytes);
+  auto* block = static_cast<char*>(::operator new(kHugeBlockBytes, align));
 #ifdef MADV_HUGEPAGE
   // A wish: the memory is as good without.
-  if (huge) static_cast<void>(madvise(free_begin_, free_bytes_, MADV_HUGEPAGE));
+  static_cast<void>(madvise(block, kHugeBlockBytes, MADV_HUGEPAGE));
 #endif
+  return keep(block, free, kHugeBlockBytes);
 }
 
 size_t Arena::padding_to(size_t alignment) const {
@@ -56,7 +92,11 @@ size_t Arena::padding_to(size_t alignment) const {
 
 char* Arena::new_block(size_t bytes, size_t alignment) {
   const auto align = std::align_val_t{alignment};
-  blocks_.emplace_back(static_cast<char*>(::operator new(bytes, align)), FreeBlock{align});
+  return keep(static_cast<char*>(::operator new(bytes, align)), {align, nullptr}, bytes);
+}
+
+char* Arena::keep(char* block, FreeBlock free, size_t bytes) {
+  blocks_.emplace_back(block, free);
   reserved_bytes_.fetch_add(bytes, std::memory_order_relaxed);
   claim_.grow(bytes);
   return blocks_.back().get();

@@ -1,5 +1,7 @@
 #include "libkv/storage/commit_log.h"
 
+#include <algorithm>
+
 #include "libkv/base/assert.h"
 #include "libkv/base/limits.h"
 #include "libkv/base/planted.h"
@@ -27,20 +29,20 @@ Status CommitLog::prepare() {
 Status CommitLog::ready() {
   if (!failure_) return failure_;
   if (!spare_status_) {
-    if (environment_.clock.now() - spare_tried_ >= limits::disk_full_retry_interval &&
-        !KV_PLANTED(never_try_for_room))
-      try_for_room();
+    try_for_room_if_due(environment_.clock.now());
     return spare_status_;
   }
-  if (forming_.size() >= limits::log_forming_bytes_max)
-    return fail(ErrorKind::busy, "the commit log is behind");
+  if (is_full()) return fail(ErrorKind::busy, "the commit log is behind");
   return {};
+}
+
+bool CommitLog::is_full() const {
+  return forming_.size() >= limits::log_forming_bytes_max;
 }
 
 Sequence CommitLog::append(const WriteBatch& batch, Durability durability) {
   KV_ASSERT(failure_ && !batch.empty());
-  append_unsealed_record(forming_, LogRecordKind::batch, last_sequence_ + 1,
-                         static_cast<uint32_t>(batch.count()), batch.encoded());
+  add_to_group(batch);
   last_sequence_ += batch.count();
   if (durability == Durability::always) sync_wanted_ = true;
   if (durability == Durability::interval) {
@@ -51,6 +53,16 @@ Sequence CommitLog::append(const WriteBatch& batch, Durability durability) {
   }
   hand_over_if_due();
   return last_sequence_;
+}
+
+void CommitLog::add_to_group(const WriteBatch& batch) {
+  const auto count = static_cast<uint32_t>(batch.count());
+  if (open_record_ &&
+      forming_.size() - *open_record_ + batch.encoded().size() <= limits::log_shared_record_bytes)
+    return extend_unsealed_record(forming_, *open_record_, count, batch.encoded());
+  open_record_ = forming_.size();
+  append_unsealed_record(forming_, LogRecordKind::batch, last_sequence_ + 1, count,
+                         batch.encoded());
 }
 
 void CommitLog::end_turn() {
@@ -64,11 +76,28 @@ void CommitLog::sync() {
   hand_over_if_due();
 }
 
+Instant CommitLog::next_wake() const {
+  Instant at = Instant::max();
+  if (!failure_) return at;
+  if (interval_running_ && !sync_wanted_) at = interval_began_ + sync_interval_;
+  if (!spare_status_) at = std::min(at, spare_tried_ + limits::disk_full_retry_interval);
+  return at;
+}
+
+void CommitLog::on_tick(Instant now) {
+  if (!failure_) return;
+  if (!spare_status_) try_for_room_if_due(now);
+  if (!interval_running_ || now - interval_began_ < sync_interval_) return;
+  interval_running_ = false;
+  if (!KV_PLANTED(interval_without_end)) sync();
+}
+
 void CommitLog::hand_over_if_due() {
   if (group_running_ || waiting_ || in_turn_ || !failure_) return;
   if (!sync_wanted_ && forming_.size() <= limits::log_unsynced_bytes_max) return;
   auto group = std::make_shared<LogGroup>();
   group->records.swap(forming_);
+  open_record_.reset();
   group->durable = durable_sequence_;
   group->sync = sync_wanted_;
   if (group->sync) interval_running_ = false;
@@ -83,6 +112,11 @@ void CommitLog::hand_over(std::shared_ptr<LogGroup> group, Sequence last) {
   tasks_.run(
       Lane::log_sync, [writer = writer_, group, result] { *result = writer->write(*group); },
       [this, group, result, last] { group_over(group, last, std::move(*result)); });
+}
+
+void CommitLog::try_for_room_if_due(Instant now) {
+  if (now - spare_tried_ >= limits::disk_full_retry_interval && !KV_PLANTED(never_try_for_room))
+    try_for_room();
 }
 
 void CommitLog::try_for_room() {
@@ -116,15 +150,18 @@ void CommitLog::group_over(const std::shared_ptr<LogGroup>& group, Sequence last
   if (risen) durable_sequence_ = last;
   // The next group leaves before the listener runs, so that the disk does not wait for it: the
   // turn's batches are in it, as completions follow its frames.
+  const bool was_full = is_full();
   end_turn();
   prepare_spare_if_needed();
   if (risen && listener_) listener_(durable_sequence_);
+  if (was_full && !is_full() && room_listener_) room_listener_();
 }
 
 void CommitLog::fail_with(const Error& error) {
   if (!failure_) return;
   failure_ = fail(error);
   forming_.clear();
+  open_record_.reset();
   environment_.log.error("log_failed", {{"what", error.what}});
   if (listener_) listener_(fail(error));
 }
@@ -160,15 +197,37 @@ void CommitLog::start_spare() {
 }
 
 void CommitLog::release(Sequence flushed) {
+  std::vector<std::string> unwanted;
   while (!segments_.empty() && segments_.front().last <= flushed) {
     const OldSegment old = segments_.front();
     segments_.erase(segments_.begin());
-    const Status released = old.bytes == segment_bytes_ ? pool_->add(old.path, true)
-                                                        : environment_.files.remove(old.path);
-    if (!released)
-      environment_.log.warning("log_release_failed", {{"what", released.error().what}});
+    if (old.bytes != segment_bytes_ || !pool_->take_over(old.path)) unwanted.push_back(old.path);
     if (!pool_->empty() && !waiting_) spare_status_ = {};
   }
+  if (!unwanted.empty()) remove_files(std::move(unwanted));
+}
+
+/// Beside the loop: a file system takes its time to free what a file had.
+void CommitLog::remove_files(std::vector<std::string> paths) {
+  auto removed = std::make_shared<Status>();
+  tasks_.run(
+      Lane::background,
+      [&files = environment_.files, paths = std::move(paths), removed] {
+        for (const std::string& path : paths)
+          if (const Status one = files.remove(path); !one) *removed = one;
+      },
+      [this, removed] {
+        if (!*removed)
+          environment_.log.warning("log_release_failed", {{"what", removed->error().what}});
+      });
+}
+
+bool CommitLog::remove_spares(size_t keep) {
+  if (pool_->spares() <= keep) return false;
+  // What cannot be removed is removed when the directory is opened next.
+  tasks_.run(
+      Lane::background, [pool = pool_, keep] { (void)pool->keep_spares(keep); }, [] {});
+  return true;
 }
 
 Status CommitLog::drain() {

@@ -6,12 +6,15 @@
 //                    group 1 -> (write, sync)  group 2 -> (write, sync)
 //
 // Lives on the loop's thread; the lane's half is LogWriter. A failed write or sync is final: the
-// listener gets the error, failure() keeps it, and no later append is allowed. Only a group for
+// listener gets the error, failure() keeps it, and no later append is allowed. Small batches of a
+// group share records, of which each is there or is not, after a crash, as a batch alone would be:
+// so the log has little more than what it is told. Only a group for
 // whose next segment the disk has no room waits, and is tried again.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,15 +51,21 @@ class CommitLog {
   /// Writes a first spare segment, so that the first append need not wait for one.
   Status prepare();
 
-  /// Ok if append() may be called. Else the failure that ended writing; `busy` while the forming
-  /// group is at its bound; `no_space` while no next segment can be made ready, so that a full
+  /// Ok if append() may be called. Else the failure that ended writing; `busy` if
+  /// it is full; `no_space` while no next segment can be made ready, so that a full
   /// disk refuses writes before one of them fails (it is tried again once a second).
   Status ready();
   /// Returns the sequence of the batch's last operation.
   /// REQUIRES: ready() is ok, and the batch is not empty.
   Sequence append(const WriteBatch& batch, Durability durability);
+  /// What is appended from here on shares no record with what came before: a flush that ends here
+  /// leaves no record half needed.
+  void end_record() { open_record_.reset(); }
   /// Asks for a sync of everything appended so far.
   void sync();
+  /// When on_tick() is due: an interval ends, or a full disk is tried again.
+  Instant next_wake() const;
+  void on_tick(Instant now);
   /// From here to end_turn() nothing is handed to the log's thread: one turn of the loop is one
   /// group, where the first of its batches would else leave alone and the others wait for it.
   void begin_turn() { in_turn_ = true; }
@@ -69,11 +78,21 @@ class CommitLog {
   }
   /// The error that ended writing, if one did.
   const Status& failure() const { return failure_; }
+  /// Nothing has failed, not even for want of room.
+  bool is_sound() const { return failure_.has_value() && spare_status_.has_value(); }
+  /// Of the forming group.
+  uint64_t forming_bytes() const { return forming_.size(); }
+  /// The forming group is at its bound.
+  bool is_full() const;
+  /// Called when it is no longer full.
+  void on_room(std::function<void()> listener) { room_listener_ = std::move(listener); }
   /// Ends writing for another reason than the log's own.
   void fail_with(const Error& error);
 
   /// Nothing up to `flushed` is needed for recovery any more: segments may be recycled.
   void release(Sequence flushed);
+  /// Keeps so many spare segments. False: there are no more.
+  bool remove_spares(size_t keep);
 
   /// Returns when everything appended is synced, or with the failure.
   Status drain();
@@ -85,11 +104,14 @@ class CommitLog {
   uint64_t groups() const { return groups_; }
 
  private:
+  void add_to_group(const WriteBatch& batch);
   void hand_over_if_due();
   void hand_over(std::shared_ptr<LogGroup> group, Sequence last);
+  void try_for_room_if_due(Instant now);
   void try_for_room();
   void group_over(const std::shared_ptr<LogGroup>& group, Sequence last, LogGroupResult result);
   void note_segments(const LogGroupResult& result);
+  void remove_files(std::vector<std::string> paths);
   void prepare_spare_if_needed();
   void start_spare();
 
@@ -99,8 +121,10 @@ class CommitLog {
   std::shared_ptr<LogSegmentPool> pool_;
   std::shared_ptr<LogWriter> writer_;
   std::function<void(Result<Sequence>)> listener_;
+  std::function<void()> room_listener_;
 
   std::string forming_;
+  std::optional<size_t> open_record_;  // Where forming_'s last record begins, if it is small.
   bool sync_wanted_ = false;
   bool interval_running_ = false;
   Instant interval_began_{};

@@ -12,12 +12,23 @@ double CompactionPicker::score(const Version& version, size_t level) const {
   if (level == 0)
     return static_cast<double>(version.level(0).size()) /
            static_cast<double>(options_.level0_tables);
-  double target = static_cast<double>(options_.level1_bytes);
-  for (size_t i = 1; i < level; ++i) target *= static_cast<double>(options_.level_ratio);
-  return static_cast<double>(version.level_bytes(level)) / target;
+  return static_cast<double>(version.level_bytes(level)) / target_bytes(level);
 }
 
-std::optional<CompactionPlan> CompactionPicker::pick(const Version& version) {
+double CompactionPicker::target_bytes(size_t level) const {
+  double target = static_cast<double>(options_.level1_bytes);
+  for (size_t i = 1; i < level; ++i) target *= static_cast<double>(options_.level_ratio);
+  return target;
+}
+
+uint64_t CompactionPicker::excess_bytes(const Version& version) const {
+  double excess = 0;
+  for (size_t level = 1; level + 1 < kLevels; ++level)
+    excess += std::max(0.0, static_cast<double>(version.level_bytes(level)) - target_bytes(level));
+  return static_cast<uint64_t>(excess);
+}
+
+std::optional<CompactionPlan> CompactionPicker::pick(const Version& version) const {
   std::vector<std::pair<double, size_t>> levels;
   for (size_t level = 0; level + 1 < kLevels; ++level) {
     const double level_score = score(version, level);
@@ -32,24 +43,16 @@ std::optional<CompactionPlan> CompactionPicker::pick(const Version& version) {
   return std::nullopt;
 }
 
-std::optional<CompactionPlan> CompactionPicker::plan(const Version& version, size_t level) {
+std::optional<CompactionPlan> CompactionPicker::plan(const Version& version, size_t level) const {
   if (level == 0) {
     auto upper = mergeable_of_level0(version);
     if (upper.empty()) return std::nullopt;
     CompactionPlan all = plan_of(version, 0, std::move(upper));
     return is_readable(all) ? std::optional(std::move(all)) : std::nullopt;
   }
-  const std::vector<TablePtr>& tables = version.level(level);
-  const auto next = std::find_if(tables.begin(), tables.end(), [&](const TablePtr& table) {
-    return table->info().first_key > last_key_done_[level];
-  });
-  const auto begin = static_cast<size_t>(next - tables.begin());
-  for (size_t i = 0; i < tables.size(); ++i) {
-    const TablePtr& table = tables[(begin + i) % tables.size()];
+  for (const TablePtr& table : cheapest_first(version, level)) {
     CompactionPlan one = plan_of(version, level, {table});
-    if (!is_readable(one)) continue;
-    last_key_done_[level] = table->info().last_key;
-    return one;
+    if (is_readable(one)) return one;
   }
   return std::nullopt;
 }
@@ -93,6 +96,7 @@ Compaction::Compaction(CompactionPlan plan, std::shared_ptr<const Version> versi
     : plan_(std::move(plan)),
       version_(std::move(version)),
       cache_(std::move(cache)),
+      options_(options),
       manifest_(manifest),
       output_(std::move(factory), static_cast<uint32_t>(plan_.level + 1), options.file_bytes_max,
               salt_seed) {}
@@ -141,20 +145,35 @@ Status Compaction::advance() {
   }
   if (inputs_ == nullptr) KV_TRY(start());
   const size_t tables_before = output_.tables().size();
+  uint64_t read = 0;
   for (; inputs_->valid(); inputs_->next()) {
-    if (output_.tables().size() > tables_before) return {};
+    if (output_.tables().size() > tables_before || read >= options_.step_bytes) return {};
     const Entry& entry = inputs_->entry();
-    if (any_key_ && entry.key == last_key_) continue;
-    last_key_.assign(entry.key);
-    any_key_ = true;
-    if (entry.kind == EntryKind::removal &&
-        (KV_PLANTED(drop_live_tombstone) || !version_->may_be_below(plan_.level + 1, entry.key)))
-      continue;
-    KV_TRY(output_.add(entry));
+    read += entry.key.size() + entry.value.size();
+    KV_TRY(take(entry));
   }
   KV_TRY(inputs_->status());
   KV_TRY(output_.finish());
   return commit(output_.tables());
+}
+
+/// The next of the inputs' entries: newer ones of a key come before older ones.
+Status Compaction::take(const Entry& entry) {
+  if (any_key_ && entry.key == last_key_) return {};
+  if (any_key_ && is_new_group(entry.key)) group_ended_ = true;
+  last_key_.assign(entry.key);
+  any_key_ = true;
+  if (entry.kind == EntryKind::removal &&
+      (KV_PLANTED(drop_live_tombstone) || !version_->may_be_below(plan_.level + 1, entry.key)))
+    return {};
+  if (std::exchange(group_ended_, false) && output_.open_bytes() >= options_.file_bytes_max / 2)
+    KV_TRY(output_.cut());
+  return output_.add(entry);
+}
+
+bool Compaction::is_new_group(BytesView key) const {
+  const size_t prefix = options_.group_prefix_bytes;
+  return prefix != 0 && key.substr(0, prefix) != BytesView(last_key_).substr(0, prefix);
 }
 
 Status Compaction::commit(std::vector<TableInfo> added) {

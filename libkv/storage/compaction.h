@@ -6,7 +6,6 @@
 // themselves. A removal is dropped where nothing below could hold the key.
 #pragma once
 
-#include <array>
 #include <memory>
 #include <optional>
 #include <set>
@@ -25,6 +24,9 @@ struct CompactionOptions {
   uint64_t level1_bytes = 256u << 20;
   uint64_t level_ratio = 10;
   uint64_t file_bytes_max = 16u << 20;
+  uint64_t step_bytes = 1u << 20;  ///< What a step reads, about.
+  /// Keys that begin with the same bytes, so many, share tables; 0: no key is special.
+  size_t group_prefix_bytes = 0;
 };
 
 struct CompactionPlan {
@@ -33,30 +35,40 @@ struct CompactionPlan {
   std::vector<TablePtr> lower;  ///< Of `level` + 1: what they overlap.
 };
 
-/// Chooses what to compact next: the level that is most over its size, and there one table after
-/// the other round the key space. A table that cannot be read stays where it is, and with it what
-/// would have to be merged with it. Pure but for its memory of where it was.
+/// Chooses what to compact next: the level that is most over its size, and there the table that
+/// rewrites least of the next level for each of its own bytes (RocksDB's kMinOverlappingRatio; that
+/// the choice of what is merged decides most of what leveled merging writes: Sarkar et al.,
+/// "Constructing and Analyzing the LSM Compaction Design Space", 2021). A table that cannot be read
+/// stays where it is, and with it what would have to be merged with it. Pure but for its memory of
+/// such tables.
 class CompactionPicker {
  public:
   explicit CompactionPicker(const CompactionOptions& options) : options_(options) {}
-  std::optional<CompactionPlan> pick(const Version& version);
+  std::optional<CompactionPlan> pick(const Version& version) const;
+  /// What is worth merging when there is nothing else to do: level 0, unless it would rewrite much
+  /// for little, and tables of which many entries are removals that could be dropped below.
+  /// Ends: what it merges it does not find again.
+  std::optional<CompactionPlan> pick_idle(const Version& version) const;
+  /// What the levels below 0 hold over their targets.
+  uint64_t excess_bytes(const Version& version) const;
   /// The table of this number cannot be read through.
   void leave_out(uint64_t number) { unreadable_.insert(number); }
 
  private:
   double score(const Version& version, size_t level) const;
-  std::optional<CompactionPlan> plan(const Version& version, size_t level);
+  double target_bytes(size_t level) const;
+  std::optional<CompactionPlan> plan(const Version& version, size_t level) const;
   CompactionPlan plan_of(const Version& version, size_t level, std::vector<TablePtr> upper) const;
+  static std::vector<TablePtr> cheapest_first(const Version& version, size_t level);
   std::vector<TablePtr> mergeable_of_level0(const Version& version) const;
   bool is_readable(const CompactionPlan& plan) const;
 
   const CompactionOptions options_;
   std::set<uint64_t> unreadable_;
-  std::array<std::string, kLevels> last_key_done_;
 };
 
-/// One compaction. step() blocks and belongs to Lane::background: it writes about one table and
-/// returns, so that a flush can go between. The rest belongs to the loop, between steps.
+/// One compaction. step() blocks and belongs to Lane::background: it reads some, writes what comes
+/// of it and returns, so that a flush can go between. The rest belongs to the loop, between steps.
 class Compaction {
  public:
   Compaction(CompactionPlan plan, std::shared_ptr<const Version> version,
@@ -80,17 +92,21 @@ class Compaction {
  private:
   Status advance();
   Status start();
+  Status take(const Entry& entry);
+  bool is_new_group(BytesView key) const;
   Status commit(std::vector<TableInfo> added);
   void find_unreadable();
 
   const CompactionPlan plan_;
   const std::shared_ptr<const Version> version_;
   const std::shared_ptr<TableCache> cache_;
+  const CompactionOptions options_;
   Manifest manifest_;
   TableOutput output_;
   std::unique_ptr<EntryIterator> inputs_;
   std::string last_key_;
   bool any_key_ = false;
+  bool group_ended_ = false;  // Since the last entry that was written.
   std::vector<TableInfo> added_;
   std::vector<uint64_t> unreadable_;
   bool over_ = false;

@@ -30,8 +30,7 @@ using Sequence = uint64_t;
 
 enum class Durability {
   always,    ///< Synced as soon as the log is free (groups form meanwhile).
-  interval,  ///< Synced by the first apply() after `EngineOptions::sync_interval`, or by sync(),
-             ///< which the caller's timer calls so that a silence does not leave it open.
+  interval,  ///< Synced by the first apply() or on_tick() after `EngineOptions::sync_interval`.
   none,      ///< Whenever something else syncs. Ingest and benchmarks.
 };
 
@@ -77,6 +76,11 @@ struct EngineOptions {
   /// in the engine's own cache or nowhere in memory.
   bool direct_reads = false;
   Duration sync_interval = 10ms;
+  /// When nothing has been written for so long, what is there is tidied.
+  Duration idle_after = 5s;
+  /// Keys that begin with the same bytes, so many, belong together (a partition): tables are cut
+  /// between groups where that costs little. 0: there are no groups.
+  size_t group_prefix_bytes = 0;
 };
 
 /// Where a read found its answer, for explain and counters.
@@ -148,9 +152,21 @@ class Engine {
   virtual ~Engine() = default;
 
   /// Applies the batch; returns the sequence of its last operation. Visible at once.
-  /// Errors: `busy` (stalled: flushes are behind; try again after a completion), `no_space`, `io`
-  /// (after a failed sync every later call fails until restart), `invalid` (limits).
+  /// Errors: `busy` (stalled: flushes are behind; try again at room_at()), `no_space`, `io` (after
+  /// a failed sync every later call fails until restart), `invalid` (limits).
   virtual Result<Sequence> apply(const WriteBatch& batch, Durability durability) = 0;
+
+  /// When the next batch should come, so that writers are slowed before they are refused
+  /// (write_pace.h). Not in the future: now. Instant::max(): apply() would say `busy` until the
+  /// listener of on_room() is called. apply() does not insist on the former.
+  virtual Instant room_at() { return Instant::min(); }
+  /// Called on the loop when work in the background has made room; perhaps nobody wanted it.
+  virtual void on_room(std::function<void()> /*listener*/) {}
+  /// When on_tick() is due; Instant::max(): by nothing that is known now. Asked after each turn.
+  virtual Instant next_wake() const { return Instant::max(); }
+  /// What is done by the clock: syncs that are due, another try where there was no room, and
+  /// tidying. Afterwards next_wake() > now.
+  virtual void on_tick(Instant /*now*/) {}
 
   /// Every sequence up to this one is durable.
   virtual Sequence durable_sequence() const = 0;

@@ -33,7 +33,11 @@ struct EngineStats {
   uint64_t bytes_written_user = 0, bytes_written_log = 0, bytes_written_flush = 0,
            bytes_written_compaction = 0;
   uint64_t syncs = 0, groups = 0, flushes = 0, compactions = 0;
+  /// Waits of the engine's own making. Stalls: writes were refused, until there was room. Delays:
+  /// what room_at() told writers to wait.
   uint64_t stalls = 0, stall_nanoseconds = 0, stall_nanoseconds_max = 0;
+  uint64_t delays = 0, delay_nanoseconds = 0, delay_nanoseconds_max = 0;
+  uint64_t write_rate = 0;  ///< Bytes a second to which writers are slowed now; 0: they are not.
 
   uint64_t memory_used() const {
     return memory_memtables + memory_cache + memory_filters + memory_indexes;

@@ -16,6 +16,7 @@ class Flush {
   Flush(std::shared_ptr<const Memtable> memtable, std::shared_ptr<TableFactory> factory,
         Manifest manifest, uint64_t salt_seed)
       : memtable_(std::move(memtable)),
+        flushed_(memtable_->last_sequence()),
         manifest_(manifest),
         output_(std::move(factory), 0, ~uint64_t{0}, salt_seed) {}
 
@@ -24,12 +25,15 @@ class Flush {
   /// Errors: those that Manifest::is_undone() knows may be tried again; all others are final.
   const Status& status() const { return status_; }
   const TableInfo& table() const { return output_.tables().front(); }
-  Sequence flushed() const { return memtable_->last_sequence(); }
+  Sequence flushed() const { return flushed_; }
+  /// For who wants to choose where it is destroyed. REQUIRES: run() is over.
+  std::shared_ptr<const Memtable> take_memtable() { return std::move(memtable_); }
 
  private:
   Status write();
 
   std::shared_ptr<const Memtable> memtable_;
+  const Sequence flushed_;
   Manifest manifest_;
   TableOutput output_;
   Status status_;

@@ -51,6 +51,17 @@ void append_unsealed_record(std::string& to, LogRecordKind kind, Sequence first,
   to.resize(begin + log_record_bytes(payload.size()), '\0');
 }
 
+void extend_unsealed_record(std::string& bytes, size_t record, uint32_t count, BytesView payload) {
+  const uint32_t length = load_word<uint32_t>(bytes.data() + record + kLengthAt);
+  const uint32_t operations = load_word<uint32_t>(bytes.data() + record + kCountAt);
+  const uint64_t longer = uint64_t{length} + payload.size();
+  bytes.resize(record + kLogRecordHeaderBytes + length);
+  bytes.append(payload);
+  bytes.resize(record + log_record_bytes(longer), '\0');
+  store_word<uint32_t>(bytes.data() + record + kLengthAt, static_cast<uint32_t>(longer));
+  store_word<uint32_t>(bytes.data() + record + kCountAt, operations + count);
+}
+
 uint64_t unsealed_record_bytes(const char* record) {
   return log_record_bytes(load_word<uint32_t>(record + kLengthAt));
 }

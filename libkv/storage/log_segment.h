@@ -61,6 +61,8 @@ uint64_t log_record_bytes(uint64_t payload_bytes);
 /// Appends the record with its checks and the durable sequence left open.
 void append_unsealed_record(std::string& to, LogRecordKind kind, Sequence first, uint32_t count,
                             BytesView payload);
+/// Adds operations to the last of the unsealed records, which begins at `record` of `bytes`.
+void extend_unsealed_record(std::string& bytes, size_t record, uint32_t count, BytesView payload);
 /// The whole size of the unsealed record at `record`.
 uint64_t unsealed_record_bytes(const char* record);
 Sequence unsealed_record_first(const char* record);

@@ -22,20 +22,30 @@ Status fill_with_zeros(File& file, uint64_t bytes) {
 
 }  // namespace
 
-Status LogSegmentPool::add(const std::string& path, bool recycled) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (spares_.size() < limits::log_spare_segments_max) {
-      spares_.push_back({path, recycled});
-      return {};
-    }
-  }
-  return files_.remove(path);
+bool LogSegmentPool::add(const Spare& spare) {
+  const std::lock_guard lock(mutex_);
+  if (spares_.size() >= limits::log_spare_segments_max) return false;
+  spares_.push_back(spare);
+  return true;
 }
 
-bool LogSegmentPool::empty() const {
+size_t LogSegmentPool::spares() const {
   const std::lock_guard lock(mutex_);
-  return spares_.empty();
+  return spares_.size();
+}
+
+Status LogSegmentPool::keep_spares(size_t count) {
+  std::vector<Spare> others;
+  {
+    const std::lock_guard lock(mutex_);
+    const size_t kept = std::min(count, spares_.size());
+    others.assign(spares_.begin() + static_cast<ptrdiff_t>(kept), spares_.end());
+    spares_.resize(kept);
+  }
+  Status status;
+  for (const Spare& spare : others)
+    if (const Status removed = files_.remove(spare.path); !removed) status = removed;
+  return status;
 }
 
 bool LogSegmentPool::take(Spare* spare) {
@@ -65,7 +75,7 @@ Result<std::string> LogSegmentPool::write_fresh(uint64_t bytes) {
 
 Status LogSegmentPool::prepare_spare() {
   KV_ASSIGN(const std::string path, write_fresh(segment_bytes_));
-  return add(path, false);
+  return add({path, false}) ? Status() : files_.remove(path);
 }
 
 Result<LogSegmentPool::Segment> LogSegmentPool::open_as(const std::string& path, uint64_t bytes) {
@@ -75,7 +85,7 @@ Result<LogSegmentPool::Segment> LogSegmentPool::open_as(const std::string& path,
   }
   if (const Status renamed = files_.rename(spare.path, path); !renamed) {
     // Of another size it would not do as a spare, and goes at the next open.
-    if (bytes == segment_bytes_) (void)add(spare.path, spare.recycled);
+    if (bytes == segment_bytes_) (void)add(spare);
     return fail(renamed.error());
   }
   if (!KV_PLANTED(skip_directory_sync)) KV_TRY(files_.sync_directory(directory_));

@@ -18,9 +18,13 @@ class LogSegmentPool {
   LogSegmentPool(FileSystem& files, std::string directory, uint64_t segment_bytes)
       : files_(files), directory_(std::move(directory)), segment_bytes_(segment_bytes) {}
 
-  /// Takes over a file of the full size, whatever it holds; removes it if there are enough.
-  Status add(const std::string& path, bool recycled);
-  bool empty() const;
+  /// Takes over a released segment of the full size. False: there are enough, the file is the
+  /// caller's to remove.
+  bool take_over(const std::string& path) { return add({path, true}); }
+  bool empty() const { return spares() == 0; }
+  size_t spares() const;
+  /// Removes all others. Errors: io; they are spares no longer.
+  Status keep_spares(size_t count);
   /// Writes and syncs a fresh spare. Errors: io, no_space (then nothing is left behind).
   Status prepare_spare();
 
@@ -41,6 +45,7 @@ class LogSegmentPool {
     std::string path;
     bool recycled;
   };
+  bool add(const Spare& spare);
   bool take(Spare* spare);
   Result<std::string> write_fresh(uint64_t bytes);
 

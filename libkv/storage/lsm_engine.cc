@@ -20,11 +20,31 @@ constexpr uint64_t kSmallMemtableBytes = 1u << 20;
 CompactionOptions compaction_options(const EngineOptions& options) {
   CompactionOptions result;
   result.level1_bytes = options.memtable_bytes * 4;
+  result.group_prefix_bytes = options.group_prefix_bytes;
   // Small tables cost files and, each, a place among those that are open.
   const uint64_t least = options.memtable_bytes < kSmallMemtableBytes ? 1u << 10 : 2u << 20;
   result.file_bytes_max =
       std::clamp<uint64_t>(options.memtable_bytes / 4, least, uint64_t{16} << 20);
+  result.step_bytes = std::max<uint64_t>(result.file_bytes_max / 16, uint64_t{64} << 10);
   return result;
+}
+
+WriteDebtBounds debt_bounds(const EngineOptions& options) {
+  const uint64_t memtable = options.memtable_bytes;
+  // The wall of memory may come before that of numbers (may_rotate()).
+  const uint64_t memory = MemoryBudget(options.memory_bytes, 0).memtables_max();
+  const uint64_t waiting_max = std::max(
+      memtable,
+      std::min(limits::memtables_waiting_max * memtable, memory - std::min(memory, memtable)));
+  const uint64_t level1 = compaction_options(options).level1_bytes;
+  return {.soft = {.level0_tables = limits::level0_tables_soft,
+                   .waiting_bytes = std::min(limits::memtables_waiting_soft * memtable, waiting_max / 2),
+                   .log_bytes = limits::log_forming_bytes_soft,
+                   .excess_bytes = limits::level_excess_soft * level1},
+          .hard = {.level0_tables = limits::level0_tables_max,
+                   .waiting_bytes = waiting_max,
+                   .log_bytes = limits::log_forming_bytes_max,
+                   .excess_bytes = limits::level_excess_hard * level1}};
 }
 
 Error closed_error() {
@@ -43,9 +63,11 @@ LsmEngine::LsmEngine(Environment& environment, Parts parts)
       obsolete_(std::move(parts.obsolete)),
       factory_(std::move(parts.factory)),
       view_(std::move(parts.view)),
+      blocks_(std::move(parts.blocks)),
       log_(environment, std::move(parts.log)),
       report_(std::move(parts.report)),
       picker_(compaction_options_),
+      pace_(debt_bounds(options_)),
       tasks_(environment.executor) {}
 
 Status LsmEngine::start(Sequence flushed) {
@@ -56,6 +78,9 @@ Status LsmEngine::start(Sequence flushed) {
   if (log_.segment_count() > limits::log_old_segments_max && report_.corruption.empty() &&
       !view_->active->empty())
     rotate_memtable();
+  note_version();
+  tidied_at_ = log_.last_sequence();
+  tidy_at_ = environment_.clock.now() + options_.idle_after;
   start_work();
   return {};
 }
@@ -64,7 +89,10 @@ Result<Sequence> LsmEngine::apply(const WriteBatch& batch, Durability durability
   if (closed_) return fail(closed_error());
   if (batch.empty()) return log_.last_sequence();
   KV_TRY(check_limits(batch));
-  KV_TRY(log_.ready());
+  if (const Status ready = log_.ready(); !ready) {
+    if (ready.error().kind == ErrorKind::busy) begin_stall();
+    return fail(ready.error());
+  }
   KV_TRY(make_room());
   Sequence sequence = log_.last_sequence();
   const Sequence last = log_.append(batch, durability);
@@ -75,57 +103,8 @@ Result<Sequence> LsmEngine::apply(const WriteBatch& batch, Durability durability
   });
   cache_->balance();
   counted_.bytes_written_user += batch.payload_bytes();
+  pace(batch.payload_bytes());
   return last;
-}
-
-Status LsmEngine::make_room() {
-  if (resting_ && environment_.clock.now() - resting_since_ >= limits::disk_full_retry_interval) {
-    resting_.reset();
-    start_work();
-  }
-  if (view_->version->level(0).size() >= limits::level0_tables_max)
-    return stalled(compaction_ ? "compaction is behind" : "compaction is stopped by bad tables");
-  if (view_->active->memory_bytes() >= options_.memtable_bytes) {
-    if (!may_rotate()) return resting_ ? fail(*resting_) : stalled("flushes are behind");
-    rotate_memtable();
-    start_work();
-  }
-  end_stall();
-  return {};
-}
-
-/// One may always wait for its flush, however little memory there is: it is what makes room.
-bool LsmEngine::may_rotate() const {
-  const size_t waiting = view_->waiting.size();
-  if (waiting == 0) return true;
-  if (waiting >= limits::memtables_waiting_max) return false;
-  const MemoryBudget& budget = *cache_->budget();
-  return budget.used(MemoryHolder::memtables) + options_.memtable_bytes <= budget.memtables_max() ||
-         KV_PLANTED(memtables_beyond_budget);
-}
-
-Status LsmEngine::stalled(const char* why) {
-  if (!stalled_since_) {
-    stalled_since_ = environment_.clock.now();
-    ++counted_.stalls;
-  }
-  return fail(ErrorKind::busy, why);
-}
-
-void LsmEngine::end_stall() {
-  if (!stalled_since_) return;
-  const auto waited = static_cast<uint64_t>((environment_.clock.now() - *stalled_since_).count());
-  counted_.stall_nanoseconds += waited;
-  counted_.stall_nanoseconds_max = std::max(counted_.stall_nanoseconds_max, waited);
-  stalled_since_.reset();
-}
-
-void LsmEngine::rotate_memtable() {
-  auto next = std::make_shared<ReadView>(*view_);
-  next->waiting.insert(next->waiting.begin(), next->active);
-  next->active = std::make_shared<Memtable>(cache_->budget());
-  if (KV_PLANTED(release_log_early)) log_.release(log_.last_sequence());
-  view_ = std::move(next);
 }
 
 std::optional<Result<Lookup>> LsmEngine::get_if_cached(BytesView key) {
@@ -238,18 +217,25 @@ void LsmEngine::flush_over(Flush& flush) {
   next->waiting.pop_back();
   next->version = view_->version->changed({new_table(flush.table())}, {});
   view_ = std::move(next);
+  // Giving a memtable's memory back takes milliseconds, which are not the loop's.
+  tasks_.run(
+      Lane::background, [memtable = flush.take_memtable()] {}, [] {});
+  note_flushed();
   log_.release(flush.flushed());
   ++counted_.flushes;
   counted_.bytes_written_flush += flush.table().file_bytes;
   start_work();
+  room_made();
 }
 
 void LsmEngine::start_compaction() {
   if (compaction_ != nullptr) return;
-  auto plan = picker_.pick(*view_->version);
-  if (!plan) return;
+  if (auto plan = picker_.pick(*view_->version)) begin_compaction(std::move(*plan));
+}
+
+void LsmEngine::begin_compaction(CompactionPlan plan) {
   compaction_ =
-      std::make_shared<Compaction>(std::move(*plan), view_->version, cache_, factory_, manifest_,
+      std::make_shared<Compaction>(std::move(plan), view_->version, cache_, factory_, manifest_,
                                    compaction_options_, environment_.entropy());
   step_compaction();
 }
@@ -266,7 +252,8 @@ void LsmEngine::compaction_stepped() {
   if (!compaction_->over()) return step_compaction();
   if (compaction_->status()) {
     install_compaction();
-    return start_work();
+    start_work();
+    return room_made();
   }
   const auto ended = std::exchange(compaction_, nullptr);
   const Error& error = ended->status().error();
@@ -289,6 +276,7 @@ void LsmEngine::install_compaction() {
   auto next = std::make_shared<ReadView>(*view_);
   next->version = view_->version->changed(added, removed);
   view_ = std::move(next);
+  note_version();
   ++counted_.compactions;
   counted_.bytes_written_compaction += ended->written_bytes();
 }
@@ -360,6 +348,11 @@ EngineStats LsmEngine::stats() const {
   stats.bytes_written_log = log_.written_bytes();
   stats.syncs = log_.syncs();
   stats.groups = log_.groups();
+  const WritePace::Delays& delays = pace_.delays();
+  stats.delays = delays.count;
+  stats.delay_nanoseconds = static_cast<uint64_t>(delays.total.count());
+  stats.delay_nanoseconds_max = static_cast<uint64_t>(delays.longest.count());
+  stats.write_rate = static_cast<uint64_t>(pace_.rate().value_or(0));
   return stats;
 }
 

@@ -7,6 +7,7 @@
 // are installed when they complete. Readers hold a ReadView and never wait for any of it.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <string>
 
@@ -17,6 +18,7 @@
 #include "libkv/storage/lane_tasks.h"
 #include "libkv/storage/manifest.h"
 #include "libkv/storage/read_view.h"
+#include "libkv/storage/write_pace.h"
 
 namespace kv {
 
@@ -28,6 +30,7 @@ class LsmEngine final : public Engine {
     EngineOptions options;
     Manifest manifest;
     std::shared_ptr<TableCache> cache;
+    std::shared_ptr<ArenaBlocks> blocks;
     std::shared_ptr<ObsoleteTables> obsolete;
     std::shared_ptr<TableFactory> factory;
     std::shared_ptr<const ReadView> view;
@@ -39,6 +42,10 @@ class LsmEngine final : public Engine {
   Status start(Sequence flushed);
 
   Result<Sequence> apply(const WriteBatch& batch, Durability durability) override;
+  Instant room_at() override;
+  void on_room(std::function<void()> listener) override;
+  Instant next_wake() const override;
+  void on_tick(Instant now) override;
   Sequence durable_sequence() const override { return log_.durable_sequence(); }
   void on_durable(std::function<void(Result<Sequence>)> listener) override {
     log_.on_durable(std::move(listener));
@@ -59,16 +66,30 @@ class LsmEngine final : public Engine {
  private:
   struct ManyReads;
   void read_some(const std::shared_ptr<ManyReads>& reads, size_t begin, size_t end);
+
+  // lsm_pace.cc: who may write when.
   Status make_room();
   bool may_rotate() const;
-  Status stalled(const char* why);
+  void end_rest_if_due(Instant now);
+  const char* wall() const;
+  void begin_stall();
   void end_stall();
+  void room_made();
+  void pace(uint64_t bytes);
+  void note_debt();
+  void note_version();
+  void note_flushed();
   void rotate_memtable();
+
+  // lsm_tidy.cc: what is done when nothing is written.
+  void tidy_on_tick(Instant now);
+  bool tidy_one_thing();
 
   void start_work();
   void start_flush();
   void flush_over(Flush& flush);
   void start_compaction();
+  void begin_compaction(CompactionPlan plan);
   void step_compaction();
   void compaction_stepped();
   void install_compaction();
@@ -87,6 +108,7 @@ class LsmEngine final : public Engine {
   std::shared_ptr<ObsoleteTables> obsolete_;
   std::shared_ptr<TableFactory> factory_;
   std::shared_ptr<const ReadView> view_;
+  const std::shared_ptr<ArenaBlocks> blocks_;
   CommitLog log_;
   RecoveryReport report_;
   CompactionPicker picker_;
@@ -96,7 +118,18 @@ class LsmEngine final : public Engine {
   std::shared_ptr<Compaction> compaction_;
   std::optional<Error> resting_;  // Why jobs rest: no room, or somebody reads the manifest.
   Instant resting_since_{};
+  WritePace pace_;
+  struct Filled {
+    uint64_t bytes;
+    Instant at;
+  };
+  std::deque<Filled> filled_;  // Of the waiting memtables, oldest first; not of recovered ones.
+  uint64_t active_bytes_ = 0;  // Of keys and values that the active memtable took.
+  uint64_t excess_bytes_ = 0;  // What the levels below 0 have over their targets.
   std::optional<Instant> stalled_since_;
+  std::function<void()> room_listener_;
+  Sequence tidied_at_ = 0;          // What had been written when last looked.
+  std::optional<Instant> tidy_at_;  // Absent: all is tidy.
   EngineStats counted_;
   LaneTasks tasks_;  // Last: nothing runs any more when the rest is destroyed.
 };

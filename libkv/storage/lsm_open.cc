@@ -21,15 +21,18 @@ class LsmOpener {
                .options = with_memory_shares(options),
                .manifest = Manifest(meta),
                .cache = nullptr,
+               .blocks = nullptr,
                .obsolete = std::make_shared<ObsoleteTables>(),
                .factory = nullptr,
                .view = nullptr,
                .log = {},
                .report = {}} {
-    budget_ = std::make_shared<MemoryBudget>(parts_.options.memory_bytes,
-                                             parts_.options.block_cache_bytes);
+    const auto budget = std::make_shared<MemoryBudget>(parts_.options.memory_bytes,
+                                                       parts_.options.block_cache_bytes);
+    parts_.blocks = std::make_shared<ArenaBlocks>(
+        parts_.options.memtable_bytes / ArenaBlocks::kBlockBytes, budget);
     parts_.cache = std::make_shared<TableCache>(
-        environment.files, directory, budget_,
+        environment.files, directory, budget,
         TableCache::Options{limits::open_tables_max, options.direct_reads});
     parts_.options.log_segment_bytes =
         std::max<uint64_t>(options.log_segment_bytes, kSegmentBytesMin);
@@ -109,7 +112,7 @@ class LsmOpener {
   static KeyRange range_of(const TableInfo& info) { return {info.first_key, info.last_key + '\0'}; }
 
   Status replay_log() {
-    view_->active = std::make_shared<Memtable>(budget_);
+    view_->active = std::make_shared<Memtable>(parts_.blocks);
     LogRecoveryOptions options;
     options.directory = parts_.directory;
     options.secret = state_.log_secret;
@@ -138,7 +141,7 @@ class LsmOpener {
   void replay(Sequence first, BytesView batch) {
     if (view_->active->memory_bytes() >= parts_.options.memtable_bytes) {
       view_->waiting.insert(view_->waiting.begin(), view_->active);
-      view_->active = std::make_shared<Memtable>(budget_);
+      view_->active = std::make_shared<Memtable>(parts_.blocks);
     }
     Sequence sequence = first;
     WriteBatch::for_each(batch, [&](const WriteBatch::Operation& operation) {
@@ -163,7 +166,6 @@ class LsmOpener {
 
   Environment& environment_;
   LsmEngine::Parts parts_;
-  std::shared_ptr<MemoryBudget> budget_;
   ManifestState state_;
   std::shared_ptr<ReadView> view_ = std::make_shared<ReadView>();
 };

@@ -81,6 +81,10 @@ class MemoryClaim {
     bytes_ += bytes;
     if (budget_ != nullptr) budget_->counter(holder_).fetch_add(bytes, std::memory_order_relaxed);
   }
+  void shrink(uint64_t bytes) {
+    bytes_ -= bytes;
+    if (budget_ != nullptr) budget_->counter(holder_).fetch_sub(bytes, std::memory_order_relaxed);
+  }
   uint64_t bytes() const { return bytes_; }
 
  private:

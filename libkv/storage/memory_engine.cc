@@ -103,6 +103,14 @@ class MemoryEngine final : public Engine {
   void on_durable(std::function<void(Result<Sequence>)> listener) override {
     log_.on_durable(std::move(listener));
   }
+  Instant room_at() override {
+    return log_.is_full() && log_.is_sound() ? Instant::max() : Instant::min();
+  }
+  void on_room(std::function<void()> listener) override { log_.on_room(std::move(listener)); }
+  Instant next_wake() const override { return closed_ ? Instant::max() : log_.next_wake(); }
+  void on_tick(Instant now) override {
+    if (!closed_) log_.on_tick(now);
+  }
   void sync() override { log_.sync(); }
   void begin_turn() override { log_.begin_turn(); }
   void end_turn() override { log_.end_turn(); }

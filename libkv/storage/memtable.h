@@ -14,8 +14,9 @@ namespace kv {
 
 class Memtable : public std::enable_shared_from_this<Memtable> {
  public:
-  explicit Memtable(std::shared_ptr<MemoryBudget> budget = nullptr)
-      : arena_(std::move(budget)), entries_(arena_) {}
+  /// Its memory comes from `blocks`, if not null, and goes back there.
+  explicit Memtable(std::shared_ptr<ArenaBlocks> blocks = nullptr)
+      : arena_(std::move(blocks)), entries_(arena_) {}
 
   /// REQUIRES: the loop's thread; sequences only rise.
   void add(const Entry& entry);

@@ -56,6 +56,12 @@ bool Version::may_be_below(size_t level, BytesView key) const {
   return false;
 }
 
+bool Version::holds_below(size_t level, BytesView first, BytesView last) const {
+  for (size_t below = level + 1; below < kLevels; ++below)
+    if (!overlapping(below, first, last).empty()) return true;
+  return false;
+}
+
 std::shared_ptr<const Version> Version::changed(const std::vector<TablePtr>& added,
                                                 const std::vector<TablePtr>& removed) const {
   Levels levels = levels_;

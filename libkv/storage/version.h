@@ -108,6 +108,8 @@ class Version {
   std::vector<TablePtr> overlapping(size_t level, BytesView first, BytesView last) const;
   /// Whether a level below `level` may hold `key`.
   bool may_be_below(size_t level, BytesView key) const;
+  /// Whether a level below `level` has a table with keys in [first, last].
+  bool holds_below(size_t level, BytesView first, BytesView last) const;
   /// A version without `removed` and with `added`.
   std::shared_ptr<const Version> changed(const std::vector<TablePtr>& added,
                                          const std::vector<TablePtr>& removed) const;

@@ -8,7 +8,7 @@
 // keys of 16 bytes, values that compress to half, the rest by each engine's defaults. Unsynced
 // writes survive a killed process in all but kv, which keeps up to a mebibyte of log to itself.
 // Every answer is verified; a wrong one ends the program with exit code 1. Measurements begin
-// settled: no flush or compaction is due. Latencies are a call's, and where one worker has a thread
+// settled: no flush or compaction is due, and kv has tidied as it does when idle. Latencies are a call's, and where one worker has a thread
 // to itself, from one end to the next. write_amplification is what the process handed to the
 // system, own_write_amplification what the engine has counted, both by the bytes of keys and
 // values.
@@ -84,7 +84,9 @@ std::string notes() {
          "\n\nThose that fill begin with an empty directory, all others with every key there, "
          "written\n"
          "unmeasured if the workload before did not. Rates count until the last operation\n"
-         "returned, settled_ figures until the last flush and compaction that was due was over.";
+         "returned, settled_ figures until the last flush and compaction that was due was over;\n"
+         "disk_ and amplification figures are those after kv has tidied as it does when idle.\n"
+         "own_ figures are what the engine itself counts, since it was opened.";
 }
 
 Program program_of(Words& words) {

@@ -39,6 +39,7 @@ class RecordedRun {
       for (uint64_t i = batches_together(); i > 0 && write(); --i) {
       }
       for (uint64_t i = random_.below(6); i > 0; --i) world_.scheduler.run_one();
+      if (random_.below(25) == 0) tidy();
       if (random_.below(80) != 0) continue;
       if (const Status opened = reopen(); !opened) return opened.error().what;
     }
@@ -150,6 +151,15 @@ class RecordedRun {
     ++counts_.refused;
     world_.run_until_idle();
     world_.scheduler.run_until(world_.scheduler.now() + 1s);
+  }
+
+  /// Nothing is written for a while.
+  void tidy() {
+    for (uint64_t i = random_.below(12); i > 0; --i) {
+      world_.scheduler.run_until(world_.scheduler.now() + 3s);
+      world_.engine->on_tick(world_.scheduler.now());
+      for (uint64_t steps = random_.below(8); steps > 0; --steps) world_.scheduler.run_one();
+    }
   }
 
   void count_engine() {

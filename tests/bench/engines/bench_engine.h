@@ -38,6 +38,11 @@ struct MemorySettings {
   uint64_t whole() const { return cache_bytes + 2 * write_buffer_bytes; }
 };
 
+struct EngineWaits {
+  Duration longest{}, total{};
+  uint64_t count = 0;
+};
+
 struct EngineSettings {
   std::string directory;
   MemorySettings memory;
@@ -95,7 +100,7 @@ class BenchEngine {
   virtual Status sync_writes(bool wanted) = 0;
   /// Returns when nothing is left to be done for what was written, with the instant since when:
   /// flushes that are due, compactions; for LMDB, which has none, the sync. Memtables that are not
-  /// full stay.
+  /// full stay; but kv tidies, as it does when idle, which is not in the instant.
   virtual Result<Instant> settle() = 0;
   /// What the engine itself has counted as written to files, its log included, since it was
   /// opened; nothing if it does not count.
@@ -103,6 +108,8 @@ class BenchEngine {
   /// How often it has read from the files of its tables since it was opened, where it was opened
   /// for direct reads and counts them.
   virtual std::optional<uint64_t> disk_reads() { return std::nullopt; }
+  /// How long the engine has made writers wait since it was opened; nothing if it does not count.
+  virtual std::optional<EngineWaits> waits() { return std::nullopt; }
   /// It stores into mapped files, so that the system does not see its writes one by one.
   virtual bool writes_through_map() const { return false; }
 

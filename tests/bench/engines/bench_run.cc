@@ -103,6 +103,14 @@ std::optional<uint64_t> BenchRun::written_by_process() const {
   return engine_.writes_through_map() ? written->made_dirty : written->by_calls;
 }
 
+Figures BenchRun::waits() {
+  Figures figures;
+  const auto waits = engine_.waits();
+  if (!waits) return figures;
+  figures.add("own_waits", waits->count).add("own_wait_seconds", seconds_of(waits->total), 3);
+  return figures.add("own_wait_max_ms", seconds_of(waits->longest) * 1e3, 3);
+}
+
 Result<Figures> BenchRun::measure_writes(const Workers& workers) {
   KV_TRY(engine_.sync_writes(options_.sync));
   const auto process_before = written_by_process(), own_before = engine_.written_bytes();
@@ -125,8 +133,9 @@ Result<Figures> BenchRun::measure_writes(const Workers& workers) {
   figures.add("disk_ratio", static_cast<double>(on_disk) / raw_bytes, 3);
   figures.add("write_amplification",
               ratio(growth(process_before, written_by_process()), user_bytes), 2);
-  return figures.add("own_write_amplification",
-                     ratio(growth(own_before, engine_.written_bytes()), user_bytes), 2);
+  figures.add("own_write_amplification",
+              ratio(growth(own_before, engine_.written_bytes()), user_bytes), 2);
+  return figures.append(waits());
 }
 
 Result<Figures> BenchRun::measure_reads(const Workers& workers, const Workers& background) {
@@ -141,7 +150,8 @@ Result<Figures> BenchRun::measure_reads(const Workers& workers, const Workers& b
   if (background.empty()) return figures;
   const DriveFigures behind = sum_of(background);
   figures.add("writes_per_second", per_second(behind.latencies.count(), seconds_of(read.took)), 0);
-  return figures.add_latencies("write_", behind.latencies);
+  figures.add_latencies("write_", behind.latencies);
+  return figures.append(waits());
 }
 
 }  // namespace kv::bench

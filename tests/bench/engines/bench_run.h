@@ -60,6 +60,8 @@ class BenchRun {
  private:
   Status fill();
   std::optional<uint64_t> written_by_process() const;
+  /// The engine's own, since it was opened: filling counts too.
+  Figures waits();
 
   BenchEngine& engine_;
   const RunOptions options_;

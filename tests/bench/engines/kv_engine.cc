@@ -1,11 +1,13 @@
 // kv's own engine, driven from one loop thread as in a kv-node: log, flushes, compactions and reads
 // from the disk run on the executor's threads and complete in turns of this loop.
 //
-// A synced write is outstanding until the log says that it is durable; what one turn writes leaves
-// as one group. An unsynced write is over when it is visible: the engine hands its log to the
-// system a mebibyte at a time, where LevelDB and RocksDB call write() each time. A get that needs
-// the disk is outstanding. Several workers who only read have a thread and a snapshot each; many
-// keys a call, and reads beside writes, are the loop's alone.
+// A write that the engine has no room for, or that it wants to come later, waits in the loop, which
+// goes on with what else there is. A synced write is outstanding until the log says that it is
+// durable; what one turn writes leaves as one group. An unsynced write is over when it is visible:
+// the engine hands its log to the system a mebibyte at a time, where LevelDB and RocksDB call
+// write() each time. A get that needs the disk is outstanding. Several workers who only read have a
+// thread and a snapshot each; many keys a call, and reads beside writes, are the loop's alone.
+#include <algorithm>
 #include <deque>
 
 #include <poll.h>
@@ -22,7 +24,9 @@ namespace kv::bench {
 namespace {
 
 constexpr Duration kSettleWait = 3600s;
-constexpr int kCompletionWaitMs = 60'000;
+constexpr Duration kCompletionWait = 60s;
+/// Sooner than a daemon: what is measured is what tidying comes to, not how long it is waited for.
+constexpr Duration kIdleAfter = 100ms;
 
 ThreadExecutorOptions executor_options(size_t workers) {
   ThreadExecutorOptions options;
@@ -48,6 +52,7 @@ class Loop {
     options.block_cache_bytes = settings.memory.cache_bytes;
     options.direct_reads = settings.direct;
     options.bloom_bits_per_key = kBloomBitsPerKey;
+    options.idle_after = kIdleAfter;
     KV_ASSIGN(engine_, open_lsm_engine(environment_, *meta_, directory, options));
     engine_->on_durable([this](Result<Sequence> durable) { durable_up_to(std::move(durable)); });
     return {};
@@ -57,33 +62,76 @@ class Loop {
   bool has_one_worker() const { return workers_ == 1; }
   Durability durability = Durability::none;
 
-  void tell_when_durable(Sequence sequence, Caller& caller) {
-    waiting_.push_back({sequence, &caller});
+  /// The batch lives until the caller hears of its end, or until Begun::over.
+  Result<Begun> write(const WriteBatch& batch, Caller& caller) {
+    if (parked_.empty() && has_room()) {
+      const auto applied = engine_->apply(batch, durability);
+      if (applied) return written(*applied, caller);
+      if (applied.error().kind != ErrorKind::busy) return fail(applied.error());
+    }
+    parked_.push_back({&batch, &caller});
+    return Begun::outstanding;
   }
 
   Status end_turn(bool must_wait) {
     engine_->end_turn();
-    if (must_wait) KV_TRY(wait_for_completion());
+    if (must_wait) KV_TRY(wait_for_something());
     executor_.run_completions();
-    return {};
-  }
-  /// Within a turn: ends it, waits until something completes, and begins the next.
-  Status end_turn_and_wait() {
-    KV_TRY(end_turn(true));
-    engine_->begin_turn();
+    engine_->on_tick(monotonic_now());
+    if (!parked_.empty()) write_parked();
     return {};
   }
 
+  /// Until the engine has tidied, too; the instant is that before.
   Result<Instant> settle() {
-    if (executor_.drain(kSettleWait)) return monotonic_now();
-    return fail(ErrorKind::unavailable, "the engine did not settle within an hour");
+    KV_TRY(drain());
+    const Instant settled = monotonic_now();
+    for (engine_->on_tick(settled); engine_->next_wake() != Instant::max();) {
+      KV_TRY(end_turn(true));
+      KV_TRY(drain());
+    }
+    return settled;
   }
 
  private:
+  Status drain() {
+    if (executor_.drain(kSettleWait)) return {};
+    return fail(ErrorKind::unavailable, "the engine did not settle within an hour");
+  }
+
   struct Waiting {
     Sequence sequence;
     Caller* caller;
   };
+  struct Parked {
+    const WriteBatch* batch;
+    Caller* caller;
+  };
+
+  bool has_room() {
+    const Instant at = engine_->room_at();
+    return at == Instant::min() || at <= monotonic_now();
+  }
+
+  Begun written(Sequence sequence, Caller& caller) {
+    if (durability == Durability::none) return Begun::over;
+    waiting_.push_back({sequence, &caller});
+    return Begun::outstanding;
+  }
+
+  void write_parked() {
+    while (!parked_.empty() && has_room()) {
+      const Parked next = parked_.front();
+      const auto applied = engine_->apply(*next.batch, durability);
+      if (!applied && applied.error().kind == ErrorKind::busy) return;
+      parked_.pop_front();
+      if (!applied) {
+        next.caller->on_over(fail(applied.error()));
+      } else if (written(*applied, *next.caller) == Begun::over) {
+        next.caller->on_over({});
+      }
+    }
+  }
 
   void durable_up_to(Result<Sequence> durable) {
     while (!waiting_.empty() && (!durable || waiting_.front().sequence <= *durable)) {
@@ -93,14 +141,23 @@ class Loop {
     }
   }
 
-  Status wait_for_completion() {
+  /// A completion, or the time for which the engine or a parked write waits.
+  Status wait_for_something() {
+    const Instant now = monotonic_now();
+    Instant at = engine_->next_wake();
+    if (!parked_.empty()) at = std::min(at, engine_->room_at());
+    const bool is_timed = at < now + kCompletionWait;
+    const Duration wait = std::max(Duration::zero(), is_timed ? at - now : kCompletionWait);
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(wait);
+    const timespec limit{seconds.count(), (wait - seconds).count()};
     pollfd waiting{executor_.completion_fd(), POLLIN, 0};
-    if (poll(&waiting, 1, kCompletionWaitMs) == 1) return {};
+    if (ppoll(&waiting, 1, &limit, nullptr) == 1 || is_timed) return {};
     return fail(ErrorKind::unavailable, "the engine completed nothing for a minute");
   }
 
   const size_t workers_;
   std::deque<Waiting> waiting_;  // By sequence.
+  std::deque<Parked> parked_;    // For room, in the order of their coming.
   StderrLog log_;
   PosixEnvironment posix_;
   ThreadExecutor executor_;
@@ -166,15 +223,7 @@ class KvSession final : public BenchSession {
   Result<Begun> begin_write(std::span<const Pair> pairs, Caller& caller) override {
     batch_.clear();
     for (const Pair& pair : pairs) batch_.put(pair.key, pair.value);
-    auto applied = loop_.engine().apply(batch_, loop_.durability);
-    while (!applied && applied.error().kind == ErrorKind::busy) {
-      KV_TRY(loop_.end_turn_and_wait());
-      applied = loop_.engine().apply(batch_, loop_.durability);
-    }
-    if (!applied) return fail(applied.error());
-    if (loop_.durability == Durability::none) return Begun::over;
-    loop_.tell_when_durable(*applied, caller);
-    return Begun::outstanding;
+    return loop_.write(batch_, caller);
   }
 
   Result<Begun> begin_get(BytesView key, Caller& caller) override {
@@ -237,6 +286,15 @@ class KvEngine final : public BenchEngine {
   std::optional<uint64_t> written_bytes() override {
     const EngineStats stats = loop_->engine().stats();
     return stats.bytes_written_log + stats.bytes_written_flush + stats.bytes_written_compaction;
+  }
+
+  std::optional<EngineWaits> waits() override {
+    const EngineStats stats = loop_->engine().stats();
+    return EngineWaits{
+        Duration(static_cast<int64_t>(
+            std::max(stats.stall_nanoseconds_max, stats.delay_nanoseconds_max))),
+        Duration(static_cast<int64_t>(stats.stall_nanoseconds + stats.delay_nanoseconds)),
+        stats.stalls + stats.delays};
   }
 
   std::optional<uint64_t> disk_reads() override {

@@ -42,7 +42,12 @@ class FakeEngine final : public Engine {
   std::set<std::string> damaged;  ///< Keys whose block fails its checksum.
   std::optional<ErrorKind> refuse_with;
   int syncs_asked = 0;
+  Instant room = Instant::min();  ///< When the next write may come.
 
+  void make_room() {
+    room = Instant::min();
+    if (room_listener_) room_listener_();
+  }
   void sync_now() {
     store_->rows = rows_;
     store_->last = durable_ = last_;
@@ -77,6 +82,8 @@ class FakeEngine final : public Engine {
     if (sync_by_itself) sync_now();
     return last_;
   }
+  Instant room_at() override { return room; }
+  void on_room(std::function<void()> listener) override { room_listener_ = std::move(listener); }
   Sequence durable_sequence() const override { return durable_; }
   void on_durable(std::function<void(Result<Sequence>)> listener) override {
     listener_ = std::move(listener);
@@ -148,6 +155,7 @@ class FakeEngine final : public Engine {
   bool failed_ = false;
   RecoveryReport report_;
   std::function<void(Result<Sequence>)> listener_;
+  std::function<void()> room_listener_;
   std::vector<std::pair<std::string, std::function<void(Result<Lookup>)>>> reads_;
 };
 

@@ -45,6 +45,7 @@ bool inside(const KeyRange& range, const std::string& key) {
 TEST(KeyLayout, ARangeHoldsItsPartitionAndNothingElse) {
   for (const PartitionId partition : {PartitionId{0}, PartitionId{255}, PartitionId{0xffffffff}}) {
     const KeyRange range = partition_range(Space::own, {0xffff, partition});
+    EXPECT_EQ(range.from.size(), kPartitionPrefixBytes);
     EXPECT_TRUE(inside(range, record_key(Space::own, {0xffff, partition}, 0, "a")));
     EXPECT_TRUE(inside(range, record_key(Space::own, {0xffff, partition}, 0xffffffff, "\xff\xff")));
     EXPECT_FALSE(inside(range, record_key(Space::own, {0xffff, partition + 1}, 0, "a")));

@@ -23,6 +23,35 @@ TEST_F(MintTest, MadeAtOnceDurableWhenTheLogIs) {
   EXPECT_EQ(answers.last<msg::MintDurable>().answer, Answer::ok);
 }
 
+// The engine's word is kept: no refusal, which would have the put hinted elsewhere.
+TEST_F(MintTest, WithoutRoomInTheEngineItWaitsAndThenIsMade) {
+  open();
+  engine->room = Instant::max();
+  mint("k", "a");
+  merge("j", foreign(2, 1, "b"));
+  EXPECT_TRUE(answers.all<msg::MintMade>().empty());
+  EXPECT_TRUE(answers.all<msg::Merged>().empty());
+  EXPECT_EQ(replica->counters().waiting_for_room, 2u);
+  engine->make_room();
+  EXPECT_EQ(answers.last<msg::MintMade>().answer, Answer::ok);
+  EXPECT_EQ(answers.last<msg::MintDurable>().answer, Answer::ok);
+  EXPECT_EQ(answers.last<msg::Merged>().answer, Answer::ok);
+  EXPECT_EQ(values(read("k").record), std::vector<std::string>{"a"});
+  EXPECT_EQ(replica->counters().waiting_for_room, 0u);
+}
+
+TEST_F(MintTest, WithoutRoomUntilItsTimeIsOverItIsLate) {
+  open();
+  engine->room = Instant::max();
+  mint("k", "a");
+  EXPECT_EQ(replica->next_wake(), scheduler.now() + 5s);
+  pass(5s);
+  replica->on_room_time(scheduler.now());
+  EXPECT_EQ(answers.last<msg::MintMade>().answer, Answer::late);
+  EXPECT_EQ(replica->next_wake(), Instant::max());
+  EXPECT_TRUE(engine->rows().count(own_key("k")) == 0);
+}
+
 TEST_F(MintTest, OneActorCountsUpAndPutsCover) {
   open();
   const msg::MintMade first = mint("k", "a");

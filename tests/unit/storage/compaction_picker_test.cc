@@ -9,19 +9,23 @@ namespace {
 class CompactionPickerTest : public testing::Test {
  protected:
   // Newest first at level 0, as a Version keeps them: the higher number is the newer one.
-  void add(size_t level, uint64_t number, const std::string& first, const std::string& last) {
+  void add(size_t level, uint64_t number, const std::string& first, const std::string& last,
+           uint64_t removals = 0) {
     TableInfo info;
     info.number = number;
     info.level = static_cast<uint32_t>(level);
     info.first_key = first;
     info.last_key = last;
     info.file_bytes = 100;
+    info.entries = 10;
+    info.removals = removals;
     info.sequence_min = info.sequence_max = number;
     levels_[level].push_back(
         std::make_shared<TableFile>(info, std::make_shared<TableLife>(number, obsolete_)));
   }
-  std::string picked() {
-    const auto plan = picker_.pick(Version(levels_));
+  std::string picked() { return shown(picker_.pick(Version(levels_))); }
+  std::string picked_idle() { return shown(picker_.pick_idle(Version(levels_))); }
+  static std::string shown(const std::optional<CompactionPlan>& plan) {
     if (!plan) return "nothing";
     std::string text = std::to_string(plan->level) + ":";
     for (const TablePtr& table : plan->upper) text += " " + std::to_string(table->info().number);
@@ -35,15 +39,58 @@ class CompactionPickerTest : public testing::Test {
   CompactionPicker picker_{{2, 150, 10, 1000}};
 };
 
-TEST_F(CompactionPickerTest, TheLevelThatIsMostOverItsSizeAndThereOneAfterTheOther) {
+TEST_F(CompactionPickerTest, TheLevelThatIsMostOverItsSizeAndThereWhatRewritesLeast) {
   add(1, 1, "a", "c");
   add(1, 2, "d", "f");
   add(2, 3, "b", "e");
-  EXPECT_EQ(picked(), "1: 1 with 3");
+  EXPECT_EQ(picked(), "1: 1 with 3") << "of equal ones the first";
+  add(2, 4, "a", "a");
   EXPECT_EQ(picked(), "1: 2 with 3");
-  EXPECT_EQ(picked(), "1: 1 with 3");
+  add(2, 5, "f", "g");
+  add(2, 6, "h", "z");
+  EXPECT_EQ(picked(), "1: 1 with 4 3");
+  add(1, 8, "g", "g");
+  EXPECT_EQ(picked(), "1: 8 with 5");
+  levels_[1].pop_back();
   for (uint64_t number = 4; number < 8; ++number) add(0, number, "a", "b");
   EXPECT_EQ(picked(), "0: 7 6 5 4 with 1");
+}
+
+TEST_F(CompactionPickerTest, WhatIsOverTheTargetsIsDebt) {
+  EXPECT_EQ(picker_.excess_bytes(Version(levels_)), 0u);
+  add(1, 1, "a", "c");
+  EXPECT_EQ(picker_.excess_bytes(Version(levels_)), 0u);
+  add(1, 2, "d", "f");
+  EXPECT_EQ(picker_.excess_bytes(Version(levels_)), 50u);
+}
+
+TEST_F(CompactionPickerTest, IdleItMergesLevelZeroUnlessThatRewritesMuch) {
+  EXPECT_EQ(picked_idle(), "nothing");
+  add(0, 1, "a", "z");
+  EXPECT_EQ(picked_idle(), "0: 1 with");
+  for (uint64_t i = 0; i < 8; ++i) {
+    const std::string key(1, static_cast<char>('a' + i));
+    add(1, 10 + i, key, key);
+  }
+  EXPECT_EQ(picked_idle(), "0: 1 with 10 11 12 13 14 15 16 17");
+  add(1, 18, "x", "y");
+  EXPECT_EQ(picked_idle(), "nothing");
+  add(0, 2, "a", "a");
+  EXPECT_EQ(picked_idle(), "0: 2 1 with 10 11 12 13 14 15 16 17 18");
+}
+
+TEST_F(CompactionPickerTest, IdleItSinksRemovalsThatHideSomething) {
+  add(1, 1, "a", "c", 2);
+  add(1, 2, "d", "f", 3);
+  EXPECT_EQ(picked_idle(), "nothing") << "nothing is below";
+  add(3, 3, "a", "c");
+  EXPECT_EQ(picked_idle(), "nothing") << "too few";
+  add(3, 4, "e", "e");
+  EXPECT_EQ(picked_idle(), "1: 2 with");
+  add(2, 5, "f", "g");
+  EXPECT_EQ(picked_idle(), "1: 2 with 5");
+  picker_.leave_out(5);
+  EXPECT_EQ(picked_idle(), "nothing");
 }
 
 TEST_F(CompactionPickerTest, OneThatCannotBeReadStaysAndTheOthersGoOn) {

@@ -35,8 +35,10 @@ class ModelRun {
         get_many();
       } else if (what < 915) {
         look_back();
-      } else if (what < 980) {
+      } else if (what < 978) {
         for (uint64_t i = random_.below(20); i > 0; --i) world_.scheduler.run_one();
+      } else if (what < 980) {
+        tidy();
       } else if (what < 985) {
         check_all();
       } else if (what < 990) {
@@ -165,6 +167,14 @@ class ModelRun {
   void remember_one_put(Sequence last) {
     history_.add(last, put_);
     EngineHistory::apply(state_, put_);
+  }
+
+  /// Nothing is written for a while.
+  void tidy() {
+    for (uint64_t i = random_.below(12); i > 0; --i) {
+      world_.scheduler.run_until(world_.scheduler.now() + 3s);
+      world_.engine->on_tick(world_.scheduler.now());
+    }
   }
 
   /// Takes a snapshot, or reads in one and lets it go: however old, it shows what was then.
