@@ -26,4 +26,11 @@ Status check_limits(const WriteBatch& batch) {
   return status;
 }
 
+Status check_limits(const KeyRange& range) {
+  for (const std::string* bound : {&range.from, &range.to})
+    if (bound->size() > limits::engine_key_bytes_max)
+      return too_large("a range's bound", bound->size(), limits::engine_key_bytes_max);
+  return {};
+}
+
 }  // namespace kv

@@ -7,5 +7,6 @@ namespace kv {
 
 /// `invalid`, naming the size and the limit (base/limits.h).
 Status check_limits(const WriteBatch& batch);
+Status check_limits(const KeyRange& range);
 
 }  // namespace kv

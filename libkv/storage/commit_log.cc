@@ -4,6 +4,7 @@
 #include "libkv/base/limits.h"
 #include "libkv/base/planted.h"
 #include "libkv/storage/entry.h"
+#include "libkv/storage/range_drops.h"
 
 namespace kv {
 
@@ -38,10 +39,19 @@ Status CommitLog::ready() {
 }
 
 Sequence CommitLog::append(const WriteBatch& batch, Durability durability) {
-  KV_ASSERT(failure_ && !batch.empty());
-  append_unsealed_record(forming_, LogRecordKind::batch, last_sequence_ + 1,
-                         static_cast<uint32_t>(batch.count()), batch.encoded());
-  last_sequence_ += batch.count();
+  KV_ASSERT(!batch.empty());
+  return append_record(LogRecordKind::batch, batch.count(), batch.encoded(), durability);
+}
+
+Sequence CommitLog::append_drop(const KeyRange& range, Durability durability) {
+  return append_record(LogRecordKind::range_drop, 1, encode_key_range(range), durability);
+}
+
+Sequence CommitLog::append_record(LogRecordKind kind, size_t count, BytesView payload,
+                                  Durability durability) {
+  KV_ASSERT(failure_);
+  append_unsealed_record(forming_, kind, last_sequence_ + 1, static_cast<uint32_t>(count), payload);
+  last_sequence_ += count;
   if (durability == Durability::always) sync_wanted_ = true;
   if (durability == Durability::interval) {
     const Instant now = environment_.clock.now();

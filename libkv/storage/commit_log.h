@@ -55,6 +55,8 @@ class CommitLog {
   /// Returns the sequence of the batch's last operation.
   /// REQUIRES: ready() is ok, and the batch is not empty.
   Sequence append(const WriteBatch& batch, Durability durability);
+  /// Returns the sequence of the drop. REQUIRES: ready() is ok, and the range can hold a key.
+  Sequence append_drop(const KeyRange& range, Durability durability);
   /// Asks for a sync of everything appended so far.
   void sync();
   /// From here to end_turn() nothing is handed to the log's thread: one turn of the loop is one
@@ -85,6 +87,8 @@ class CommitLog {
   uint64_t groups() const { return groups_; }
 
  private:
+  Sequence append_record(LogRecordKind kind, size_t count, BytesView payload,
+                         Durability durability);
   void hand_over_if_due();
   void hand_over(std::shared_ptr<LogGroup> group, Sequence last);
   void try_for_room();

@@ -3,7 +3,8 @@
 // O'Neil et al., "The Log-Structured Merge-Tree", 1996; LevelDB).
 //
 // Only the newest version of a key is kept: whoever reads an older state holds the old tables
-// themselves. A removal is dropped where nothing below could hold the key.
+// themselves. A removal is dropped where nothing below could hold the key, and what a dropped range
+// masks (range_drops.h) everywhere: drops that the manifest names come before all that is newer.
 #pragma once
 
 #include <array>
@@ -27,10 +28,17 @@ struct CompactionOptions {
   uint64_t file_bytes_max = 16u << 20;
 };
 
+enum class CompactionKind {
+  merge,    ///< `upper` and `lower` into the level below.
+  discard,  ///< `upper`, of any level, leaves unread: dropped ranges mask it. It may be empty.
+  rewrite,  ///< `upper`, one table, into its own level, without what is masked.
+};
+
 struct CompactionPlan {
   size_t level = 0;
   std::vector<TablePtr> upper;  ///< Of `level`.
   std::vector<TablePtr> lower;  ///< Of `level` + 1: what they overlap.
+  CompactionKind kind = CompactionKind::merge;
 };
 
 /// Chooses what to compact next: the level that is most over its size, and there one table after
@@ -42,6 +50,7 @@ class CompactionPicker {
   std::optional<CompactionPlan> pick(const Version& version);
   /// The table of this number cannot be read through.
   void leave_out(uint64_t number) { unreadable_.insert(number); }
+  bool is_readable(uint64_t number) const { return unreadable_.count(number) == 0; }
 
  private:
   double score(const Version& version, size_t level) const;
@@ -73,6 +82,8 @@ class Compaction {
   /// The table kept its file and only changes its level.
   bool is_move() const;
   const std::vector<TableInfo>& added() const { return added_; }
+  /// The drops of the version whose rows went with it.
+  const std::vector<Sequence>& drops_removed() const { return drops_removed_; }
   uint64_t written_bytes() const { return output_.written_bytes(); }
   /// After `corrupt`: the numbers of the inputs that cannot be read through.
   const std::vector<uint64_t>& unreadable() const { return unreadable_; }
@@ -80,6 +91,9 @@ class Compaction {
  private:
   Status advance();
   Status start();
+  bool hides_nothing(BytesView key) const;
+  bool is_masked(const Entry& entry) const;
+  Status cut_at_drops(BytesView key);
   Status commit(std::vector<TableInfo> added);
   void find_unreadable();
 
@@ -88,10 +102,13 @@ class Compaction {
   const std::shared_ptr<TableCache> cache_;
   Manifest manifest_;
   TableOutput output_;
+  const RangeDrops::Ptr masks_;
+  size_t place_ = 0;  // Of the last key among them.
   std::unique_ptr<EntryIterator> inputs_;
   std::string last_key_;
   bool any_key_ = false;
   std::vector<TableInfo> added_;
+  std::vector<Sequence> drops_removed_;
   std::vector<uint64_t> unreadable_;
   bool over_ = false;
   bool manifest_failed_ = false;

@@ -133,6 +133,7 @@ struct EngineStats {
            bytes_written_compaction = 0;
   uint64_t syncs = 0, groups = 0, flushes = 0, compactions = 0;
   uint64_t stall_nanoseconds = 0, stall_nanoseconds_max = 0;
+  uint64_t range_drops = 0;  ///< That still mask something, or may.
 };
 
 /// What recovery met, once, for the caller to act on (a new incarnation, refilling).
@@ -153,6 +154,12 @@ class Engine {
   /// Errors: `busy` (stalled: flushes are behind; try again after a completion), `no_space`, `io`
   /// (after a failed sync every later call fails until restart), `invalid` (limits).
   virtual Result<Sequence> apply(const WriteBatch& batch, Durability durability) = 0;
+
+  /// Removes every key of the range as of now, in a time that does not grow with their number:
+  /// one operation, with the sequence that is returned. Snapshots and iterators from before still
+  /// see them. What lay there leaves the disk in the background. Errors: those of apply(). A range
+  /// that can hold no key is nothing to do.
+  virtual Result<Sequence> drop_range(const KeyRange& range, Durability durability) = 0;
 
   /// Every sequence up to this one is durable.
   virtual Sequence durable_sequence() const = 0;

@@ -51,6 +51,7 @@ class EngineChecker {
     numbers_known_ = manifest.numbers_known;
     for (const TableInfo& info : state_.tables) check_table(info);
     check_levels();
+    check_drops();
     check_strangers();
     check_log();
     return counts_;
@@ -121,6 +122,13 @@ class EngineChecker {
                       std::to_string(left.number) + " and " + std::to_string(right.number) +
                       " overlap");
     }
+  }
+
+  void check_drops() {
+    for (const RangeDrop& drop : state_.drops)
+      if (numbers_known_ && drop.sequence > state_.flushed)
+        tell_manifest("manifest: the drop of sequence " + std::to_string(drop.sequence) +
+                      ", and only " + std::to_string(state_.flushed) + " is flushed");
   }
 
   /// Files that no manifest names.

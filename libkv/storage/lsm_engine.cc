@@ -5,6 +5,7 @@
 #include "libkv/base/limits.h"
 #include "libkv/base/planted.h"
 #include "libkv/storage/batch_limits.h"
+#include "libkv/storage/drop_tidying.h"
 #include "libkv/storage/failed_iterator.h"
 #include "libkv/storage/multi_lookup.h"
 
@@ -21,6 +22,17 @@ CompactionOptions compaction_options(const EngineOptions& options) {
   result.file_bytes_max =
       std::clamp<uint64_t>(options.memtable_bytes / 4, 1u << 10, uint64_t{16} << 20);
   return result;
+}
+
+/// Whether a table is of no use any more because of it.
+bool frees_tables(const Version& version, const RangeDrop& drop) {
+  const auto masks = RangeDrops::with(nullptr, drop);
+  for (size_t level = 0; level < kLevels; ++level)
+    for (const TablePtr& table : version.level(level))
+      if (masks->masks_all(table->info().first_key, table->info().last_key,
+                           table->info().sequence_max))
+        return true;
+  return false;
 }
 
 Error closed_error() {
@@ -73,6 +85,22 @@ Result<Sequence> LsmEngine::apply(const WriteBatch& batch, Durability durability
   return last;
 }
 
+Result<Sequence> LsmEngine::drop_range(const KeyRange& range, Durability durability) {
+  if (closed_) return fail(closed_error());
+  if (is_empty(range)) return log_.last_sequence();
+  KV_TRY(check_limits(range));
+  KV_TRY(log_.ready());
+  KV_TRY(make_room());
+  const RangeDrop drop{range, log_.append_drop(range, durability)};
+  view_->active->add_drop(drop);
+  auto next = std::make_shared<ReadView>(*view_);
+  next->drops = RangeDrops::with(view_->drops, drop);
+  view_ = std::move(next);
+  drop_frees_tables_ = drop_frees_tables_ || frees_tables(*view_->version, drop);
+  start_work();
+  return drop.sequence;
+}
+
 Status LsmEngine::make_room() {
   if (resting_ && environment_.clock.now() - resting_since_ >= limits::disk_full_retry_interval) {
     resting_.reset();
@@ -107,6 +135,7 @@ void LsmEngine::rotate_memtable() {
   auto next = std::make_shared<ReadView>(*view_);
   next->waiting.insert(next->waiting.begin(), next->active);
   next->active = std::make_shared<Memtable>();
+  drop_frees_tables_ = false;
   if (KV_PLANTED(release_log_early)) log_.release(log_.last_sequence());
   view_ = std::move(next);
 }
@@ -202,10 +231,12 @@ void LsmEngine::start_work() {
 }
 
 void LsmEngine::start_flush() {
-  if (flush_running_ || view_->waiting.empty()) return;
+  if (flush_running_) return;
+  if (view_->waiting.empty() && drop_frees_tables_) rotate_memtable();
+  if (view_->waiting.empty()) return;
   flush_running_ = true;
-  auto flush =
-      std::make_shared<Flush>(view_->waiting.back(), factory_, manifest_, environment_.entropy());
+  auto flush = std::make_shared<Flush>(view_->waiting.back(), view_->version, factory_, manifest_,
+                                       environment_.entropy());
   tasks_.run(
       Lane::background, [flush] { flush->run(); }, [this, flush] { flush_over(*flush); });
 }
@@ -218,17 +249,27 @@ void LsmEngine::flush_over(Flush& flush) {
   }
   auto next = std::make_shared<ReadView>(*view_);
   next->waiting.pop_back();
-  next->version = view_->version->changed({new_table(flush.table())}, {});
-  view_ = std::move(next);
+  std::vector<TablePtr> added;
+  for (const TableInfo& info : flush.tables()) {
+    added.push_back(new_table(info));
+    counted_.bytes_written_flush += info.file_bytes;
+  }
+  next->version = view_->version->changed(added, {});
+  std::vector<RangeDrop> drops = next->version->drops();
+  drops.insert(drops.end(), flush.drops().begin(), flush.drops().end());
+  install(std::move(next), std::move(drops));
   log_.release(flush.flushed());
   ++counted_.flushes;
-  counted_.bytes_written_flush += flush.table().file_bytes;
   start_work();
 }
 
 void LsmEngine::start_compaction() {
   if (compaction_ != nullptr) return;
-  auto plan = picker_.pick(*view_->version);
+  const Version& version = *view_->version;
+  auto plan = plan_discard(version);
+  if (!plan) plan = picker_.pick(version);
+  if (!plan)
+    plan = plan_rewrite(version, [this](uint64_t number) { return picker_.is_readable(number); });
   if (!plan) return;
   compaction_ =
       std::make_shared<Compaction>(std::move(*plan), view_->version, cache_, factory_, manifest_,
@@ -270,9 +311,23 @@ void LsmEngine::install_compaction() {
   }
   auto next = std::make_shared<ReadView>(*view_);
   next->version = view_->version->changed(added, removed);
-  view_ = std::move(next);
+  std::vector<RangeDrop> drops = next->version->drops();
+  const std::vector<Sequence>& idle = ended->drops_removed();
+  std::erase_if(drops, [&](const RangeDrop& drop) {
+    return std::find(idle.begin(), idle.end(), drop.sequence) != idle.end();
+  });
+  install(std::move(next), std::move(drops));
   ++counted_.compactions;
   counted_.bytes_written_compaction += ended->written_bytes();
+}
+
+/// `drops`: those that the manifest names now.
+void LsmEngine::install(std::shared_ptr<ReadView> next, std::vector<RangeDrop> drops) {
+  if (next->drops != nullptr) {
+    next->version = next->version->with_drops(std::move(drops));
+    next->drops = merge_drops(*next);
+  }
+  view_ = std::move(next);
 }
 
 void LsmEngine::job_failed(const char* job, const Error& error, bool is_final) {
@@ -327,6 +382,7 @@ EngineStats LsmEngine::stats() const {
     stats.memtable_bytes += memtable->memory_bytes();
     stats.keys_estimated += memtable->entries();
   }
+  stats.range_drops = view_->version->drops().size();
   stats.log_bytes = log_.log_bytes();
   stats.disk_bytes += stats.log_bytes;
   stats.bytes_written_log = log_.written_bytes();

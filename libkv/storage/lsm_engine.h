@@ -39,6 +39,7 @@ class LsmEngine final : public Engine {
   Status start(Sequence flushed);
 
   Result<Sequence> apply(const WriteBatch& batch, Durability durability) override;
+  Result<Sequence> drop_range(const KeyRange& range, Durability durability) override;
   Sequence durable_sequence() const override { return log_.durable_sequence(); }
   void on_durable(std::function<void(Result<Sequence>)> listener) override {
     log_.on_durable(std::move(listener));
@@ -71,6 +72,7 @@ class LsmEngine final : public Engine {
   void step_compaction();
   void compaction_stepped();
   void install_compaction();
+  void install(std::shared_ptr<ReadView> next, std::vector<RangeDrop> drops);
   /// Decides what a job's failure means. `is_final`: it ends writing.
   void job_failed(const char* job, const Error& error, bool is_final);
   void remove_obsolete_files();
@@ -90,6 +92,7 @@ class LsmEngine final : public Engine {
   CompactionPicker picker_;
 
   bool closed_ = false;
+  bool drop_frees_tables_ = false;  // Once it is flushed: one in the active memtable.
   bool flush_running_ = false;
   std::shared_ptr<Compaction> compaction_;
   std::optional<Error> resting_;  // Why jobs rest: no room, or somebody reads the manifest.

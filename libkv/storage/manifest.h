@@ -3,7 +3,11 @@
 // call returns; the store checks every row.
 //
 //   table `sstable`: table number (16 hex digits) → encoded TableInfo
-//   table `engine`:  format → version; log_secret → u64; flushed → sequence; clean → last sequence
+//   table `range_drop`: sequence (16 hex digits) → varint version: 1 | sized from | sized to: of
+//   those
+//                    that may mask something in a table
+//   table `engine`:  format → version (2 from the first range_drop on); log_secret → u64; flushed →
+//   sequence; clean → last sequence
 //                    (only while closed); numbers are decimal text
 // On disk: never change. Thread-safe, as the MetaStore is; it holds no state of its own.
 #pragma once
@@ -13,6 +17,7 @@
 #include <vector>
 
 #include "libkv/meta/meta_store.h"
+#include "libkv/storage/range_drops.h"
 #include "libkv/storage/table_format.h"
 
 namespace kv {
@@ -23,6 +28,7 @@ struct ManifestState {
   Sequence flushed = 0;
   std::optional<Sequence> clean;
   std::vector<TableInfo> tables;  ///< By number.
+  std::vector<RangeDrop> drops;   ///< Oldest first.
 };
 
 /// A manifest as an offline tool finds it.
@@ -35,6 +41,8 @@ struct ManifestChange {
   std::optional<Sequence> flushed;
   std::vector<TableInfo> added;   ///< Also a table that moves to another level.
   std::vector<uint64_t> removed;  ///< Numbers.
+  std::vector<RangeDrop> drops_added;
+  std::vector<Sequence> drops_removed;
 };
 
 class Manifest {
@@ -61,6 +69,7 @@ class Manifest {
   Result<std::optional<uint64_t>> number(const std::string& key);
   Status read_numbers(ManifestState* state);
   static Result<TableInfo> table_of(const MetaStore::Row& row);
+  static Result<RangeDrop> drop_of(const MetaStore::Row& row);
 
   MetaStore& meta_;
 };

@@ -1,5 +1,7 @@
 #include "libkv/storage/read_view.h"
 
+#include <algorithm>
+#include <deque>
 #include <utility>
 
 #include "libkv/base/planted.h"
@@ -11,12 +13,13 @@ namespace kv {
 namespace {
 
 /// True if `table` answers; then `lookup` is set.
-bool look_up_in_memtable(const std::shared_ptr<Memtable>& table, BytesView key, Sequence at,
-                         Lookup* lookup) {
+bool look_up_in_memtable(const ReadView& view, const std::shared_ptr<Memtable>& table,
+                         BytesView key, Sequence at, Lookup* lookup) {
   const auto entry = table->find(key, at);
   if (!entry) return false;
   lookup->found_in = FoundIn::memtable;
-  if (entry->kind == EntryKind::value) lookup->value = SharedBytes(table, entry->value);
+  if (entry->kind == EntryKind::value && !view.masks(key, entry->sequence))
+    lookup->value = SharedBytes(table, entry->value);
   return true;
 }
 
@@ -36,11 +39,18 @@ std::optional<Result<TableLookup>> look_up_in_table(TableCache& cache, const Tab
 
 }  // namespace
 
+RangeDrops::Ptr merge_drops(const ReadView& view) {
+  RangeDrops::Ptr drops = RangeDrops::with(nullptr, view.version->drops());
+  for (auto memtable = view.waiting.rbegin(); memtable != view.waiting.rend(); ++memtable)
+    drops = RangeDrops::with(std::move(drops), (*memtable)->drops());
+  return RangeDrops::with(std::move(drops), view.active->drops());
+}
+
 std::optional<Lookup> look_up_in_memtables(const ReadView& view, BytesView key, Sequence at) {
   Lookup lookup;
-  if (look_up_in_memtable(view.active, key, at, &lookup)) return lookup;
+  if (look_up_in_memtable(view, view.active, key, at, &lookup)) return lookup;
   for (const auto& memtable : view.waiting)
-    if (look_up_in_memtable(memtable, key, at, &lookup)) return lookup;
+    if (look_up_in_memtable(view, memtable, key, at, &lookup)) return lookup;
   return std::nullopt;
 }
 
@@ -53,6 +63,9 @@ std::optional<Result<Lookup>> look_up(const ReadView& view, TableCache& cache, B
   Lookup lookup;
   std::optional<Result<Lookup>> answer(lookup);
   view.version->each_candidate(key, [&](const TablePtr& table, int level) {
+    // What is masked must not cost a read, and what ails it must not matter.
+    if (view.drops != nullptr && table->info().sequence_max < view.drops->newest_over(key))
+      return true;
     auto found = look_up_in_table(cache, table->info(), key, at, mode);
     if (!found) {
       answer.reset();
@@ -66,7 +79,8 @@ std::optional<Result<Lookup>> look_up(const ReadView& view, TableCache& cache, B
     if ((*found)->outcome != TableLookup::Outcome::found) return true;
     if (!(*found)->from_disk) lookup.found_in = FoundIn::cache;
     lookup.level = level;
-    if ((*found)->kind == EntryKind::value) lookup.value = std::move((*found)->value);
+    if ((*found)->kind == EntryKind::value && !view.masks(key, (*found)->sequence))
+      lookup.value = std::move((*found)->value);
     answer.emplace(lookup);
     return false;
   });
@@ -119,13 +133,25 @@ class ViewIterator final : public EngineIterator {
     sources.push_back(view_->active->iterator());
     for (const auto& memtable : view_->waiting) sources.push_back(memtable->iterator());
     for (const TablePtr& table : view_->version->level(0))
-      sources.push_back(iterate_level(cache, {&table, 1}, ReadMode::fill_cache, &range_));
+      if (!view_->masks_all(table->info()))
+        sources.push_back(iterate_level(cache, {&table, 1}, ReadMode::fill_cache, &range_));
     for (size_t level = 1; level < kLevels; ++level) {
-      const auto& tables = view_->version->level(level);
+      const auto& tables = unmasked(view_->version->level(level));
       if (tables.empty()) continue;
       sources.push_back(iterate_level(cache, tables, ReadMode::fill_cache, &range_));
     }
     return sources;
+  }
+
+  const std::vector<TablePtr>& unmasked(const std::vector<TablePtr>& tables) const {
+    const auto is_masked = [this](const TablePtr& table) {
+      return view_->masks_all(table->info());
+    };
+    if (view_->drops == nullptr || std::none_of(tables.begin(), tables.end(), is_masked))
+      return tables;
+    std::vector<TablePtr>& kept = unmasked_.emplace_back(tables);
+    std::erase_if(kept, is_masked);
+    return kept;
   }
 
   // The first read happens where the iterator is used, which may be off the loop.
@@ -145,6 +171,10 @@ class ViewIterator final : public EngineIterator {
     }
   }
 
+  bool shows(const Entry& entry) const {
+    return entry.kind == EntryKind::value && !view_->masks(entry.key, entry.sequence);
+  }
+
   /// Skips the older versions of key_, then finds the next key that has a value.
   void find_forward() {
     valid_ = false;
@@ -152,7 +182,7 @@ class ViewIterator final : public EngineIterator {
       const Entry& entry = entries_->entry();
       if (!range_.to.empty() && entry.key >= BytesView(range_.to)) return;
       if (entry.sequence > at_ || (pending_ && entry.key == key_)) continue;
-      valid_ = entry.kind == EntryKind::value;
+      valid_ = shows(entry);
       if (valid_) return;
       key_.assign(entry.key);
       pending_ = true;
@@ -169,7 +199,7 @@ class ViewIterator final : public EngineIterator {
       if (entry.sequence > at_) continue;
       if (pending_ && pending_is_value_ && entry.key != key_) break;
       pending_ = true;
-      pending_is_value_ = entry.kind == EntryKind::value;
+      pending_is_value_ = shows(entry);
       key_.assign(entry.key);
       value_.assign(entry.value);
     }
@@ -180,6 +210,7 @@ class ViewIterator final : public EngineIterator {
   const KeyRange range_;
   const Sequence at_;
   const bool reverse_;
+  mutable std::deque<std::vector<TablePtr>> unmasked_;  // Levels without what is masked.
   const std::unique_ptr<EntryIterator> entries_;
   mutable bool started_ = false;
   bool valid_ = false;

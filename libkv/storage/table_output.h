@@ -38,6 +38,8 @@ class TableOutput {
 
   /// Errors: io, no_space; then give up.
   Status add(const Entry& entry);
+  /// What comes next begins a new table.
+  Status cut();
   /// Ends the last table and syncs the directory.
   Status finish();
   /// The manifest names the tables now.

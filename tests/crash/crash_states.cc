@@ -139,19 +139,22 @@ void add(RunCounts& sum, const RunCounts& run) {
   sum.refused += run.refused;
   sum.waits_for_room += run.waits_for_room;
   sum.commits_refused += run.commits_refused;
+  sum.drops += run.drops;
 }
 
 void print(const ProofOptions& options, uint64_t runs, const RunCounts& counts,
            const StateCounts& states, bool violated) {
   const auto number = [](uint64_t n) { return static_cast<unsigned long long>(n); };
   std::printf(
-      "crash_states: %s: %llu states of %llu runs, %llu operations, %llu batches, %llu flushes, "
-      "%llu compactions, %llu writes refused, %llu waits for room, %llu commits to refuse, "
+      "crash_states: %s: %llu states of %llu runs, %llu operations, %llu batches, %llu ranges "
+      "dropped, "
+      "%llu flushes, %llu compactions, %llu writes refused, %llu waits for room, %llu commits to "
+      "refuse, "
       "%llu states cut, %llu torn, %d violations\n",
       to_string(options).c_str(), number(states.states), number(runs), number(counts.operations),
-      number(counts.batches), number(counts.flushes), number(counts.compactions),
-      number(counts.refused), number(counts.waits_for_room), number(counts.commits_refused),
-      number(states.cut), number(states.torn), violated ? 1 : 0);
+      number(counts.batches), number(counts.drops), number(counts.flushes),
+      number(counts.compactions), number(counts.refused), number(counts.waits_for_room),
+      number(counts.commits_refused), number(states.cut), number(states.torn), violated ? 1 : 0);
 }
 
 int run(const ProofOptions& options) {

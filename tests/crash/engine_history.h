@@ -15,7 +15,8 @@ using EngineState = std::map<std::string, std::string>;
 
 class EngineHistory {
  public:
-  void add(Sequence last, const WriteBatch& batch) { batches_.push_back({last, batch}); }
+  void add(Sequence last, const WriteBatch& batch) { batches_.push_back({last, batch, {}}); }
+  void add(Sequence last, const KeyRange& dropped) { batches_.push_back({last, {}, dropped}); }
   /// Forgets what did not survive.
   void cut(Sequence last) {
     while (!batches_.empty() && batches_.back().last > last) batches_.pop_back();
@@ -25,9 +26,9 @@ class EngineHistory {
   std::optional<EngineState> state_at(Sequence last) const {
     EngineState state;
     Sequence reached = 0;
-    for (const auto& [sequence, batch] : batches_) {
+    for (const auto& [sequence, batch, dropped] : batches_) {
       if (sequence > last) break;
-      apply(state, batch);
+      dropped ? apply(state, *dropped) : apply(state, batch);
       reached = sequence;
     }
     if (reached != last) return std::nullopt;
@@ -43,10 +44,16 @@ class EngineHistory {
     });
   }
 
+  static void apply(EngineState& state, const KeyRange& dropped) {
+    const auto end = dropped.to.empty() ? state.end() : state.lower_bound(dropped.to);
+    state.erase(state.lower_bound(dropped.from), end);
+  }
+
  private:
   struct Step {
     Sequence last;
     WriteBatch batch;
+    std::optional<KeyRange> dropped;  // In place of a batch.
   };
   std::vector<Step> batches_;
 };

@@ -103,6 +103,15 @@ class FailingRun {
     const auto last = world_.engine->apply(batch, Durability::always);
     if (failed_) expect(!last, "a batch was taken after the failure");
     if (succeeds(last)) history_.add(*last, batch);
+    if (random_.below(12) == 0) drop();
+  }
+
+  void drop() {
+    KeyRange range{random_key(), random_key()};
+    if (range.to <= range.from) range.to.clear();
+    const auto last = world_.engine->drop_range(range, Durability::always);
+    if (failed_) expect(!last, "a drop was taken after the failure");
+    if (succeeds(last)) history_.add(*last, range);
   }
 
   /// Each way of reading. `expected` is only what was taken: a refused batch must not show.

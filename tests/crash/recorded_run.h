@@ -16,7 +16,7 @@ namespace kv {
 
 struct RunCounts {
   uint64_t operations = 0, batches = 0, flushes = 0, compactions = 0, refused = 0;
-  uint64_t waits_for_room = 0, commits_refused = 0;
+  uint64_t waits_for_room = 0, commits_refused = 0, drops = 0;
 };
 
 class RecordedRun {
@@ -122,6 +122,7 @@ class RecordedRun {
 
   /// False: it was refused.
   bool write() {
+    if (random_.below(25) == 0) return drop();
     WriteBatch batch;
     for (uint64_t i = random_.below(4) + 1; i > 0; --i) {
       if (random_.below(4) == 0) {
@@ -139,6 +140,23 @@ class RecordedRun {
     }
     history_.add(*last, batch);
     ++counts_.batches;
+    return true;
+  }
+  /// A range of keys: narrow, wide, or all from a key on.
+  bool drop() {
+    const uint64_t width = random_.chance(0.7) ? random_.below(12) : random_.below(kKeys);
+    KeyRange range{key(random_.below(kKeys)), ""};
+    if (random_.below(12) != 0) range.to = range.from + static_cast<char>('0' + width % 10);
+    if (width > 10) range.to = key(random_.below(kKeys));
+    if (!range.to.empty() && range.to <= range.from) std::swap(range.from, range.to);
+    const auto last = world_.engine->drop_range(range, Durability::always);
+    if (!last) {
+      wait();
+      return false;
+    }
+    // An empty range is nothing to do.
+    if (*last != history_.last()) history_.add(*last, range);
+    ++counts_.drops;
     return true;
   }
   std::string random_value() {

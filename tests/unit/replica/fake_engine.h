@@ -77,6 +77,14 @@ class FakeEngine final : public Engine {
     if (sync_by_itself) sync_now();
     return last_;
   }
+  Result<Sequence> drop_range(const KeyRange& range, Durability) override {
+    if (failed_) return fail(ErrorKind::io, "the log has failed");
+    const auto end = range.to.empty() ? rows_.end() : rows_.lower_bound(range.to);
+    rows_.erase(rows_.lower_bound(range.from), end);
+    ++last_;
+    if (sync_by_itself) sync_now();
+    return last_;
+  }
   Sequence durable_sequence() const override { return durable_; }
   void on_durable(std::function<void(Result<Sequence>)> listener) override {
     listener_ = std::move(listener);

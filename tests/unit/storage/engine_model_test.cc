@@ -20,8 +20,10 @@ class ModelRun {
     for (int step = 0; step < steps && !testing::Test::HasFailure(); ++step) {
       SCOPED_TRACE("step " + std::to_string(step));
       const uint64_t what = random_.below(1000);
-      if (what < 600) {
+      if (what < 590) {
         write();
+      } else if (what < 600) {
+        drop();
       } else if (what < 800) {
         get(random_key());
       } else if (what < 860) {
@@ -45,6 +47,7 @@ class ModelRun {
   }
   const EngineStats& most() const { return most_; }
   int looks_back = 0;
+  int drops = 0;
   int many_on_disk = 0;  ///< Calls of multi_get that had to wait.
 
  private:
@@ -85,6 +88,33 @@ class ModelRun {
     ASSERT_EQ(*last, history_.last() + batch.count());
     history_.add(*last, batch);
     EngineHistory::apply(state_, batch);
+  }
+
+  /// Half of the ranges are narrow, and some have no end.
+  void drop() {
+    KeyRange range{random_key(), random_key()};
+    if (range.to <= range.from) std::swap(range.from, range.to);
+    if (random_.chance(0.5)) range.to = range.from + "5";
+    if (random_.below(10) == 0) range.to.clear();
+    if (random_.chance(0.3)) snapshots_.emplace_back(world_.engine->snapshot(), state_);
+    const auto walk = world_.engine->iterate({});
+    const EngineState before = state_;
+    const auto last = world_.engine->drop_range(range, static_cast<Durability>(random_.below(3)));
+    if (!last && last.error().kind == ErrorKind::busy) return world_.run_until_idle();
+    ASSERT_TRUE(last) << last.error().what;
+    if (*last != history_.last()) {
+      ASSERT_EQ(*last, history_.last() + 1);
+      history_.add(*last, range);
+      EngineHistory::apply(state_, range);
+      ++drops;
+    }
+    // A walk from before still shows all; a new one and gets do not.
+    EngineState seen;
+    for (; walk->valid(); walk->next()) seen.emplace(walk->key(), walk->value());
+    ASSERT_TRUE(walk->status());
+    ASSERT_TRUE(seen == before);
+    get(range.from);
+    check_range({}, random_.chance(0.5));
   }
 
   void get(const std::string& key) {
@@ -245,7 +275,7 @@ class EngineModelTest : public testing::TestWithParam<EngineType> {};
 
 TEST_P(EngineModelTest, AgreesWithAMap) {
   uint64_t flushes = 0, compactions = 0, levels = 0;
-  int many_on_disk = 0, looks_back = 0;
+  int many_on_disk = 0, looks_back = 0, drops = 0;
   for (uint64_t seed = 1; seed <= 8; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     ModelRun run(GetParam(), seed * 1000);
@@ -253,6 +283,7 @@ TEST_P(EngineModelTest, AgreesWithAMap) {
     if (HasFailure()) break;
     many_on_disk += run.many_on_disk;
     looks_back += run.looks_back;
+    drops += run.drops;
     flushes += run.most().flushes;
     compactions += run.most().compactions;
     levels = std::max(levels, run.most().levels);
@@ -264,6 +295,7 @@ TEST_P(EngineModelTest, AgreesWithAMap) {
   EXPECT_GE(levels, 3u);
   EXPECT_GT(many_on_disk, 20);
   EXPECT_GT(looks_back, 15);
+  EXPECT_GT(drops, 60);
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, EngineModelTest,
