@@ -124,6 +124,18 @@ struct CorruptRange {
   KeyRange keys;
 };
 
+/// Where a checkpoint goes, and what goes with it.
+struct CheckpointTarget {
+  /// Made by the checkpoint, or empty; on the file system of the engine's own.
+  std::string directory;
+  /// Opens a store without rows, for the copy's manifest: in `directory`, if it is to be part of
+  /// the copy. Called once, off the loop, and closed when the checkpoint is over.
+  std::function<Result<std::unique_ptr<MetaStore>>()> open_meta;
+  /// The caller's own rows, for other tables than the engine's: stored in one commit with the
+  /// manifest, so that the copy has both or neither.
+  MetaTransaction rows;
+};
+
 struct EngineStats {
   uint64_t keys_estimated = 0, disk_bytes = 0, memtable_bytes = 0, log_bytes = 0;
   uint64_t sstables = 0, levels = 0;
@@ -190,6 +202,15 @@ class Engine {
 
   /// Everything as of now.
   virtual std::shared_ptr<const EngineSnapshot> snapshot() = 0;
+
+  /// Makes a copy of everything as of now, without copying it: hard links of the tables, and a
+  /// manifest. It opens as an engine of its own, whose last stop was not a clean one, and does not
+  /// change with this one. Writes go on meanwhile. `done` gets the sequence up to which it holds
+  /// everything, on the loop, never before returning. One at a time.
+  /// Errors: busy (one is being made), invalid (the directory has files, the store has a manifest,
+  /// or the engine has no tables to link: that in memory), no_space, io, unavailable; then nothing
+  /// is left that opens.
+  virtual void checkpoint(CheckpointTarget target, std::function<void(Result<Sequence>)> done) = 0;
 
   virtual EngineStats stats() const = 0;
   virtual const RecoveryReport& recovery() const = 0;

@@ -35,10 +35,6 @@ bool frees_tables(const Version& version, const RangeDrop& drop) {
   return false;
 }
 
-Error closed_error() {
-  return {ErrorKind::unavailable, "the engine is closed"};
-}
-
 }  // namespace
 
 LsmEngine::LsmEngine(Environment& environment, Parts parts)
@@ -102,10 +98,7 @@ Result<Sequence> LsmEngine::drop_range(const KeyRange& range, Durability durabil
 }
 
 Status LsmEngine::make_room() {
-  if (resting_ && environment_.clock.now() - resting_since_ >= limits::disk_full_retry_interval) {
-    resting_.reset();
-    start_work();
-  }
+  retry_if_rested();
   if (view_->version->level(0).size() >= limits::level0_tables_max)
     return stalled(compaction_ ? "compaction is behind" : "compaction is stopped by bad tables");
   if (view_->active->memory_bytes() >= options_.memtable_bytes) {
@@ -116,6 +109,13 @@ Status LsmEngine::make_room() {
   }
   end_stall();
   return {};
+}
+
+void LsmEngine::retry_if_rested() {
+  if (!resting_ || environment_.clock.now() - resting_since_ < limits::disk_full_retry_interval)
+    return;
+  resting_.reset();
+  start_work();
 }
 
 Status LsmEngine::stalled(const char* why) {
@@ -225,7 +225,9 @@ std::shared_ptr<const EngineSnapshot> LsmEngine::snapshot() {
 
 void LsmEngine::start_work() {
   remove_obsolete_files();
-  if (closed_ || resting_ || !log_.failure()) return;
+  if (closed_) return;
+  if (resting_) return fail_checkpoint(fail(*resting_));
+  if (!log_.failure()) return fail_checkpoint(log_.failure());
   start_flush();
   start_compaction();
 }
@@ -245,7 +247,8 @@ void LsmEngine::flush_over(Flush& flush) {
   flush_running_ = false;
   if (!flush.status()) {
     const Error& error = flush.status().error();
-    return job_failed("flush", error, !Manifest::is_undone(error));
+    job_failed("flush", error, !Manifest::is_undone(error));
+    return fail_checkpoint(fail(error));
   }
   auto next = std::make_shared<ReadView>(*view_);
   next->waiting.pop_back();
@@ -258,6 +261,7 @@ void LsmEngine::flush_over(Flush& flush) {
   std::vector<RangeDrop> drops = next->version->drops();
   drops.insert(drops.end(), flush.drops().begin(), flush.drops().end());
   install(std::move(next), std::move(drops));
+  copy_if_flushed();
   log_.release(flush.flushed());
   ++counted_.flushes;
   start_work();
@@ -395,6 +399,7 @@ Status LsmEngine::close() {
   if (closed_) return {};
   closed_ = true;
   tasks_.finish_all();
+  fail_checkpoint(fail(closed_error()));
   compaction_.reset();
   const Status drained = log_.drain();
   remove_obsolete_files();

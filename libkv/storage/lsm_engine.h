@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "libkv/storage/checkpoint.h"
 #include "libkv/storage/commit_log.h"
 #include "libkv/storage/compaction.h"
 #include "libkv/storage/engine.h"
@@ -53,6 +54,7 @@ class LsmEngine final : public Engine {
                                    std::function<void(Lookups)> done) override;
   std::unique_ptr<EngineIterator> iterate(const KeyRange& range, bool reverse) override;
   std::shared_ptr<const EngineSnapshot> snapshot() override;
+  void checkpoint(CheckpointTarget target, std::function<void(Result<Sequence>)> done) override;
   EngineStats stats() const override;
   const RecoveryReport& recovery() const override { return report_; }
   Status close() override;
@@ -61,6 +63,7 @@ class LsmEngine final : public Engine {
   struct ManyReads;
   void read_some(const std::shared_ptr<ManyReads>& reads, size_t begin, size_t end);
   Status make_room();
+  void retry_if_rested();
   Status stalled(const char* why);
   void end_stall();
   void rotate_memtable();
@@ -68,6 +71,8 @@ class LsmEngine final : public Engine {
   void start_work();
   void start_flush();
   void flush_over(Flush& flush);
+  void copy_if_flushed();
+  void fail_checkpoint(const Status& status);
   void start_compaction();
   void step_compaction();
   void compaction_stepped();
@@ -76,6 +81,7 @@ class LsmEngine final : public Engine {
   /// Decides what a job's failure means. `is_final`: it ends writing.
   void job_failed(const char* job, const Error& error, bool is_final);
   void remove_obsolete_files();
+  static Error closed_error() { return {ErrorKind::unavailable, "the engine is closed"}; }
   TablePtr new_table(const TableInfo& info) const;
 
   Environment& environment_;
@@ -95,6 +101,8 @@ class LsmEngine final : public Engine {
   bool drop_frees_tables_ = false;  // Once it is flushed: one in the active memtable.
   bool flush_running_ = false;
   std::shared_ptr<Compaction> compaction_;
+  std::shared_ptr<Checkpoint> checkpoint_;  // Until its files are being linked.
+  bool checkpoint_running_ = false;
   std::optional<Error> resting_;  // Why jobs rest: no room, or somebody reads the manifest.
   Instant resting_since_{};
   std::optional<Instant> stalled_since_;

@@ -63,6 +63,19 @@ Result<ManifestState> Manifest::open(uint64_t new_secret) {
   return state;
 }
 
+Status Manifest::create(const ManifestState& state, MetaTransaction rows) {
+  KV_ASSIGN(const auto version, number("format"));
+  if (version) return fail(ErrorKind::invalid, "manifest: there is one already");
+  rows.put(kEngineTable, "format", std::to_string(kManifestVersion));
+  rows.put(kEngineTable, "log_secret", std::to_string(state.log_secret));
+  ManifestChange all;
+  all.flushed = state.flushed;
+  all.added = state.tables;
+  all.drops_added = state.drops;
+  add_to(rows, all);
+  return meta_.commit(rows);
+}
+
 Result<ManifestSurvey> Manifest::survey(const std::function<void(const Error&)>& corrupt) {
   ManifestSurvey found;
   KV_ASSIGN(const auto rows, meta_.rows(kTablesTable));
@@ -134,6 +147,11 @@ Result<RangeDrop> Manifest::drop_of(const MetaStore::Row& row) {
 
 Status Manifest::commit(const ManifestChange& change) {
   MetaTransaction transaction;
+  add_to(transaction, change);
+  return meta_.commit(transaction);
+}
+
+void Manifest::add_to(MetaTransaction& transaction, const ManifestChange& change) {
   if (change.flushed) transaction.put(kEngineTable, "flushed", std::to_string(*change.flushed));
   for (const uint64_t removed : change.removed) transaction.remove(kTablesTable, row_key(removed));
   for (const TableInfo& added : change.added)
@@ -147,7 +165,6 @@ Status Manifest::commit(const ManifestChange& change) {
   }
   for (const Sequence removed : change.drops_removed)
     transaction.remove(kDropsTable, row_key(removed));
-  return meta_.commit(transaction);
 }
 
 Status Manifest::set_clean(Sequence last_sequence) {

@@ -52,6 +52,9 @@ class Manifest {
 
   /// Reads it, or makes one with `new_secret`. Errors: corrupt, format, io, no_space.
   Result<ManifestState> open(uint64_t new_secret);
+  /// Makes one of this state, with other rows in the same commit. Errors: invalid (there is one),
+  /// and those of commit().
+  Status create(const ManifestState& state, MetaTransaction rows);
   /// Reads it for an offline tool: tells what is corrupt and goes on behind it, and makes none.
   /// Errors: not_found, format, io.
   Result<ManifestSurvey> survey(const std::function<void(const Error&)>& corrupt);
@@ -68,6 +71,7 @@ class Manifest {
  private:
   Result<std::optional<uint64_t>> number(const std::string& key);
   Status read_numbers(ManifestState* state);
+  static void add_to(MetaTransaction& transaction, const ManifestChange& change);
   static Result<TableInfo> table_of(const MetaStore::Row& row);
   static Result<RangeDrop> drop_of(const MetaStore::Row& row);
 

@@ -148,6 +148,14 @@ class MemoryEngine final : public Engine {
     return std::make_shared<CopiedSnapshot>(pairs_, log_.last_sequence());
   }
 
+  void checkpoint(CheckpointTarget, std::function<void(Result<Sequence>)> done) override {
+    tasks_.run(
+        Lane::background, [] {},
+        [done = std::move(done)] {
+          done(fail(ErrorKind::invalid, "the engine in memory has no tables to link"));
+        });
+  }
+
   EngineStats stats() const override {
     EngineStats stats = counted_;
     stats.keys_estimated = pairs_.size();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "libkv/base/random.h"
+#include "tests/crash/checkpoint_copy.h"
 #include "tests/crash/engine_history.h"
 #include "tests/crash/storage_world.h"
 
@@ -16,7 +17,9 @@ namespace kv {
 class FailingRun {
  public:
   FailingRun(EngineType engine, MetaType meta, uint64_t seed)
-      : random_(seed), world_(seed, engine, meta) {
+      : random_(seed),
+        world_(seed, engine, meta),
+        makes_copies_(engine == EngineType::lsm && meta == MetaType::sqlite) {
     // So tiny that a few dozen writes flush, merge and begin segments.
     world_.options.memtable_bytes = 2 << 10;
     world_.options.log_segment_bytes = 4 << 10;
@@ -43,6 +46,7 @@ class FailingRun {
       }
       world_.run_until_idle();
       read();
+      if (makes_copies_) copy(round);
       compactions_ += world_.engine->stats().compactions;
       if (succeeds(world_.engine->close())) promised_ = history_.last();
     }
@@ -64,6 +68,7 @@ class FailingRun {
     if (!expected) return note("a batch was cut in two");
     const auto state = state_of(*world_.engine);
     expect(state && *state == *expected, "what is there is not a prefix");
+    check_copies();
     check_it_works();
   }
 
@@ -104,6 +109,24 @@ class FailingRun {
     if (failed_) expect(!last, "a batch was taken after the failure");
     if (succeeds(last)) history_.add(*last, batch);
     if (random_.below(12) == 0) drop();
+  }
+
+  void copy(int round) {
+    copies_.push_back(
+        {CheckpointCopy("copy" + std::to_string(round)), *history_.state_at(history_.last())});
+    std::optional<Result<Sequence>> done;
+    copies_.back().checkpoint.ask_for(world_, [&done](Result<Sequence> answer) { done = answer; });
+    world_.run_until_idle();
+    if (!done) return note("a checkpoint is never over");
+    copies_.back().is_done = succeeds(*done);
+  }
+  void check_copies() {
+    for (const Copy& copy : copies_) {
+      const auto state = copy.checkpoint.open(world_);
+      if (!state) return note(state.error().what);
+      expect(*state || !copy.is_done, "a checkpoint that was done is gone");
+      expect(!*state || **state == copy.expected, "a checkpoint is not as it was");
+    }
   }
 
   void drop() {
@@ -167,6 +190,13 @@ class FailingRun {
   bool failed_ = false;  // As the listener of this process was told.
   bool told_ = false;
   uint64_t serial_ = 0, compactions_ = 0;
+  struct Copy {
+    CheckpointCopy checkpoint;
+    EngineState expected;
+    bool is_done = false;
+  };
+  const bool makes_copies_;
+  std::vector<Copy> copies_;
   std::string problem_;
 };
 

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <algorithm>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "libkv/base/random.h"
+#include "tests/crash/checkpoint_copy.h"
 #include "tests/crash/engine_history.h"
 #include "tests/crash/storage_world.h"
 
@@ -16,7 +18,7 @@ namespace kv {
 
 struct RunCounts {
   uint64_t operations = 0, batches = 0, flushes = 0, compactions = 0, refused = 0;
-  uint64_t waits_for_room = 0, commits_refused = 0, drops = 0;
+  uint64_t waits_for_room = 0, commits_refused = 0, drops = 0, checkpoints = 0;
 };
 
 class RecordedRun {
@@ -28,6 +30,7 @@ class RecordedRun {
       : random_(seed),
         trouble_(trouble_of(seed, meta)),
         steps_min_(meta == MetaType::sqlite ? 20 : 40),
+        makes_copies_(engine == EngineType::lsm && meta == MetaType::sqlite),
         world_(seed, engine, meta) {}
 
   /// Nothing, or why the run could not be made.
@@ -38,6 +41,7 @@ class RecordedRun {
       make_trouble();
       for (uint64_t i = batches_together(); i > 0 && write(); --i) {
       }
+      if (makes_copies_ && random_.below(20) == 0) copy();
       for (uint64_t i = random_.below(6); i > 0; --i) world_.scheduler.run_one();
       if (random_.below(80) != 0) continue;
       if (const Status opened = reopen(); !opened) return opened.error().what;
@@ -50,6 +54,13 @@ class RecordedRun {
   }
 
   size_t operations() const { return world_.disk.trace().size(); }
+  /// A checkpoint that was asked for. Their metadata is on the disk: in SQLite.
+  struct Copy {
+    CheckpointCopy checkpoint;
+    EngineState expected;
+    size_t done = SIZE_MAX;  ///< After so many operations it was said to be there.
+  };
+  const std::deque<Copy>& copies() const { return copies_; }
   const EngineHistory& history() const { return history_; }
   const RunCounts& counts() const { return counts_; }
   /// The sequence that had been acknowledged as durable by then; that a commit of metadata at just
@@ -112,6 +123,17 @@ class RecordedRun {
     } else {
       world_.disk.set_capacity(std::nullopt);
     }
+  }
+
+  void copy() {
+    if (copies_.size() == 5) return;
+    Copy& copy = copies_.emplace_back(Copy{CheckpointCopy("copy" + std::to_string(copies_.size())),
+                                           *history_.state_at(history_.last())});
+    copy.checkpoint.ask_for(world_, [this, &copy](const Result<Sequence>& done) {
+      if (!done) return;
+      copy.done = operations();
+      ++counts_.checkpoints;
+    });
   }
 
   /// Sometimes so many that their group needs more than one segment of the log, of which the first
@@ -178,6 +200,8 @@ class RecordedRun {
   Random random_;
   const Trouble trouble_;
   const uint64_t steps_min_;  // Fewer with SQLite, each of whose commits is dozens of operations.
+  const bool makes_copies_;
+  std::deque<Copy> copies_;
   StorageWorld world_;
   EngineHistory history_;
   std::vector<Acknowledgement> acknowledged_;

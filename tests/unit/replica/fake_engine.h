@@ -85,6 +85,9 @@ class FakeEngine final : public Engine {
     if (sync_by_itself) sync_now();
     return last_;
   }
+  void checkpoint(CheckpointTarget, std::function<void(Result<Sequence>)> done) override {
+    done(fail(ErrorKind::invalid, "the test has none"));
+  }
   Sequence durable_sequence() const override { return durable_; }
   void on_durable(std::function<void(Result<Sequence>)> listener) override {
     listener_ = std::move(listener);
