@@ -127,12 +127,24 @@ class Printer {
       return write(choices_.json ? json_of(segment, record) : text_of(segment, record));
     kv::Sequence sequence = record.first;
     if (record.kind == kv::LogRecordKind::range_drop) return show_drop(segment, record);
+    if (record.kind == kv::LogRecordKind::ingest) return show_ingest(segment, record);
     if (record.kind != kv::LogRecordKind::batch) return;
     kv::WriteBatch::for_each(record.payload, [&](const kv::WriteBatch::Operation& operation) {
       write(choices_.json ? json_of(segment, record, sequence, operation)
                           : text_of(segment, record, sequence, operation));
       ++sequence;
     });
+  }
+  void show_ingest(const kv::SurveyedSegment& segment, const kv::LogRecord& record) {
+    if (!choices_.json)
+      return write(tabbed({kv::escaped(segment.path), std::to_string(record.offset),
+                           std::to_string(record.first), "ingest", "", "0"}));
+    write(kv::JsonLine()
+              .bytes("file", segment.path)
+              .number("offset", record.offset)
+              .number("sequence", record.first)
+              .text("operation", "ingest")
+              .line());
   }
   /// Where the range begins is the key, and where it ends the value.
   void show_drop(const kv::SurveyedSegment& segment, const kv::LogRecord& record) {
@@ -159,6 +171,8 @@ class Printer {
         return "batch";
       case kv::LogRecordKind::range_drop:
         return "drop";
+      case kv::LogRecordKind::ingest:
+        return "ingest";
     }
     return "?";
   }

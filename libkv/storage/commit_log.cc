@@ -47,6 +47,10 @@ Sequence CommitLog::append_drop(const KeyRange& range, Durability durability) {
   return append_record(LogRecordKind::range_drop, 1, encode_key_range(range), durability);
 }
 
+Sequence CommitLog::append_ingest(Durability durability) {
+  return append_record(LogRecordKind::ingest, 1, {}, durability);
+}
+
 Sequence CommitLog::append_record(LogRecordKind kind, size_t count, BytesView payload,
                                   Durability durability) {
   KV_ASSERT(failure_);

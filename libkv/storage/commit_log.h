@@ -57,6 +57,8 @@ class CommitLog {
   Sequence append(const WriteBatch& batch, Durability durability);
   /// Returns the sequence of the drop. REQUIRES: ready() is ok, and the range can hold a key.
   Sequence append_drop(const KeyRange& range, Durability durability);
+  /// Returns the sequence that an ingest is to have. REQUIRES: ready() is ok.
+  Sequence append_ingest(Durability durability);
   /// Asks for a sync of everything appended so far.
   void sync();
   /// From here to end_turn() nothing is handed to the log's thread: one turn of the loop is one

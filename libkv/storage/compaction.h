@@ -39,6 +39,7 @@ struct CompactionPlan {
   std::vector<TablePtr> upper;  ///< Of `level`.
   std::vector<TablePtr> lower;  ///< Of `level` + 1: what they overlap.
   CompactionKind kind = CompactionKind::merge;
+  bool keeps_drops = false;  ///< Tables may yet come that are older than some of them.
 };
 
 /// Chooses what to compact next: the level that is most over its size, and there one table after

@@ -22,7 +22,8 @@ Status Flush::write() {
   KV_TRY(output_.finish());
   // Older memtables are in the version already, and of newer ones it masks nothing.
   for (const RangeDrop& drop : memtable_->drops())
-    if (may_mask(*version_, drop) && !KV_PLANTED(forget_drop_at_flush)) drops_.push_back(drop);
+    if ((keeps_drops_ || may_mask(*version_, drop)) && !KV_PLANTED(forget_drop_at_flush))
+      drops_.push_back(drop);
   ManifestChange change;
   change.flushed = flushed();
   if (KV_PLANTED(flush_in_two_commits)) KV_TRY(manifest_.commit(change));

@@ -14,11 +14,13 @@ namespace kv {
 
 class Flush {
  public:
-  /// `version`: the newest.
+  /// `version`: the newest. `keeps_drops`: tables may yet come that are older than the memtable.
   Flush(std::shared_ptr<const Memtable> memtable, std::shared_ptr<const Version> version,
-        std::shared_ptr<TableFactory> factory, Manifest manifest, uint64_t salt_seed)
+        std::shared_ptr<TableFactory> factory, Manifest manifest, uint64_t salt_seed,
+        bool keeps_drops)
       : memtable_(std::move(memtable)),
         version_(std::move(version)),
+        keeps_drops_(keeps_drops),
         manifest_(manifest),
         output_(std::move(factory), 0, ~uint64_t{0}, salt_seed) {}
 
@@ -37,6 +39,7 @@ class Flush {
 
   std::shared_ptr<const Memtable> memtable_;
   std::shared_ptr<const Version> version_;
+  const bool keeps_drops_;
   std::vector<RangeDrop> drops_;
   Manifest manifest_;
   TableOutput output_;

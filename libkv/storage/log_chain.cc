@@ -81,6 +81,7 @@ namespace {
 bool parses(const LogRecord& record) {
   if (record.kind == LogRecordKind::range_drop)
     return record.count == 1 && decode_key_range(record.payload).has_value();
+  if (record.kind == LogRecordKind::ingest) return record.count == 1 && record.payload.empty();
   size_t operations = 0;
   return WriteBatch::for_each(record.payload,
                               [&operations](const WriteBatch::Operation&) { ++operations; }) &&

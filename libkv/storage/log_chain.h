@@ -33,8 +33,8 @@ class LogChain {
   using Apply = std::function<void(const LogRecord&)>;
 
   /// Records up to `flushed` are passed over. `apply` is called for each other that counts: a
-  /// batch, or the drop of a range; both parse. What is missing before the first segment is told
-  /// of `directory`.
+  /// batch, the drop of a range, or an ingest; all parse. What is missing before the first segment
+  /// is told of `directory`.
   LogChain(std::string directory, Sequence flushed, Apply apply)
       : apply_(std::move(apply)), expected_(flushed + 1), place_(std::move(directory)) {}
 

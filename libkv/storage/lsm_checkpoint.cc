@@ -33,8 +33,7 @@ void LsmEngine::checkpoint(CheckpointTarget target, std::function<void(Result<Se
 /// Also where a flush is over: no later one has been installed then.
 void LsmEngine::copy_if_flushed() {
   if (checkpoint_ == nullptr || checkpoint_running_) return;
-  if (!view_->waiting.empty() && view_->waiting.back()->last_sequence() <= checkpoint_->at())
-    return;
+  if (!is_flushed(checkpoint_->at())) return;
   checkpoint_running_ = true;
   checkpoint_->take(view_->version);
   tasks_.run(

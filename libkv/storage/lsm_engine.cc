@@ -24,17 +24,6 @@ CompactionOptions compaction_options(const EngineOptions& options) {
   return result;
 }
 
-/// Whether a table is of no use any more because of it.
-bool frees_tables(const Version& version, const RangeDrop& drop) {
-  const auto masks = RangeDrops::with(nullptr, drop);
-  for (size_t level = 0; level < kLevels; ++level)
-    for (const TablePtr& table : version.level(level))
-      if (masks->masks_all(table->info().first_key, table->info().last_key,
-                           table->info().sequence_max))
-        return true;
-  return false;
-}
-
 }  // namespace
 
 LsmEngine::LsmEngine(Environment& environment, Parts parts)
@@ -79,22 +68,6 @@ Result<Sequence> LsmEngine::apply(const WriteBatch& batch, Durability durability
   });
   counted_.bytes_written_user += batch.payload_bytes();
   return last;
-}
-
-Result<Sequence> LsmEngine::drop_range(const KeyRange& range, Durability durability) {
-  if (closed_) return fail(closed_error());
-  if (is_empty(range)) return log_.last_sequence();
-  KV_TRY(check_limits(range));
-  KV_TRY(log_.ready());
-  KV_TRY(make_room());
-  const RangeDrop drop{range, log_.append_drop(range, durability)};
-  view_->active->add_drop(drop);
-  auto next = std::make_shared<ReadView>(*view_);
-  next->drops = RangeDrops::with(view_->drops, drop);
-  view_ = std::move(next);
-  drop_frees_tables_ = drop_frees_tables_ || frees_tables(*view_->version, drop);
-  start_work();
-  return drop.sequence;
 }
 
 Status LsmEngine::make_room() {
@@ -226,10 +199,18 @@ std::shared_ptr<const EngineSnapshot> LsmEngine::snapshot() {
 void LsmEngine::start_work() {
   remove_obsolete_files();
   if (closed_) return;
-  if (resting_) return fail_checkpoint(fail(*resting_));
-  if (!log_.failure()) return fail_checkpoint(log_.failure());
+  const Status stopped = resting_ ? Status(fail(*resting_)) : log_.failure();
+  if (!stopped) {
+    fail_checkpoint(stopped);
+    return fail_ingest(stopped);
+  }
   start_flush();
+  commit_ingest();
   start_compaction();
+}
+
+bool LsmEngine::is_flushed(Sequence sequence) const {
+  return view_->waiting.empty() || view_->waiting.back()->last_sequence() > sequence;
 }
 
 void LsmEngine::start_flush() {
@@ -238,7 +219,7 @@ void LsmEngine::start_flush() {
   if (view_->waiting.empty()) return;
   flush_running_ = true;
   auto flush = std::make_shared<Flush>(view_->waiting.back(), view_->version, factory_, manifest_,
-                                       environment_.entropy());
+                                       environment_.entropy(), keeps_drops());
   tasks_.run(
       Lane::background, [flush] { flush->run(); }, [this, flush] { flush_over(*flush); });
 }
@@ -248,7 +229,8 @@ void LsmEngine::flush_over(Flush& flush) {
   if (!flush.status()) {
     const Error& error = flush.status().error();
     job_failed("flush", error, !Manifest::is_undone(error));
-    return fail_checkpoint(fail(error));
+    fail_checkpoint(fail(error));
+    return fail_ingest(fail(error));
   }
   auto next = std::make_shared<ReadView>(*view_);
   next->waiting.pop_back();
@@ -269,12 +251,14 @@ void LsmEngine::flush_over(Flush& flush) {
 
 void LsmEngine::start_compaction() {
   if (compaction_ != nullptr) return;
+  if (ingest_ != nullptr && ingest_state_ != IngestState::linking) return;
   const Version& version = *view_->version;
-  auto plan = plan_discard(version);
+  auto plan = plan_discard(version, keeps_drops());
   if (!plan) plan = picker_.pick(version);
   if (!plan)
     plan = plan_rewrite(version, [this](uint64_t number) { return picker_.is_readable(number); });
   if (!plan) return;
+  plan->keeps_drops = keeps_drops();
   compaction_ =
       std::make_shared<Compaction>(std::move(*plan), view_->version, cache_, factory_, manifest_,
                                    compaction_options_, environment_.entropy());
@@ -299,7 +283,8 @@ void LsmEngine::compaction_stepped() {
   const Error& error = ended->status().error();
   for (const uint64_t number : ended->unreadable()) picker_.leave_out(number);
   job_failed("compaction", error, ended->manifest_failed() || error.kind == ErrorKind::io);
-  if (!ended->unreadable().empty()) start_work();
+  const bool goes_on = !resting_ && log_.failure() && ended->unreadable().empty();
+  goes_on ? commit_ingest() : start_work();
 }
 
 void LsmEngine::install_compaction() {
@@ -323,15 +308,6 @@ void LsmEngine::install_compaction() {
   install(std::move(next), std::move(drops));
   ++counted_.compactions;
   counted_.bytes_written_compaction += ended->written_bytes();
-}
-
-/// `drops`: those that the manifest names now.
-void LsmEngine::install(std::shared_ptr<ReadView> next, std::vector<RangeDrop> drops) {
-  if (next->drops != nullptr) {
-    next->version = next->version->with_drops(std::move(drops));
-    next->drops = merge_drops(*next);
-  }
-  view_ = std::move(next);
 }
 
 void LsmEngine::job_failed(const char* job, const Error& error, bool is_final) {
@@ -400,6 +376,7 @@ Status LsmEngine::close() {
   closed_ = true;
   tasks_.finish_all();
   fail_checkpoint(fail(closed_error()));
+  fail_ingest(fail(closed_error()));
   compaction_.reset();
   const Status drained = log_.drain();
   remove_obsolete_files();

@@ -15,6 +15,7 @@
 #include "libkv/storage/compaction.h"
 #include "libkv/storage/engine.h"
 #include "libkv/storage/flush.h"
+#include "libkv/storage/ingest.h"
 #include "libkv/storage/lane_tasks.h"
 #include "libkv/storage/manifest.h"
 #include "libkv/storage/read_view.h"
@@ -54,6 +55,7 @@ class LsmEngine final : public Engine {
                                    std::function<void(Lookups)> done) override;
   std::unique_ptr<EngineIterator> iterate(const KeyRange& range, bool reverse) override;
   std::shared_ptr<const EngineSnapshot> snapshot() override;
+  void ingest(std::vector<std::string> paths, std::function<void(Result<Sequence>)> done) override;
   void checkpoint(CheckpointTarget target, std::function<void(Result<Sequence>)> done) override;
   EngineStats stats() const override;
   const RecoveryReport& recovery() const override { return report_; }
@@ -71,8 +73,15 @@ class LsmEngine final : public Engine {
   void start_work();
   void start_flush();
   void flush_over(Flush& flush);
+  bool is_flushed(Sequence sequence) const;
   void copy_if_flushed();
   void fail_checkpoint(const Status& status);
+  Status may_ingest(const std::vector<std::string>& paths);
+  void link_ingested();
+  void commit_ingest();
+  void ingest_committed();
+  void fail_ingest(const Status& status);
+  bool keeps_drops() const;
   void start_compaction();
   void step_compaction();
   void compaction_stepped();
@@ -103,6 +112,9 @@ class LsmEngine final : public Engine {
   std::shared_ptr<Compaction> compaction_;
   std::shared_ptr<Checkpoint> checkpoint_;  // Until its files are being linked.
   bool checkpoint_running_ = false;
+  std::shared_ptr<Ingest> ingest_;  // Null: there is none.
+  enum class IngestState { linking, ready, committing };
+  IngestState ingest_state_ = IngestState::linking;
   std::optional<Error> resting_;  // Why jobs rest: no room, or somebody reads the manifest.
   Instant resting_since_{};
   std::optional<Instant> stalled_since_;

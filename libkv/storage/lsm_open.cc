@@ -138,6 +138,7 @@ class LsmOpener {
       if (KV_PLANTED(forget_drop_at_replay)) return;
       return view_->active->add_drop({*decode_key_range(record.payload), record.first});
     }
+    if (record.kind == LogRecordKind::ingest) return view_->active->add_ingest(record.first);
     Sequence sequence = record.first;
     WriteBatch::for_each(record.payload, [&](const WriteBatch::Operation& operation) {
       view_->active->add({operation.key, sequence++,

@@ -39,7 +39,7 @@ void drop_from(Pairs& pairs, const KeyRange& range) {
 void replay(Pairs& pairs, const LogRecord& record) {
   if (record.kind == LogRecordKind::range_drop)
     return drop_from(pairs, *decode_key_range(record.payload));
-  apply_to(pairs, record.payload);
+  if (record.kind == LogRecordKind::batch) apply_to(pairs, record.payload);
 }
 
 /// A copy of the range's pairs (their values shared).
@@ -148,12 +148,11 @@ class MemoryEngine final : public Engine {
     return std::make_shared<CopiedSnapshot>(pairs_, log_.last_sequence());
   }
 
+  void ingest(std::vector<std::string>, std::function<void(Result<Sequence>)> done) override {
+    refuse(std::move(done), "the engine in memory takes no tables");
+  }
   void checkpoint(CheckpointTarget, std::function<void(Result<Sequence>)> done) override {
-    tasks_.run(
-        Lane::background, [] {},
-        [done = std::move(done)] {
-          done(fail(ErrorKind::invalid, "the engine in memory has no tables to link"));
-        });
+    refuse(std::move(done), "the engine in memory has no tables to link");
   }
 
   EngineStats stats() const override {
@@ -176,6 +175,11 @@ class MemoryEngine final : public Engine {
   }
 
  private:
+  void refuse(std::function<void(Result<Sequence>)> done, const char* why) {
+    tasks_.run(
+        Lane::background, [] {},
+        [why, done = std::move(done)] { done(fail(ErrorKind::invalid, why)); });
+  }
   static Error closed_error() { return {ErrorKind::unavailable, "the engine is closed"}; }
 
   Manifest manifest_;

@@ -119,6 +119,11 @@ void Memtable::add(const Entry& entry) {
   ++count_;
 }
 
+void Memtable::add_ingest(Sequence sequence) {
+  KV_ASSERT(sequence > last_sequence_ && sequence <= kSequenceMax);
+  last_sequence_ = sequence;
+}
+
 void Memtable::add_drop(RangeDrop drop) {
   KV_ASSERT(drop.sequence > last_sequence_ && drop.sequence <= kSequenceMax);
   last_sequence_ = drop.sequence;

@@ -23,6 +23,8 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   /// Of a whole range, to be carried to the flush: it is the view that shows it to readers. The
   /// same is required.
   void add_drop(RangeDrop drop);
+  /// Of an ingest, which brings nothing here but must be flushed in its turn. The same is required.
+  void add_ingest(Sequence sequence);
 
   /// The newest version of `key` at or below `at`, a removal included, or nothing. Its views live
   /// as long as the memtable. Takes a step for each version above `at`.

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "libkv/storage/bloom_filter.h"
+#include "libkv/storage/given_sequence.h"
 
 namespace kv {
 
@@ -35,6 +36,7 @@ Status SstableReader::load(const TableInfo& info) {
   if (footer->salt != info.salt)
     return fail(ErrorKind::corrupt, path_ + ": another table than the manifest names");
   salt_ = footer->salt;
+  given_sequence_ = info.given_sequence;
   KV_ASSIGN(filter_, read_stored_block(*file_, path_, footer->filter, salt_));
   KV_ASSIGN(std::string bytes_of_index, read_stored_block(*file_, path_, footer->index, salt_));
   auto index = TableIndex::parse(std::make_shared<const Block>(std::move(bytes_of_index)));
@@ -94,7 +96,7 @@ Result<TableLookup> SstableReader::find_in(const std::shared_ptr<const Block>& b
     return lookup;
   }
   lookup.outcome = TableLookup::Outcome::found;
-  lookup.sequence = entry->sequence;
+  lookup.sequence = given_sequence_ == 0 ? entry->sequence : given_sequence_;
   lookup.kind = entry->kind;
   lookup.value = SharedBytes(block, entry->value);
   return lookup;
@@ -225,7 +227,9 @@ class SstableIterator final : public EntryIterator {
 };
 
 std::unique_ptr<EntryIterator> SstableReader::iterator(ReadMode mode) const {
-  return std::make_unique<SstableIterator>(shared_from_this(), mode);
+  auto entries = std::make_unique<SstableIterator>(shared_from_this(), mode);
+  if (given_sequence_ == 0) return entries;
+  return std::make_unique<GivenSequenceIterator>(std::move(entries), given_sequence_);
 }
 
 }  // namespace kv

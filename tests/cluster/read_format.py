@@ -94,7 +94,9 @@ def read_manifest_row(row):
     forms = {"salt": lambda: row.word("Q"), "created_us": lambda: row.word("q"),
              "first_key": row.sized, "last_key": row.sized}
     info = {name: forms.get(name, row.varint)() for name in names}
-    need(info["version"] == 1 and not row.more(), "manifest row")
+    need(info["version"] in (1, 2), "manifest row")
+    info["given"] = row.varint() if info["version"] == 2 else 0
+    need(not row.more(), "manifest row")
     return info
 
 
@@ -186,10 +188,13 @@ def read_table(path, info):
         "sequence_min": min(e[1] for e in found), "sequence_max": max(e[1] for e in found),
     }
     for name, value in facts.items():
-        need(int(stated[name]) == value == info[name], f"property {name}")
+        need(int(stated[name]) == value, f"property {name}")
+        is_given = info["given"] and name.startswith("sequence")
+        need(info[name] == (info["given"] if is_given else value), f"manifest row's {name}")
+    need(not info["given"] or facts["sequence_max"] == 1, "sequences of an ingested table")
     for name, at in (("first_key", 0), ("last_key", -1)):
         need(stated[name] == found[at][0] == info[name], f"property {name}")
-    return found
+    return [(key, info["given"] or sequence, *rest) for key, sequence, *rest in found]
 
 
 def read_log(path, secret):
@@ -208,6 +213,9 @@ def read_log(path, secret):
         if kind == 3:
             need(count == 1, "operations of a drop")
             yield read_key_range(data), first
+            continue
+        if kind == 4:
+            need((count, payload) == (1, b""), "operations of an ingest")
             continue
         while data.more():
             operation = data.word("B")

@@ -12,13 +12,14 @@
 #include "libkv/base/random.h"
 #include "tests/crash/checkpoint_copy.h"
 #include "tests/crash/engine_history.h"
+#include "tests/crash/prepared_table.h"
 #include "tests/crash/storage_world.h"
 
 namespace kv {
 
 struct RunCounts {
   uint64_t operations = 0, batches = 0, flushes = 0, compactions = 0, refused = 0;
-  uint64_t waits_for_room = 0, commits_refused = 0, drops = 0, checkpoints = 0;
+  uint64_t waits_for_room = 0, commits_refused = 0, drops = 0, checkpoints = 0, ingests = 0;
 };
 
 class RecordedRun {
@@ -30,6 +31,7 @@ class RecordedRun {
       : random_(seed),
         trouble_(trouble_of(seed, meta)),
         steps_min_(meta == MetaType::sqlite ? 20 : 40),
+        engine_(engine),
         makes_copies_(engine == EngineType::lsm && meta == MetaType::sqlite),
         world_(seed, engine, meta) {}
 
@@ -42,6 +44,7 @@ class RecordedRun {
       for (uint64_t i = batches_together(); i > 0 && write(); --i) {
       }
       if (makes_copies_ && random_.below(20) == 0) copy();
+      if (engine_ == EngineType::lsm && random_.below(25) == 0) ingest();
       for (uint64_t i = random_.below(6); i > 0; --i) world_.scheduler.run_one();
       if (random_.below(80) != 0) continue;
       if (const Status opened = reopen(); !opened) return opened.error().what;
@@ -58,7 +61,8 @@ class RecordedRun {
   struct Copy {
     CheckpointCopy checkpoint;
     EngineState expected;
-    size_t done = SIZE_MAX;  ///< After so many operations it was said to be there.
+    EngineState with_pending;  ///< With an ingest that was not over.
+    size_t done = SIZE_MAX;    ///< After so many operations it was said to be there.
   };
   const std::deque<Copy>& copies() const { return copies_; }
   const EngineHistory& history() const { return history_; }
@@ -108,6 +112,9 @@ class RecordedRun {
       acknowledged_.push_back({operations(), history_.last()});
     KV_TRY(open());
     history_.cut(world_.engine->recovery().last_sequence);
+    if (!history_.has_pending_ingest()) return {};
+    KV_ASSIGN(const EngineState state, state_of(*world_.engine));
+    settle_ingest(state == *history_.state_at(history_.last(), true));
     return {};
   }
 
@@ -125,10 +132,33 @@ class RecordedRun {
     }
   }
 
+  void settle_ingest(bool is_in) {
+    counts_.ingests += is_in;
+    history_.settle_ingest(is_in ? EngineHistory::Ingested::in : EngineHistory::Ingested::out,
+                           operations());
+  }
+  /// Of one table, over a part of the keys or many of them.
+  void ingest() {
+    if (history_.has_pending_ingest()) return;
+    EngineState pairs;
+    for (uint64_t i = random_.below(40) + 1; i > 0; --i)
+      pairs[key(random_.below(kKeys))] = random_value();
+    const std::string path = "made/" + std::to_string(++made_) + ".sst";
+    if (!prepare_table(world_, path, pairs)) return;
+    const auto is_taken = std::make_shared<bool>(false);
+    world_.engine->ingest({path}, [this, is_taken](Result<Sequence> done) {
+      if (*is_taken) settle_ingest(done.has_value());
+    });
+    // A refused one takes no sequence.
+    *is_taken = world_.engine->snapshot()->sequence() > history_.last();
+    if (*is_taken) history_.add_ingest(history_.last() + 1, std::move(pairs));
+  }
+
   void copy() {
     if (copies_.size() == 5) return;
     Copy& copy = copies_.emplace_back(Copy{CheckpointCopy("copy" + std::to_string(copies_.size())),
-                                           *history_.state_at(history_.last())});
+                                           *history_.state_at(history_.last()),
+                                           *history_.state_at(history_.last(), true)});
     copy.checkpoint.ask_for(world_, [this, &copy](const Result<Sequence>& done) {
       if (!done) return;
       copy.done = operations();
@@ -200,7 +230,9 @@ class RecordedRun {
   Random random_;
   const Trouble trouble_;
   const uint64_t steps_min_;  // Fewer with SQLite, each of whose commits is dozens of operations.
+  const EngineType engine_;
   const bool makes_copies_;
+  int made_ = 0;
   std::deque<Copy> copies_;
   StorageWorld world_;
   EngineHistory history_;

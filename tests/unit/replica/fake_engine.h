@@ -85,6 +85,9 @@ class FakeEngine final : public Engine {
     if (sync_by_itself) sync_now();
     return last_;
   }
+  void ingest(std::vector<std::string>, std::function<void(Result<Sequence>)> done) override {
+    done(fail(ErrorKind::invalid, "the test takes none"));
+  }
   void checkpoint(CheckpointTarget, std::function<void(Result<Sequence>)> done) override {
     done(fail(ErrorKind::invalid, "the test has none"));
   }
