@@ -25,7 +25,9 @@ Result<Sequence> LsmEngine::drop_range(const KeyRange& range, Durability durabil
   if (is_empty(range)) return log_.last_sequence();
   KV_TRY(check_limits(range));
   KV_TRY(log_.ready());
-  KV_TRY(make_room());
+  // It may be what frees a tree that bad tables have stopped.
+  retry_if_rested();
+  KV_TRY(make_memtable_room());
   const RangeDrop drop{range, log_.append_drop(range, durability)};
   view_->active->add_drop(drop);
   auto next = std::make_shared<ReadView>(*view_);

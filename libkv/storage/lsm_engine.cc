@@ -74,6 +74,10 @@ Status LsmEngine::make_room() {
   retry_if_rested();
   if (view_->version->level(0).size() >= limits::level0_tables_max)
     return stalled(compaction_ ? "compaction is behind" : "compaction is stopped by bad tables");
+  return make_memtable_room();
+}
+
+Status LsmEngine::make_memtable_room() {
   if (view_->active->memory_bytes() >= options_.memtable_bytes) {
     if (view_->waiting.size() >= limits::memtables_waiting_max)
       return resting_ ? fail(*resting_) : stalled("flushes are behind");

@@ -5,6 +5,7 @@
 //                                                 Lane::background
 // State changes on the loop only: jobs on lanes get what they need by shared_ptr, and their results
 // are installed when they complete. Readers hold a ReadView and never wait for any of it.
+// Its work on whole ranges is in lsm_drops.cc, lsm_checkpoint.cc and lsm_ingest.cc.
 #pragma once
 
 #include <memory>
@@ -65,6 +66,7 @@ class LsmEngine final : public Engine {
   struct ManyReads;
   void read_some(const std::shared_ptr<ManyReads>& reads, size_t begin, size_t end);
   Status make_room();
+  Status make_memtable_room();
   void retry_if_rested();
   Status stalled(const char* why);
   void end_stall();

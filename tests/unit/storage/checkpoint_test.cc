@@ -156,6 +156,48 @@ TEST_F(CheckpointTest, ALinkThatFailsLeavesNothing) {
   expect(copy_, state_);
 }
 
+/// As after a crash: nothing is cleared away. Without a table, too, it is no engine that is new.
+TEST_F(CheckpointTest, WithoutItsManifestItDoesNotOpen) {
+  Environment& environment = world_.environment->environment();
+  world_.disk.fail_nth(1, FaultKind::remove, true);
+  const auto open_and_fail = [&environment]() -> Result<std::unique_ptr<MetaStore>> {
+    KV_TRY(open_sqlite_meta(environment, "copy/meta.sqlite"));
+    return fail(ErrorKind::io, "failed by the test");
+  };
+  world_.engine->checkpoint({"copy", open_and_fail, {}},
+                            [this](Result<Sequence> done) { answer_ = std::move(done); });
+  world_.run_until_idle();
+  EXPECT_EQ(answer_->error().kind, ErrorKind::io);
+  EXPECT_TRUE(is_there("copy"));
+  world_.disk.faults().clear();
+  const auto meta = *open_sqlite_meta(environment, "copy/meta.sqlite");
+  const auto opened = open_lsm_engine(environment, *meta, "copy", world_.options);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, ErrorKind::corrupt);
+}
+
+/// Its metadata may lie in another directory than the one whose sync would be SQLite's.
+TEST_F(CheckpointTest, ItsLinksAreDurableBeforeItsManifest) {
+  fill('a');
+  MemoryMeta rows;
+  world_.engine->checkpoint(
+      {"copy",
+       [&rows]() -> Result<std::unique_ptr<MetaStore>> { return open_memory_meta(&rows); },
+       {}},
+      [this](Result<Sequence> done) { answer_ = std::move(done); });
+  world_.run_until_idle();
+  ASSERT_TRUE(*answer_);
+  Random random(1);
+  world_.crash({UnsyncedData::dropped, UnsyncedNames::lost}, random);
+  ASSERT_TRUE(world_.open());
+  const auto meta = open_memory_meta(&rows);
+  const auto copy =
+      open_lsm_engine(world_.environment->environment(), *meta, "copy", world_.options);
+  ASSERT_TRUE(copy) << copy.error().what;
+  EXPECT_TRUE((*copy)->recovery().corruption.empty());
+  EXPECT_TRUE(*state_of(**copy) == state_);
+}
+
 TEST_F(CheckpointTest, AClosingEngineSaysSo) {
   fill('a');
   ask_for(copy_);

@@ -132,6 +132,30 @@ TEST_F(DropRangeTest, ADamagedTableThatIsDroppedIsNoTroubleAnyMore) {
   EXPECT_EQ(world_.engine->stats().sstables, 0u);
 }
 
+TEST_F(DropRangeTest, FreesATreeThatDamageHasStopped) {
+  fill();
+  ASSERT_TRUE(world_.engine->close());
+  world_.end();
+  DiskImage image = world_.disk.snapshot();
+  for (const std::string& path : image.paths())
+    if (path.ends_with(".sst")) image.flip_bit(path, 100, 1);
+  world_.disk.restore(std::move(image));
+  ASSERT_TRUE(world_.open());
+  WriteBatch batch;
+  batch.put(key(1), std::string(500, 'x'));
+  bool is_stopped = false;
+  for (int i = 0; i < 2000 && !is_stopped; ++i) {
+    if (world_.engine->apply(batch, Durability::none)) continue;
+    world_.run_until_idle();
+    is_stopped = !world_.engine->apply(batch, Durability::none);
+  }
+  ASSERT_TRUE(is_stopped);
+  drop("", "");
+  world_.run_until_idle();
+  EXPECT_TRUE(world_.engine->apply(batch, Durability::always));
+  EXPECT_EQ(pairs(), 1u);
+}
+
 TEST_F(DropRangeTest, ARangeWithoutKeysIsNothingToDo) {
   put("a", "1");
   EXPECT_EQ(drop("b", "b"), 1u);

@@ -106,6 +106,27 @@ TEST_F(IngestTest, IsNewerThanWhatWasWrittenAndOlderThanWhatComes) {
   check();
 }
 
+TEST_F(IngestTest, ADropAfterTheCallHidesTablesThatComeAfterItsFlush) {
+  fill('a');
+  world_.run_until_idle();
+  const EngineState ingested = pairs(400, 500, "ingested");
+  ask_for({prepare(ingested)});
+  take_over(ingested);
+  const KeyRange range{key(400), key(450)};
+  ASSERT_TRUE(world_.engine->drop_range(range, Durability::always));
+  EngineHistory::apply(state_, range);
+  // The flush that brings the drop to the manifest follows at once that which the ingest waits for.
+  fill('b');
+  world_.run_until_idle();
+  ASSERT_TRUE(*answer_);
+  check();
+  EXPECT_FALSE(world_.get(key(420))->value);
+  EXPECT_TRUE(world_.get(key(470))->value);
+  ASSERT_TRUE(world_.engine->close());
+  ASSERT_TRUE(world_.open());
+  check();
+}
+
 TEST_F(IngestTest, SurvivesAPowerLossOnceItIsDone) {
   fill('a');
   const EngineState ingested = pairs(290, 320, "ingested");
