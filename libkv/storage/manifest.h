@@ -3,12 +3,11 @@
 // call returns; the store checks every row.
 //
 //   table `sstable`: table number (16 hex digits) → encoded TableInfo
-//   table `range_drop`: sequence (16 hex digits) → varint version: 1 | sized from | sized to: of
-//   those
-//                    that may mask something in a table
-//   table `engine`:  format → version (2 from the first range_drop on); log_secret → u64; flushed →
-//   sequence; clean → last sequence
-//                    (only while closed); numbers are decimal text
+//   table `range_drop`: sequence (16 hex digits) → varint version: 1 | sized from | sized to;
+//                    those that may mask something in a table
+//   table `engine`:  format → version (2 from the first range_drop on); log_secret → u64;
+//                    flushed → sequence; clean → last sequence (only while closed); numbers are
+//                    decimal text
 // On disk: never change. Thread-safe, as the MetaStore is; it holds no state of its own.
 #pragma once
 
