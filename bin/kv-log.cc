@@ -15,6 +15,7 @@
 #include "libkv/cli/output.h"
 #include "libkv/storage/log_survey.h"
 #include "libkv/storage/log_whereabouts.h"
+#include "libkv/storage/range_drops.h"
 
 namespace {
 
@@ -125,6 +126,8 @@ class Printer {
     if (!choices_.operations)
       return write(choices_.json ? json_of(segment, record) : text_of(segment, record));
     kv::Sequence sequence = record.first;
+    if (record.kind == kv::LogRecordKind::range_drop) return show_drop(segment, record);
+    if (record.kind == kv::LogRecordKind::ingest) return show_ingest(segment, record);
     if (record.kind != kv::LogRecordKind::batch) return;
     kv::WriteBatch::for_each(record.payload, [&](const kv::WriteBatch::Operation& operation) {
       write(choices_.json ? json_of(segment, record, sequence, operation)
@@ -132,8 +135,46 @@ class Printer {
       ++sequence;
     });
   }
+  void show_ingest(const kv::SurveyedSegment& segment, const kv::LogRecord& record) {
+    if (!choices_.json)
+      return write(tabbed({kv::escaped(segment.path), std::to_string(record.offset),
+                           std::to_string(record.first), "ingest", "", "0"}));
+    write(kv::JsonLine()
+              .bytes("file", segment.path)
+              .number("offset", record.offset)
+              .number("sequence", record.first)
+              .text("operation", "ingest")
+              .line());
+  }
+  /// Where the range begins is the key, and where it ends the value.
+  void show_drop(const kv::SurveyedSegment& segment, const kv::LogRecord& record) {
+    const auto range = kv::decode_key_range(record.payload);
+    if (!range) return;  // Told as damaged.
+    if (!choices_.json)
+      return write(tabbed({kv::escaped(segment.path), std::to_string(record.offset),
+                           std::to_string(record.first), "drop", kv::escaped(range->from),
+                           std::to_string(range->to.size()), kv::escaped(range->to)}));
+    write(kv::JsonLine()
+              .bytes("file", segment.path)
+              .number("offset", record.offset)
+              .number("sequence", record.first)
+              .text("operation", "drop")
+              .bytes("key", range->from)
+              .bytes("to", range->to)
+              .line());
+  }
   static const char* kind_of(const kv::LogRecord& record) {
-    return record.kind == kv::LogRecordKind::batch ? "batch" : "header";
+    switch (record.kind) {
+      case kv::LogRecordKind::segment_header:
+        return "header";
+      case kv::LogRecordKind::batch:
+        return "batch";
+      case kv::LogRecordKind::range_drop:
+        return "drop";
+      case kv::LogRecordKind::ingest:
+        return "ingest";
+    }
+    return "?";
   }
   static std::string text_of(const kv::SurveyedSegment& segment, const kv::LogRecord& record) {
     return tabbed({kv::escaped(segment.path), std::to_string(record.offset), kind_of(record),

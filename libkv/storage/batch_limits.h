@@ -7,5 +7,7 @@ namespace kv {
 
 /// `invalid`, naming the size and the limit (base/limits.h).
 Status check_limits(const WriteBatch& batch);
+Status check_limits(const KeyRange& range);
+Status check_limits(BytesView key, BytesView value);
 
 }  // namespace kv

@@ -6,6 +6,7 @@
 #include "libkv/base/limits.h"
 #include "libkv/base/planted.h"
 #include "libkv/storage/entry.h"
+#include "libkv/storage/range_drops.h"
 
 namespace kv {
 
@@ -43,7 +44,27 @@ bool CommitLog::is_full() const {
 Sequence CommitLog::append(const WriteBatch& batch, Durability durability) {
   KV_ASSERT(failure_ && !batch.empty());
   add_to_group(batch);
-  last_sequence_ += batch.count();
+  return appended(batch.count(), durability);
+}
+
+Sequence CommitLog::append_drop(const KeyRange& range, Durability durability) {
+  add_alone(LogRecordKind::range_drop, encode_key_range(range));
+  return appended(1, durability);
+}
+
+Sequence CommitLog::append_ingest(Durability durability) {
+  add_alone(LogRecordKind::ingest, {});
+  return appended(1, durability);
+}
+
+void CommitLog::add_alone(LogRecordKind kind, BytesView payload) {
+  KV_ASSERT(failure_);
+  end_record();
+  append_unsealed_record(forming_, kind, last_sequence_ + 1, 1, payload);
+}
+
+Sequence CommitLog::appended(size_t count, Durability durability) {
+  last_sequence_ += count;
   if (durability == Durability::always) sync_wanted_ = true;
   if (durability == Durability::interval) {
     const Instant now = environment_.clock.now();

@@ -58,6 +58,10 @@ class CommitLog {
   /// Returns the sequence of the batch's last operation.
   /// REQUIRES: ready() is ok, and the batch is not empty.
   Sequence append(const WriteBatch& batch, Durability durability);
+  /// Returns the sequence of the drop. REQUIRES: ready() is ok, and the range can hold a key.
+  Sequence append_drop(const KeyRange& range, Durability durability);
+  /// Returns the sequence that an ingest is to have. REQUIRES: ready() is ok.
+  Sequence append_ingest(Durability durability);
   /// What is appended from here on shares no record with what came before: a flush that ends here
   /// leaves no record half needed.
   void end_record() { open_record_.reset(); }
@@ -105,6 +109,8 @@ class CommitLog {
 
  private:
   void add_to_group(const WriteBatch& batch);
+  void add_alone(LogRecordKind kind, BytesView payload);
+  Sequence appended(size_t count, Durability durability);
   void hand_over_if_due();
   void hand_over(std::shared_ptr<LogGroup> group, Sequence last);
   void try_for_room_if_due(Instant now);

@@ -15,7 +15,7 @@ bool acceptable(const ParsedRecord& parsed) {
   if (parsed.check == RecordCheck::payload_bad && !KV_PLANTED(torn_tail_as_data)) return false;
   const LogRecord& record = parsed.record;
   if (record.first == 0 || record.first > kSequenceMax) return false;
-  return (record.kind == LogRecordKind::batch) == (record.count > 0);
+  return (record.kind == LogRecordKind::segment_header) == (record.count == 0);
 }
 
 bool all_zero(BytesView bytes) {
@@ -58,7 +58,7 @@ namespace {
 class LogRecoverer {
  public:
   LogRecoverer(FileSystem& files, const LogRecoveryOptions& options,
-               const std::function<void(Sequence, BytesView)>& apply)
+               const std::function<void(const LogRecord&)>& apply)
       : files_(files), options_(options), chain_(options.directory, options.flushed, apply) {}
 
   Result<LogRecovery> run() {
@@ -121,7 +121,7 @@ class LogRecoverer {
 }  // namespace
 
 Result<LogRecovery> recover_log(FileSystem& files, const LogRecoveryOptions& options,
-                                const std::function<void(Sequence, BytesView)>& apply) {
+                                const std::function<void(const LogRecord&)>& apply) {
   return LogRecoverer(files, options, apply).run();
 }
 

@@ -39,9 +39,9 @@ struct LogRecovery {
   std::vector<CommitLog::OldSegment> segments;  ///< Oldest first.
 };
 
-/// Calls `apply` for each batch above `flushed`, in order, with the sequence of its first
-/// operation. Errors: io, format.
+/// Calls `apply` for each record above `flushed` that brings operations, in order. Errors: io,
+/// format.
 Result<LogRecovery> recover_log(FileSystem& files, const LogRecoveryOptions& options,
-                                const std::function<void(Sequence, BytesView batch)>& apply);
+                                const std::function<void(const LogRecord&)>& apply);
 
 }  // namespace kv

@@ -1,12 +1,22 @@
 #include "libkv/storage/compaction.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "libkv/base/planted.h"
+#include "libkv/storage/drop_tidying.h"
 #include "libkv/storage/level_iterator.h"
 #include "libkv/storage/merging_iterator.h"
 
 namespace kv {
+
+namespace {
+
+size_t output_level(const CompactionPlan& plan) {
+  return plan.kind == CompactionKind::rewrite ? plan.level : plan.level + 1;
+}
+
+}  // namespace
 
 double CompactionPicker::score(const Version& version, size_t level) const {
   if (level == 0)
@@ -98,11 +108,13 @@ Compaction::Compaction(CompactionPlan plan, std::shared_ptr<const Version> versi
       cache_(std::move(cache)),
       options_(options),
       manifest_(manifest),
-      output_(std::move(factory), static_cast<uint32_t>(plan_.level + 1), options.file_bytes_max,
-              salt_seed) {}
+      output_(std::move(factory), static_cast<uint32_t>(output_level(plan_)),
+              options.file_bytes_max, salt_seed),
+      masks_(RangeDrops::with(nullptr, version_->drops())) {}
 
 bool Compaction::is_move() const {
-  return plan_.level > 0 && plan_.upper.size() == 1 && plan_.lower.empty();
+  return plan_.kind == CompactionKind::merge && plan_.level > 0 && plan_.upper.size() == 1 &&
+         plan_.lower.empty();
 }
 
 void Compaction::step() {
@@ -143,6 +155,7 @@ Status Compaction::advance() {
     ++moved.level;
     return commit({std::move(moved)});
   }
+  if (plan_.kind == CompactionKind::discard) return commit({});
   if (inputs_ == nullptr) KV_TRY(start());
   const size_t tables_before = output_.tables().size();
   uint64_t read = 0;
@@ -163,9 +176,9 @@ Status Compaction::take(const Entry& entry) {
   if (any_key_ && is_new_group(entry.key)) group_ended_ = true;
   last_key_.assign(entry.key);
   any_key_ = true;
-  if (entry.kind == EntryKind::removal &&
-      (KV_PLANTED(drop_live_tombstone) || !version_->may_be_below(plan_.level + 1, entry.key)))
-    return {};
+  if (entry.kind == EntryKind::removal && hides_nothing(entry.key)) return {};
+  if (is_masked(entry)) return {};
+  KV_TRY(cut_at_drops(entry.key));
   if (std::exchange(group_ended_, false) && output_.open_bytes() >= options_.file_bytes_max / 2)
     KV_TRY(output_.cut());
   return output_.add(entry);
@@ -176,10 +189,33 @@ bool Compaction::is_new_group(BytesView key) const {
   return prefix != 0 && key.substr(0, prefix) != BytesView(last_key_).substr(0, prefix);
 }
 
+/// Whether a removal of the key may go. What is written again to its own level 0 is not the oldest
+/// there.
+bool Compaction::hides_nothing(BytesView key) const {
+  if (KV_PLANTED(drop_live_tombstone)) return true;
+  const bool is_level0 = output_level(plan_) == 0 && !KV_PLANTED(rewrite_forgets_level0);
+  return !is_level0 && !version_->may_be_below(output_level(plan_), key);
+}
+
+bool Compaction::is_masked(const Entry& entry) const {
+  return masks_ != nullptr && masks_->masks(entry.key, entry.sequence);
+}
+
+/// No table holds keys from inside and outside of a drop: it would keep the drop from going.
+Status Compaction::cut_at_drops(BytesView key) {
+  if (masks_ == nullptr) return {};
+  const size_t before = std::exchange(place_, masks_->place_of(key));
+  return before == place_ ? Status{} : output_.cut();
+}
+
 Status Compaction::commit(std::vector<TableInfo> added) {
   added_ = std::move(added);
+  std::vector<TablePtr> gone = plan_.upper;
+  gone.insert(gone.end(), plan_.lower.begin(), plan_.lower.end());
+  if (!plan_.keeps_drops) drops_removed_ = idle_drops(*version_, gone, added_);
   ManifestChange change;
   change.added = added_;
+  change.drops_removed = drops_removed_;
   if (!is_move()) {
     for (const TablePtr& table : plan_.upper) change.removed.push_back(table->info().number);
     for (const TablePtr& table : plan_.lower) change.removed.push_back(table->info().number);

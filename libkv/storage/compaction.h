@@ -3,7 +3,8 @@
 // O'Neil et al., "The Log-Structured Merge-Tree", 1996; LevelDB).
 //
 // Only the newest version of a key is kept: whoever reads an older state holds the old tables
-// themselves. A removal is dropped where nothing below could hold the key.
+// themselves. A removal is dropped where nothing below could hold the key, and what a dropped range
+// masks (range_drops.h) everywhere: drops that the manifest names come before all that is newer.
 #pragma once
 
 #include <memory>
@@ -29,10 +30,18 @@ struct CompactionOptions {
   size_t group_prefix_bytes = 0;
 };
 
+enum class CompactionKind {
+  merge,    ///< `upper` and `lower` into the level below.
+  discard,  ///< `upper`, of any level, leaves unread: dropped ranges mask it. It may be empty.
+  rewrite,  ///< `upper`, one table, into its own level, without what is masked.
+};
+
 struct CompactionPlan {
   size_t level = 0;
   std::vector<TablePtr> upper;  ///< Of `level`.
   std::vector<TablePtr> lower;  ///< Of `level` + 1: what they overlap.
+  CompactionKind kind = CompactionKind::merge;
+  bool keeps_drops = false;  ///< Tables may yet come that are older than some of them.
 };
 
 /// Chooses what to compact next: the level that is most over its size, and there the table that
@@ -53,6 +62,7 @@ class CompactionPicker {
   uint64_t excess_bytes(const Version& version) const;
   /// The table of this number cannot be read through.
   void leave_out(uint64_t number) { unreadable_.insert(number); }
+  bool is_readable(uint64_t number) const { return unreadable_.count(number) == 0; }
 
  private:
   double score(const Version& version, size_t level) const;
@@ -85,6 +95,8 @@ class Compaction {
   /// The table kept its file and only changes its level.
   bool is_move() const;
   const std::vector<TableInfo>& added() const { return added_; }
+  /// The drops of the version whose rows went with it.
+  const std::vector<Sequence>& drops_removed() const { return drops_removed_; }
   uint64_t written_bytes() const { return output_.written_bytes(); }
   /// After `corrupt`: the numbers of the inputs that cannot be read through.
   const std::vector<uint64_t>& unreadable() const { return unreadable_; }
@@ -94,6 +106,9 @@ class Compaction {
   Status start();
   Status take(const Entry& entry);
   bool is_new_group(BytesView key) const;
+  bool hides_nothing(BytesView key) const;
+  bool is_masked(const Entry& entry) const;
+  Status cut_at_drops(BytesView key);
   Status commit(std::vector<TableInfo> added);
   void find_unreadable();
 
@@ -103,11 +118,14 @@ class Compaction {
   const CompactionOptions options_;
   Manifest manifest_;
   TableOutput output_;
+  const RangeDrops::Ptr masks_;
+  size_t place_ = 0;  // Of the last key among them.
   std::unique_ptr<EntryIterator> inputs_;
   std::string last_key_;
   bool any_key_ = false;
   bool group_ended_ = false;  // Since the last entry that was written.
   std::vector<TableInfo> added_;
+  std::vector<Sequence> drops_removed_;
   std::vector<uint64_t> unreadable_;
   bool over_ = false;
   bool manifest_failed_ = false;

@@ -137,6 +137,18 @@ struct CorruptRange {
   KeyRange keys;
 };
 
+/// Where a checkpoint goes, and what goes with it.
+struct CheckpointTarget {
+  /// Made by the checkpoint, or empty; on the file system of the engine's own.
+  std::string directory;
+  /// Opens a store without rows, for the copy's manifest: in `directory`, if it is to be part of
+  /// the copy. Called once, off the loop, and closed when the checkpoint is over.
+  std::function<Result<std::unique_ptr<MetaStore>>()> open_meta;
+  /// The caller's own rows, for other tables than the engine's: stored in one commit with the
+  /// manifest, so that the copy has both or neither.
+  MetaTransaction rows;
+};
+
 /// What recovery met, once, for the caller to act on (a new incarnation, refilling).
 struct RecoveryReport {
   bool created = false;    ///< The directory was empty.
@@ -155,6 +167,12 @@ class Engine {
   /// Errors: `busy` (stalled: flushes are behind; try again at room_at()), `no_space`, `io` (after
   /// a failed sync every later call fails until restart), `invalid` (limits).
   virtual Result<Sequence> apply(const WriteBatch& batch, Durability durability) = 0;
+
+  /// Removes every key of the range as of now, in a time that does not grow with their number:
+  /// one operation, with the sequence that is returned. Snapshots and iterators from before still
+  /// see them. What lay there leaves the disk in the background. Errors: those of apply(). A range
+  /// that can hold no key is nothing to do.
+  virtual Result<Sequence> drop_range(const KeyRange& range, Durability durability) = 0;
 
   /// When the next batch should come, so that writers are slowed before they are refused
   /// (write_pace.h). Not in the future: now. Instant::max(): apply() would say `busy` until the
@@ -197,6 +215,27 @@ class Engine {
 
   /// Everything as of now.
   virtual std::shared_ptr<const EngineSnapshot> snapshot() = 0;
+
+  /// Takes tables that IngestWriter made (ingest_writer.h), without writing their pairs again: they
+  /// are verified, linked into the tree, and visible all at once when `done` gets the sequence that
+  /// all of them have, on the loop, never before returning. They are newer than what was written
+  /// before the call and older than what is written after it. The files stay the caller's to
+  /// remove; their keys must not overlap. One call at a time.
+  /// Errors: busy, corrupt, invalid (not such a table, or one overlaps another; the engine in
+  /// memory takes none), not_found, format, no_space, unavailable; then nothing has changed but the
+  /// last sequence. io: after a failed commit it is not known, and the engine refuses further
+  /// writes.
+  virtual void ingest(std::vector<std::string> paths,
+                      std::function<void(Result<Sequence>)> done) = 0;
+
+  /// Makes a copy of everything as of now, without copying it: hard links of the tables, and a
+  /// manifest. It opens as an engine of its own, whose last stop was not a clean one, and does not
+  /// change with this one. Writes go on meanwhile. An ingest that is not over is in it or not.
+  /// `done` gets the sequence up to which it holds everything, on the loop, never before returning.
+  /// One at a time. Errors: busy (one is being made), invalid (the directory has files, the store
+  /// has a manifest, or the engine has no tables to link: that in memory), no_space, io,
+  /// unavailable; then nothing is left that opens.
+  virtual void checkpoint(CheckpointTarget target, std::function<void(Result<Sequence>)> done) = 0;
 
   virtual EngineStats stats() const = 0;
   virtual const RecoveryReport& recovery() const = 0;

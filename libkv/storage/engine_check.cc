@@ -4,6 +4,7 @@
 #include <tuple>
 #include <vector>
 
+#include "libkv/storage/ingest_writer.h"
 #include "libkv/storage/log_survey.h"
 #include "libkv/storage/manifest.h"
 #include "libkv/storage/table_walk.h"
@@ -51,6 +52,7 @@ class EngineChecker {
     numbers_known_ = manifest.numbers_known;
     for (const TableInfo& info : state_.tables) check_table(info);
     check_levels();
+    check_drops();
     check_strangers();
     check_log();
     return counts_;
@@ -80,6 +82,10 @@ class EngineChecker {
     }
     const std::string name = "manifest: table " + std::to_string(info.number) + ": ";
     if (info.level >= kLevels) tell_manifest(name + "level " + std::to_string(info.level));
+    const bool is_given =
+        info.sequence_min == info.given_sequence && info.sequence_max == info.given_sequence;
+    if (info.given_sequence != 0 && !is_given)
+      tell_manifest(name + "its sequences are not the one that it was given");
     if (numbers_known_ && info.sequence_max > state_.flushed)
       tell_manifest(name + "sequence " + std::to_string(info.sequence_max) + ", and only " +
                     std::to_string(state_.flushed) + " is flushed");
@@ -99,8 +105,9 @@ class EngineChecker {
     differs("entries", found.entries, info.entries);
     differs("removals", found.removals, info.removals);
     differs("raw bytes", found.raw_bytes, info.raw_bytes);
-    differs("lowest sequence", found.sequence_min, info.sequence_min);
-    differs("highest sequence", found.sequence_max, info.sequence_max);
+    const bool is_given = info.given_sequence != 0;
+    differs("lowest sequence", found.sequence_min, is_given ? kIngestSequence : info.sequence_min);
+    differs("highest sequence", found.sequence_max, is_given ? kIngestSequence : info.sequence_max);
     if (found.first_key != info.first_key || found.last_key != info.last_key)
       tell(path, std::nullopt, "its keys are not of the range that the manifest says");
   }
@@ -121,6 +128,13 @@ class EngineChecker {
                       std::to_string(left.number) + " and " + std::to_string(right.number) +
                       " overlap");
     }
+  }
+
+  void check_drops() {
+    for (const RangeDrop& drop : state_.drops)
+      if (numbers_known_ && drop.sequence > state_.flushed)
+        tell_manifest("manifest: the drop of sequence " + std::to_string(drop.sequence) +
+                      ", and only " + std::to_string(state_.flushed) + " is flushed");
   }
 
   /// Files that no manifest names.

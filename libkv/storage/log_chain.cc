@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "libkv/base/planted.h"
+#include "libkv/storage/range_drops.h"
 
 namespace kv {
 
@@ -51,7 +52,7 @@ Result<bool> LogChain::take_records(const std::string& path, const LogSegmentSca
         place_offset_ = behind;
         report_missing(record.first - 1);
       }
-      take_batch(path, record);
+      take_operations(path, record);
       taken_end_ = end;
     }
     behind = end;
@@ -75,19 +76,30 @@ bool LogChain::known_durable(const LogSegmentScan& scan, size_t i) const {
                      [this](const LogRecord& later) { return later.durable >= expected_; });
 }
 
-void LogChain::take_batch(const std::string& path, const LogRecord& record) {
+namespace {
+
+bool parses(const LogRecord& record) {
+  if (record.kind == LogRecordKind::range_drop)
+    return record.count == 1 && decode_key_range(record.payload).has_value();
+  if (record.kind == LogRecordKind::ingest) return record.count == 1 && record.payload.empty();
+  size_t operations = 0;
+  return WriteBatch::for_each(record.payload,
+                              [&operations](const WriteBatch::Operation&) { ++operations; }) &&
+         operations == record.count;
+}
+
+}  // namespace
+
+void LogChain::take_operations(const std::string& path, const LogRecord& record) {
   if (record.last() < expected_) return;
   // A checked record that does not parse, or that overlaps its predecessor, was written by a
   // fault of ours; it is told, not hidden.
-  size_t operations = 0;
-  const bool parses = WriteBatch::for_each(
-      record.payload, [&operations](const WriteBatch::Operation&) { ++operations; });
-  if (record.first < expected_ || !parses || operations != record.count) {
+  if (record.first < expected_ || !parses(record)) {
     place_ = path;
     place_offset_ = record.offset;
     report_missing(record.last());
   } else {
-    apply_(record.first, record.payload);
+    apply_(record);
   }
   expected_ = record.last() + 1;
 }

@@ -1,4 +1,4 @@
-// What the segments of a commit log hold together, oldest first: which batches count, and where
+// What the segments of a commit log hold together, oldest first: which records count, and where
 // what was durable is damaged or missing.
 //
 // The first bad record ends a segment, unless valid records follow it in the same life of the
@@ -30,11 +30,11 @@ const char* to_string(LogEnd end);
 
 class LogChain {
  public:
-  using Apply = std::function<void(Sequence first, BytesView batch)>;
+  using Apply = std::function<void(const LogRecord&)>;
 
-  /// Batches up to `flushed` are passed over. `apply` is called for each other that counts, with
-  /// the sequence of its first operation. What is missing before the first segment is told of
-  /// `directory`.
+  /// Records up to `flushed` are passed over. `apply` is called for each other that counts: a
+  /// batch, the drop of a range, or an ingest; all parse. What is missing before the first segment
+  /// is told of `directory`.
   LogChain(std::string directory, Sequence flushed, Apply apply)
       : apply_(std::move(apply)), expected_(flushed + 1), place_(std::move(directory)) {}
 
@@ -44,7 +44,7 @@ class LogChain {
   void end(Sequence known_durable);
 
   Sequence last_sequence() const { return expected_ - 1; }
-  /// Behind the last batch of the newest segment that counts; 0: none does.
+  /// Behind the last record of the newest segment that counts; 0: none does.
   uint64_t taken_end() const { return taken_end_; }
   bool torn_tail() const { return torn_tail_; }
   const std::vector<CorruptRange>& corruption() const { return corruption_; }
@@ -53,7 +53,7 @@ class LogChain {
   Result<bool> take_records(const std::string& path, const LogSegmentScan& scan);
   Status take_header(const LogRecord& record);
   bool known_durable(const LogSegmentScan& scan, size_t i) const;
-  void take_batch(const std::string& path, const LogRecord& record);
+  void take_operations(const std::string& path, const LogRecord& record);
   void report_missing(Sequence last);
 
   Apply apply_;

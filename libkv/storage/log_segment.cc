@@ -21,8 +21,8 @@ uint64_t padded(uint64_t bytes) {
 }
 
 bool is_kind(char kind) {
-  return kind == static_cast<char>(LogRecordKind::segment_header) ||
-         kind == static_cast<char>(LogRecordKind::batch);
+  return kind >= static_cast<char>(LogRecordKind::segment_header) &&
+         kind <= static_cast<char>(LogRecordKind::ingest);
 }
 
 }  // namespace

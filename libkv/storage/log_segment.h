@@ -8,7 +8,8 @@
 //    8  u64  sequence of the first operation
 //   16  u64  highest sequence known to be durable when the record was written
 //   24  u32  operations
-//   28  u8   kind: 1 the segment's own header, 2 a batch; 3 zero bytes
+//   28  u8   kind: 1 the segment's own header, 2 a batch, 3 the drop of a range, 4 an ingest;
+//             3 zero bytes
 //   32  u64  XXH3-64 of the payload
 //
 // Both checks are seeded with the segment's salt and the record's offset. The salt comes from the
@@ -31,9 +32,14 @@
 namespace kv {
 
 inline constexpr size_t kLogRecordHeaderBytes = 40;
-inline constexpr uint32_t kLogVersion = 1;
+inline constexpr uint32_t kLogVersion = 2;  // 2: ranges may be dropped, tables ingested.
 
-enum class LogRecordKind : uint8_t { segment_header = 1, batch = 2 };
+enum class LogRecordKind : uint8_t {
+  segment_header = 1,
+  batch = 2,
+  range_drop = 3,
+  ingest = 4,  ///< One operation without payload: whether it brought tables, the manifest says.
+};
 
 struct LogRecord {
   uint64_t offset = 0;

@@ -23,7 +23,7 @@ Result<std::optional<LogSegmentHeader>> proven_header(BytesView segment) {
   return std::optional<LogSegmentHeader>(header);
 }
 
-const auto kPassOver = [](Sequence, BytesView) {};
+const auto kPassOver = [](const LogRecord&) {};
 
 class LogSurveyor {
  public:

@@ -5,6 +5,7 @@
 #include "libkv/base/limits.h"
 #include "libkv/base/planted.h"
 #include "libkv/storage/batch_limits.h"
+#include "libkv/storage/drop_tidying.h"
 #include "libkv/storage/failed_iterator.h"
 #include "libkv/storage/multi_lookup.h"
 
@@ -33,22 +34,18 @@ WriteDebtBounds debt_bounds(const EngineOptions& options) {
   const uint64_t memtable = options.memtable_bytes;
   // The wall of memory may come before that of numbers (may_rotate()).
   const uint64_t memory = MemoryBudget(options.memory_bytes, 0).memtables_max();
-  const uint64_t waiting_max = std::max(
-      memtable,
-      std::min(limits::memtables_waiting_max * memtable, memory - std::min(memory, memtable)));
+  const uint64_t waiting_max = std::max(memtable, std::min(limits::memtables_waiting_max * memtable,
+                                                           memory - std::min(memory, memtable)));
   const uint64_t level1 = compaction_options(options).level1_bytes;
   return {.soft = {.level0_tables = limits::level0_tables_soft,
-                   .waiting_bytes = std::min(limits::memtables_waiting_soft * memtable, waiting_max / 2),
+                   .waiting_bytes =
+                       std::min(limits::memtables_waiting_soft * memtable, waiting_max / 2),
                    .log_bytes = limits::log_forming_bytes_soft,
                    .excess_bytes = limits::level_excess_soft * level1},
           .hard = {.level0_tables = limits::level0_tables_max,
                    .waiting_bytes = waiting_max,
                    .log_bytes = limits::log_forming_bytes_max,
                    .excess_bytes = limits::level_excess_hard * level1}};
-}
-
-Error closed_error() {
-  return {ErrorKind::unavailable, "the engine is closed"};
 }
 
 }  // namespace
@@ -193,16 +190,28 @@ std::shared_ptr<const EngineSnapshot> LsmEngine::snapshot() {
 void LsmEngine::start_work() {
   cache_->balance();
   remove_obsolete_files();
-  if (closed_ || resting_ || !log_.failure()) return;
+  if (closed_) return;
+  const Status stopped = resting_ ? Status(fail(*resting_)) : log_.failure();
+  if (!stopped) {
+    fail_checkpoint(stopped);
+    return fail_ingest(stopped);
+  }
   start_flush();
+  commit_ingest();
   start_compaction();
 }
 
+bool LsmEngine::is_flushed(Sequence sequence) const {
+  return view_->waiting.empty() || view_->waiting.back()->last_sequence() > sequence;
+}
+
 void LsmEngine::start_flush() {
-  if (flush_running_ || view_->waiting.empty()) return;
+  if (flush_running_) return;
+  if (view_->waiting.empty() && drop_frees_tables_) rotate_memtable();
+  if (view_->waiting.empty()) return;
   flush_running_ = true;
-  auto flush =
-      std::make_shared<Flush>(view_->waiting.back(), factory_, manifest_, environment_.entropy());
+  auto flush = std::make_shared<Flush>(view_->waiting.back(), view_->version, factory_, manifest_,
+                                       environment_.entropy(), keeps_drops());
   tasks_.run(
       Lane::background, [flush] { flush->run(); }, [this, flush] { flush_over(*flush); });
 }
@@ -211,29 +220,45 @@ void LsmEngine::flush_over(Flush& flush) {
   flush_running_ = false;
   if (!flush.status()) {
     const Error& error = flush.status().error();
-    return job_failed("flush", error, !Manifest::is_undone(error));
+    job_failed("flush", error, !Manifest::is_undone(error));
+    fail_checkpoint(fail(error));
+    return fail_ingest(fail(error));
   }
   auto next = std::make_shared<ReadView>(*view_);
   next->waiting.pop_back();
-  next->version = view_->version->changed({new_table(flush.table())}, {});
-  view_ = std::move(next);
+  std::vector<TablePtr> added;
+  for (const TableInfo& info : flush.tables()) {
+    added.push_back(new_table(info));
+    counted_.bytes_written_flush += info.file_bytes;
+  }
+  next->version = view_->version->changed(added, {});
+  std::vector<RangeDrop> drops = next->version->drops();
+  drops.insert(drops.end(), flush.drops().begin(), flush.drops().end());
+  install(std::move(next), std::move(drops));
   // Giving a memtable's memory back takes milliseconds, which are not the loop's.
   tasks_.run(
       Lane::background, [memtable = flush.take_memtable()] {}, [] {});
   note_flushed();
+  copy_if_flushed();
   log_.release(flush.flushed());
   ++counted_.flushes;
-  counted_.bytes_written_flush += flush.table().file_bytes;
   start_work();
   room_made();
 }
 
 void LsmEngine::start_compaction() {
   if (compaction_ != nullptr) return;
-  if (auto plan = picker_.pick(*view_->version)) begin_compaction(std::move(*plan));
+  if (ingest_ != nullptr && ingest_state_ != IngestState::linking) return;
+  const Version& version = *view_->version;
+  auto plan = plan_discard(version, keeps_drops());
+  if (!plan) plan = picker_.pick(version);
+  if (!plan)
+    plan = plan_rewrite(version, [this](uint64_t number) { return picker_.is_readable(number); });
+  if (plan) begin_compaction(std::move(*plan));
 }
 
 void LsmEngine::begin_compaction(CompactionPlan plan) {
+  plan.keeps_drops = keeps_drops();
   compaction_ =
       std::make_shared<Compaction>(std::move(plan), view_->version, cache_, factory_, manifest_,
                                    compaction_options_, environment_.entropy());
@@ -259,7 +284,8 @@ void LsmEngine::compaction_stepped() {
   const Error& error = ended->status().error();
   for (const uint64_t number : ended->unreadable()) picker_.leave_out(number);
   job_failed("compaction", error, ended->manifest_failed() || error.kind == ErrorKind::io);
-  if (!ended->unreadable().empty()) start_work();
+  const bool goes_on = !resting_ && log_.failure() && ended->unreadable().empty();
+  goes_on ? commit_ingest() : start_work();
 }
 
 void LsmEngine::install_compaction() {
@@ -275,7 +301,12 @@ void LsmEngine::install_compaction() {
   }
   auto next = std::make_shared<ReadView>(*view_);
   next->version = view_->version->changed(added, removed);
-  view_ = std::move(next);
+  std::vector<RangeDrop> drops = next->version->drops();
+  const std::vector<Sequence>& idle = ended->drops_removed();
+  std::erase_if(drops, [&](const RangeDrop& drop) {
+    return std::find(idle.begin(), idle.end(), drop.sequence) != idle.end();
+  });
+  install(std::move(next), std::move(drops));
   note_version();
   ++counted_.compactions;
   counted_.bytes_written_compaction += ended->written_bytes();
@@ -343,6 +374,7 @@ EngineStats LsmEngine::stats() const {
     stats.memtable_bytes += memtable->memory_bytes();
     stats.keys_estimated += memtable->entries();
   }
+  stats.range_drops = view_->version->drops().size();
   stats.log_bytes = log_.log_bytes();
   stats.disk_bytes += stats.log_bytes;
   stats.bytes_written_log = log_.written_bytes();
@@ -370,6 +402,8 @@ Status LsmEngine::close() {
   if (closed_) return {};
   closed_ = true;
   tasks_.finish_all();
+  fail_checkpoint(fail(closed_error()));
+  fail_ingest(fail(closed_error()));
   compaction_.reset();
   const Status drained = log_.drain();
   remove_obsolete_files();

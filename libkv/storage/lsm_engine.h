@@ -5,16 +5,19 @@
 //                                                 Lane::background
 // State changes on the loop only: jobs on lanes get what they need by shared_ptr, and their results
 // are installed when they complete. Readers hold a ReadView and never wait for any of it.
+// Its work on whole ranges is in lsm_drops.cc, lsm_checkpoint.cc and lsm_ingest.cc.
 #pragma once
 
 #include <deque>
 #include <memory>
 #include <string>
 
+#include "libkv/storage/checkpoint.h"
 #include "libkv/storage/commit_log.h"
 #include "libkv/storage/compaction.h"
 #include "libkv/storage/engine.h"
 #include "libkv/storage/flush.h"
+#include "libkv/storage/ingest.h"
 #include "libkv/storage/lane_tasks.h"
 #include "libkv/storage/manifest.h"
 #include "libkv/storage/read_view.h"
@@ -46,6 +49,7 @@ class LsmEngine final : public Engine {
   void on_room(std::function<void()> listener) override;
   Instant next_wake() const override;
   void on_tick(Instant now) override;
+  Result<Sequence> drop_range(const KeyRange& range, Durability durability) override;
   Sequence durable_sequence() const override { return log_.durable_sequence(); }
   void on_durable(std::function<void(Result<Sequence>)> listener) override {
     log_.on_durable(std::move(listener));
@@ -59,6 +63,8 @@ class LsmEngine final : public Engine {
                                    std::function<void(Lookups)> done) override;
   std::unique_ptr<EngineIterator> iterate(const KeyRange& range, bool reverse) override;
   std::shared_ptr<const EngineSnapshot> snapshot() override;
+  void ingest(std::vector<std::string> paths, std::function<void(Result<Sequence>)> done) override;
+  void checkpoint(CheckpointTarget target, std::function<void(Result<Sequence>)> done) override;
   EngineStats stats() const override;
   const RecoveryReport& recovery() const override { return report_; }
   Status close() override;
@@ -70,7 +76,9 @@ class LsmEngine final : public Engine {
   // lsm_pace.cc: who may write when.
   Status make_room();
   bool may_rotate() const;
-  void end_rest_if_due(Instant now);
+  Status make_memtable_room();
+  Status refuse(const char* why);
+  void retry_if_rested();
   const char* wall() const;
   void begin_stall();
   void end_stall();
@@ -88,15 +96,26 @@ class LsmEngine final : public Engine {
   void start_work();
   void start_flush();
   void flush_over(Flush& flush);
+  bool is_flushed(Sequence sequence) const;
+  void copy_if_flushed();
+  void fail_checkpoint(const Status& status);
+  Status may_ingest(const std::vector<std::string>& paths);
+  void link_ingested();
+  void commit_ingest();
+  void ingest_committed();
+  void fail_ingest(const Status& status);
+  bool keeps_drops() const;
   void start_compaction();
   void begin_compaction(CompactionPlan plan);
   void step_compaction();
   void compaction_stepped();
   void install_compaction();
+  void install(std::shared_ptr<ReadView> next, std::vector<RangeDrop> drops);
   /// Decides what a job's failure means. `is_final`: it ends writing.
   void job_failed(const char* job, const Error& error, bool is_final);
   void remove_obsolete_files();
   void count_memory(EngineStats& stats) const;
+  static Error closed_error() { return {ErrorKind::unavailable, "the engine is closed"}; }
   TablePtr new_table(const TableInfo& info) const;
 
   Environment& environment_;
@@ -114,8 +133,14 @@ class LsmEngine final : public Engine {
   CompactionPicker picker_;
 
   bool closed_ = false;
+  bool drop_frees_tables_ = false;  // Once it is flushed: one in the active memtable.
   bool flush_running_ = false;
   std::shared_ptr<Compaction> compaction_;
+  std::shared_ptr<Checkpoint> checkpoint_;  // Until its files are being linked.
+  bool checkpoint_running_ = false;
+  std::shared_ptr<Ingest> ingest_;  // Null: there is none.
+  enum class IngestState { linking, ready, committing };
+  IngestState ingest_state_ = IngestState::linking;
   std::optional<Error> resting_;  // Why jobs rest: no room, or somebody reads the manifest.
   Instant resting_since_{};
   WritePace pace_;

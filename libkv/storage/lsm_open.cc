@@ -95,7 +95,7 @@ class LsmOpener {
       KV_TRY(check_table(*table));
       levels[info.level].push_back(std::move(table));
     }
-    view_->version = std::make_shared<const Version>(std::move(levels));
+    view_->version = std::make_shared<const Version>(std::move(levels), state_.drops);
     return {};
   }
 
@@ -118,9 +118,9 @@ class LsmOpener {
     options.secret = state_.log_secret;
     options.flushed = state_.flushed;
     options.known_durable = state_.clean.value_or(0);
-    KV_ASSIGN(LogRecovery log,
-              recover_log(environment_.files, options,
-                          [this](Sequence first, BytesView batch) { replay(first, batch); }));
+    KV_ASSIGN(LogRecovery log, recover_log(environment_.files, options,
+                                           [this](const LogRecord& record) { replay(record); }));
+    view_->drops = merge_drops(*view_);
     parts_.view = view_;
     report(log);
     parts_.log = {.directory = parts_.directory,
@@ -138,13 +138,18 @@ class LsmOpener {
     return {};
   }
 
-  void replay(Sequence first, BytesView batch) {
+  void replay(const LogRecord& record) {
     if (view_->active->memory_bytes() >= parts_.options.memtable_bytes) {
       view_->waiting.insert(view_->waiting.begin(), view_->active);
       view_->active = std::make_shared<Memtable>(parts_.blocks);
     }
-    Sequence sequence = first;
-    WriteBatch::for_each(batch, [&](const WriteBatch::Operation& operation) {
+    if (record.kind == LogRecordKind::range_drop) {
+      if (KV_PLANTED(forget_drop_at_replay)) return;
+      return view_->active->add_drop({*decode_key_range(record.payload), record.first});
+    }
+    if (record.kind == LogRecordKind::ingest) return view_->active->add_ingest(record.first);
+    Sequence sequence = record.first;
+    WriteBatch::for_each(record.payload, [&](const WriteBatch::Operation& operation) {
       view_->active->add({operation.key, sequence++,
                           operation.is_put ? EntryKind::value : EntryKind::removal,
                           operation.value});

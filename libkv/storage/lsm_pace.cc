@@ -28,8 +28,9 @@ bool LsmEngine::may_rotate() const {
          KV_PLANTED(memtables_beyond_budget);
 }
 
-void LsmEngine::end_rest_if_due(Instant now) {
-  if (now - resting_since_ < limits::disk_full_retry_interval) return;
+void LsmEngine::retry_if_rested() {
+  if (!resting_ || environment_.clock.now() - resting_since_ < limits::disk_full_retry_interval)
+    return;
   resting_.reset();
   start_work();
 }
@@ -46,18 +47,25 @@ Instant LsmEngine::next_wake() const {
 void LsmEngine::on_tick(Instant now) {
   if (closed_) return;
   log_.on_tick(now);
-  if (resting_) end_rest_if_due(now);
+  retry_if_rested();
   tidy_on_tick(now);
 }
 
 Status LsmEngine::make_room() {
-  if (resting_) end_rest_if_due(environment_.clock.now());
-  if (const char* why = wall()) {
-    if (resting_) return fail(*resting_);
-    begin_stall();
-    return fail(ErrorKind::busy, why);
-  }
+  retry_if_rested();
+  if (const char* why = wall()) return refuse(why);
+  return make_memtable_room();
+}
+
+Status LsmEngine::refuse(const char* why) {
+  if (resting_) return fail(*resting_);
+  begin_stall();
+  return fail(ErrorKind::busy, why);
+}
+
+Status LsmEngine::make_memtable_room() {
   if (view_->active->memory_bytes() >= options_.memtable_bytes) {
+    if (!may_rotate()) return refuse("flushes are behind");
     rotate_memtable();
     start_work();
   }
@@ -132,6 +140,7 @@ void LsmEngine::rotate_memtable() {
   auto next = std::make_shared<ReadView>(*view_);
   next->waiting.insert(next->waiting.begin(), next->active);
   next->active = std::make_shared<Memtable>(blocks_);
+  drop_frees_tables_ = false;
   if (!KV_PLANTED(record_across_flush)) log_.end_record();
   if (KV_PLANTED(release_log_early)) log_.release(log_.last_sequence());
   view_ = std::move(next);

@@ -23,7 +23,7 @@ void LsmEngine::tidy_on_tick(Instant now) {
   if (!tidy_at_ || now < *tidy_at_) return;
   if (resting_ || !log_.is_sound()) {
     tidy_at_ = now + options_.idle_after;
-  } else if (flush_running_ || compaction_ != nullptr || tidy_one_thing()) {
+  } else if (flush_running_ || compaction_ != nullptr || ingest_ != nullptr || tidy_one_thing()) {
     tidy_at_ = now + limits::tidy_interval;
   } else {
     tidy_at_.reset();

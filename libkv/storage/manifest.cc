@@ -3,17 +3,23 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "libkv/storage/byte_coding.h"
+
 namespace kv {
 
 namespace {
 
 constexpr uint64_t kManifestVersion = 1;
+constexpr uint64_t kDropsVersion = 2;  // Who does not know of drops would show what they mask.
+constexpr uint64_t kDropRowVersion = 1;
 const std::string kEngineTable = "engine";
 const std::string kTablesTable = "sstable";
+const std::string kDropsTable = "range_drop";
 
-std::string row_key(uint64_t table_number) {
+/// Of a table by its number, of a drop by its sequence.
+std::string row_key(uint64_t number) {
   char key[24];
-  std::snprintf(key, sizeof(key), "%016llx", static_cast<unsigned long long>(table_number));
+  std::snprintf(key, sizeof(key), "%016llx", static_cast<unsigned long long>(number));
   return key;
 }
 
@@ -49,13 +55,32 @@ Result<ManifestState> Manifest::open(uint64_t new_secret) {
     KV_ASSIGN(TableInfo info, table_of(row));
     state.tables.push_back(std::move(info));
   }
+  KV_ASSIGN(const auto drops, meta_.rows(kDropsTable));
+  for (const MetaStore::Row& row : drops) {
+    KV_ASSIGN(RangeDrop drop, drop_of(row));
+    state.drops.push_back(std::move(drop));
+  }
   return state;
+}
+
+Status Manifest::create(const ManifestState& state, MetaTransaction rows) {
+  KV_ASSIGN(const auto version, number("format"));
+  if (version) return fail(ErrorKind::invalid, "manifest: there is one already");
+  rows.put(kEngineTable, "format", std::to_string(kManifestVersion));
+  rows.put(kEngineTable, "log_secret", std::to_string(state.log_secret));
+  ManifestChange all;
+  all.flushed = state.flushed;
+  all.added = state.tables;
+  all.drops_added = state.drops;
+  add_to(rows, all);
+  return meta_.commit(rows);
 }
 
 Result<ManifestSurvey> Manifest::survey(const std::function<void(const Error&)>& corrupt) {
   ManifestSurvey found;
   KV_ASSIGN(const auto rows, meta_.rows(kTablesTable));
   KV_ASSIGN(const auto marks, meta_.rows(kEngineTable));
+  KV_ASSIGN(const auto drops, meta_.rows(kDropsTable));
   if (rows.empty() && marks.empty()) return fail(ErrorKind::not_found, "manifest: there is none");
   const auto judge = [&corrupt](const Error& error) {
     if (error.kind == ErrorKind::corrupt) corrupt(error);
@@ -72,12 +97,20 @@ Result<ManifestSurvey> Manifest::survey(const std::function<void(const Error&)>&
       return fail(info.error());
     }
   }
+  for (const MetaStore::Row& row : drops) {
+    auto drop = drop_of(row);
+    if (drop) {
+      found.state.drops.push_back(std::move(*drop));
+    } else if (!judge(drop.error())) {
+      return fail(drop.error());
+    }
+  }
   return found;
 }
 
 Status Manifest::read_numbers(ManifestState* state) {
   KV_ASSIGN(const auto version, number("format"));
-  if (version && *version > kManifestVersion)
+  if (version && *version > kDropsVersion)
     return fail(ErrorKind::format, "manifest: format " + std::to_string(*version) + " is newer");
   KV_ASSIGN(const auto secret, number("log_secret"));
   KV_ASSIGN(const auto flushed, number("flushed"));
@@ -97,13 +130,41 @@ Result<TableInfo> Manifest::table_of(const MetaStore::Row& row) {
   return info;
 }
 
+Result<RangeDrop> Manifest::drop_of(const MetaStore::Row& row) {
+  const std::string name = "manifest: drop " + row.key + ": ";
+  ByteReader reader(row.value);
+  const uint64_t version = reader.take_varint();
+  if (reader.ok() && version > kDropRowVersion)
+    return fail(ErrorKind::format, name + "row version " + std::to_string(version) + " is newer");
+  auto range = decode_key_range(reader.rest());
+  if (!reader.ok() || !range) return fail(ErrorKind::corrupt, name + "the row does not parse");
+  char* end = nullptr;
+  const Sequence sequence = std::strtoull(row.key.c_str(), &end, 16);
+  if (row.key != row_key(sequence) || sequence == 0)
+    return fail(ErrorKind::corrupt, name + "the key is not a sequence");
+  return RangeDrop{std::move(*range), sequence};
+}
+
 Status Manifest::commit(const ManifestChange& change) {
   MetaTransaction transaction;
+  add_to(transaction, change);
+  return meta_.commit(transaction);
+}
+
+void Manifest::add_to(MetaTransaction& transaction, const ManifestChange& change) {
   if (change.flushed) transaction.put(kEngineTable, "flushed", std::to_string(*change.flushed));
   for (const uint64_t removed : change.removed) transaction.remove(kTablesTable, row_key(removed));
   for (const TableInfo& added : change.added)
     transaction.put(kTablesTable, row_key(added.number), encode_table_info(added));
-  return meta_.commit(transaction);
+  if (!change.drops_added.empty())
+    transaction.put(kEngineTable, "format", std::to_string(kDropsVersion));
+  for (const RangeDrop& drop : change.drops_added) {
+    std::string row;
+    append_varint(row, kDropRowVersion);
+    transaction.put(kDropsTable, row_key(drop.sequence), row + encode_key_range(drop.range));
+  }
+  for (const Sequence removed : change.drops_removed)
+    transaction.remove(kDropsTable, row_key(removed));
 }
 
 Status Manifest::set_clean(Sequence last_sequence) {

@@ -3,8 +3,11 @@
 // call returns; the store checks every row.
 //
 //   table `sstable`: table number (16 hex digits) → encoded TableInfo
-//   table `engine`:  format → version; log_secret → u64; flushed → sequence; clean → last sequence
-//                    (only while closed); numbers are decimal text
+//   table `range_drop`: sequence (16 hex digits) → varint version: 1 | sized from | sized to;
+//                    those that may mask something in a table
+//   table `engine`:  format → version (2 from the first range_drop on); log_secret → u64;
+//                    flushed → sequence; clean → last sequence (only while closed); numbers are
+//                    decimal text
 // On disk: never change. Thread-safe, as the MetaStore is; it holds no state of its own.
 #pragma once
 
@@ -13,6 +16,7 @@
 #include <vector>
 
 #include "libkv/meta/meta_store.h"
+#include "libkv/storage/range_drops.h"
 #include "libkv/storage/table_format.h"
 
 namespace kv {
@@ -23,6 +27,7 @@ struct ManifestState {
   Sequence flushed = 0;
   std::optional<Sequence> clean;
   std::vector<TableInfo> tables;  ///< By number.
+  std::vector<RangeDrop> drops;   ///< Oldest first.
 };
 
 /// A manifest as an offline tool finds it.
@@ -35,6 +40,8 @@ struct ManifestChange {
   std::optional<Sequence> flushed;
   std::vector<TableInfo> added;   ///< Also a table that moves to another level.
   std::vector<uint64_t> removed;  ///< Numbers.
+  std::vector<RangeDrop> drops_added;
+  std::vector<Sequence> drops_removed;
 };
 
 class Manifest {
@@ -44,6 +51,9 @@ class Manifest {
 
   /// Reads it, or makes one with `new_secret`. Errors: corrupt, format, io, no_space.
   Result<ManifestState> open(uint64_t new_secret);
+  /// Makes one of this state, with other rows in the same commit. Errors: invalid (there is one),
+  /// and those of commit().
+  Status create(const ManifestState& state, MetaTransaction rows);
   /// Reads it for an offline tool: tells what is corrupt and goes on behind it, and makes none.
   /// Errors: not_found, format, io.
   Result<ManifestSurvey> survey(const std::function<void(const Error&)>& corrupt);
@@ -60,7 +70,9 @@ class Manifest {
  private:
   Result<std::optional<uint64_t>> number(const std::string& key);
   Status read_numbers(ManifestState* state);
+  static void add_to(MetaTransaction& transaction, const ManifestChange& change);
   static Result<TableInfo> table_of(const MetaStore::Row& row);
+  static Result<RangeDrop> drop_of(const MetaStore::Row& row);
 
   MetaStore& meta_;
 };

@@ -9,6 +9,7 @@
 #include "libkv/storage/engine.h"
 #include "libkv/storage/failed_iterator.h"
 #include "libkv/storage/manifest.h"
+#include "libkv/storage/range_drops.h"
 
 namespace kv {
 
@@ -28,6 +29,17 @@ void apply_to(Pairs& pairs, BytesView batch) {
       pairs.emplace(operation.key, SharedBytes::copy_of(operation.value));
     }
   });
+}
+
+void drop_from(Pairs& pairs, const KeyRange& range) {
+  const auto end = range.to.empty() ? pairs.end() : pairs.lower_bound(range.to);
+  pairs.erase(pairs.lower_bound(range.from), end);
+}
+
+void replay(Pairs& pairs, const LogRecord& record) {
+  if (record.kind == LogRecordKind::range_drop)
+    return drop_from(pairs, *decode_key_range(record.payload));
+  if (record.kind == LogRecordKind::batch) apply_to(pairs, record.payload);
 }
 
 /// A copy of the range's pairs (their values shared).
@@ -99,6 +111,15 @@ class MemoryEngine final : public Engine {
     counted_.bytes_written_user += batch.payload_bytes();
     return last;
   }
+  Result<Sequence> drop_range(const KeyRange& range, Durability durability) override {
+    if (closed_) return fail(closed_error());
+    if (is_empty(range)) return log_.last_sequence();
+    KV_TRY(check_limits(range));
+    KV_TRY(log_.ready());
+    const Sequence last = log_.append_drop(range, durability);
+    drop_from(pairs_, range);
+    return last;
+  }
   Sequence durable_sequence() const override { return log_.durable_sequence(); }
   void on_durable(std::function<void(Result<Sequence>)> listener) override {
     log_.on_durable(std::move(listener));
@@ -135,6 +156,13 @@ class MemoryEngine final : public Engine {
     return std::make_shared<CopiedSnapshot>(pairs_, log_.last_sequence());
   }
 
+  void ingest(std::vector<std::string>, std::function<void(Result<Sequence>)> done) override {
+    refuse(std::move(done), "the engine in memory takes no tables");
+  }
+  void checkpoint(CheckpointTarget, std::function<void(Result<Sequence>)> done) override {
+    refuse(std::move(done), "the engine in memory has no tables to link");
+  }
+
   EngineStats stats() const override {
     EngineStats stats = counted_;
     stats.keys_estimated = pairs_.size();
@@ -155,6 +183,11 @@ class MemoryEngine final : public Engine {
   }
 
  private:
+  void refuse(std::function<void(Result<Sequence>)> done, const char* why) {
+    tasks_.run(
+        Lane::background, [] {},
+        [why, done = std::move(done)] { done(fail(ErrorKind::invalid, why)); });
+  }
   static Error closed_error() { return {ErrorKind::unavailable, "the engine is closed"}; }
 
   Manifest manifest_;
@@ -178,7 +211,7 @@ Result<std::unique_ptr<Engine>> open_memory_engine(Environment& environment, Met
   const LogRecoveryOptions recovery{directory, state.log_secret, 0, state.clean.value_or(0)};
   KV_ASSIGN(LogRecovery log,
             recover_log(environment.files, recovery,
-                        [&pairs](Sequence, BytesView batch) { apply_to(pairs, batch); }));
+                        [&pairs](const LogRecord& record) { replay(pairs, record); }));
   RecoveryReport report;
   report.created = state.created;
   report.clean = state.clean.has_value() && log.corruption.empty();

@@ -120,6 +120,18 @@ void Memtable::add(const Entry& entry) {
   ++count_;
 }
 
+void Memtable::add_ingest(Sequence sequence) {
+  KV_ASSERT(sequence > last_sequence_ && sequence <= kSequenceMax);
+  last_sequence_ = sequence;
+}
+
+void Memtable::add_drop(RangeDrop drop) {
+  KV_ASSERT(drop.sequence > last_sequence_ && drop.sequence <= kSequenceMax);
+  last_sequence_ = drop.sequence;
+  drop_bytes_ += sizeof(drop) + drop.range.from.size() + drop.range.to.size();
+  drops_.push_back(std::move(drop));
+}
+
 std::optional<Entry> Memtable::find(BytesView key, Sequence at) const {
   const ChainedEntry* entry = entries_.find(key);
   while (entry != nullptr && entry->sequence() > at) entry = entry->older();

@@ -73,6 +73,9 @@ class MultiLookup {
 
   bool gather_candidates(Probe& probe) {
     view_.version->each_candidate(keys_[probe.index], [&](const TablePtr& table, int level) {
+      if (view_.drops != nullptr &&
+          table->info().sequence_max < view_.drops->newest_over(keys_[probe.index]))
+        return true;
       OpenTable open = cache_.find(*table);
       if (open) open->expect_filter(probe.hash);
       probe.candidates.push_back({std::move(open), level});
@@ -123,7 +126,8 @@ class MultiLookup {
     Lookup lookup;
     lookup.found_in = FoundIn::cache;
     lookup.level = candidate.level;
-    if (found->kind == EntryKind::value) lookup.value = std::move(found->value);
+    if (found->kind == EntryKind::value && !view_.masks(key, found->sequence))
+      lookup.value = std::move(found->value);
     answers_[probe.index] = std::move(lookup);
     return false;
   }

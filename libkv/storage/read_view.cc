@@ -1,5 +1,7 @@
 #include "libkv/storage/read_view.h"
 
+#include <algorithm>
+#include <deque>
 #include <span>
 #include <utility>
 
@@ -13,12 +15,13 @@ namespace kv {
 namespace {
 
 /// True if `table` answers; then `lookup` is set.
-bool look_up_in_memtable(const std::shared_ptr<Memtable>& table, BytesView key, Sequence at,
-                         Lookup* lookup) {
+bool look_up_in_memtable(const ReadView& view, const std::shared_ptr<Memtable>& table,
+                         BytesView key, Sequence at, Lookup* lookup) {
   const auto entry = table->find(key, at);
   if (!entry) return false;
   lookup->found_in = FoundIn::memtable;
-  if (entry->kind == EntryKind::value) lookup->value = SharedBytes(table, entry->value);
+  if (entry->kind == EntryKind::value && !view.masks(key, entry->sequence))
+    lookup->value = SharedBytes(table, entry->value);
   return true;
 }
 
@@ -62,11 +65,18 @@ std::optional<Result<TableLookup>> look_up_in_table(TableCache& cache, const Tab
 
 }  // namespace
 
+RangeDrops::Ptr merge_drops(const ReadView& view) {
+  RangeDrops::Ptr drops = RangeDrops::with(nullptr, view.version->drops());
+  for (auto memtable = view.waiting.rbegin(); memtable != view.waiting.rend(); ++memtable)
+    drops = RangeDrops::with(std::move(drops), (*memtable)->drops());
+  return RangeDrops::with(std::move(drops), view.active->drops());
+}
+
 std::optional<Lookup> look_up_in_memtables(const ReadView& view, BytesView key, Sequence at) {
   Lookup lookup;
-  if (look_up_in_memtable(view.active, key, at, &lookup)) return lookup;
+  if (look_up_in_memtable(view, view.active, key, at, &lookup)) return lookup;
   for (const auto& memtable : view.waiting)
-    if (look_up_in_memtable(memtable, key, at, &lookup)) return lookup;
+    if (look_up_in_memtable(view, memtable, key, at, &lookup)) return lookup;
   return std::nullopt;
 }
 
@@ -79,6 +89,10 @@ std::optional<Result<Lookup>> look_up(const ReadView& view, TableCache& cache, B
   const TableKey wanted{key, key_hash(key), at};
   Lookup lookup;
   for (const Candidate& candidate : candidates_for(*view.version, key, wanted.hash)) {
+    // What is masked must not cost a read, and what ails it must not matter.
+    if (view.drops != nullptr &&
+        candidate.table->info().sequence_max < view.drops->newest_over(key))
+      continue;
     auto found = look_up_in_table(cache, *candidate.table, wanted, mode);
     if (!found) return std::nullopt;
     if (!*found) return Result<Lookup>(fail(found->error()));
@@ -86,7 +100,8 @@ std::optional<Result<Lookup>> look_up(const ReadView& view, TableCache& cache, B
     if ((*found)->outcome != TableLookup::Outcome::found) continue;
     if (!(*found)->from_disk) lookup.found_in = FoundIn::cache;
     lookup.level = candidate.level;
-    if ((*found)->kind == EntryKind::value) lookup.value = std::move((*found)->value);
+    if ((*found)->kind == EntryKind::value && !view.masks(key, (*found)->sequence))
+      lookup.value = std::move((*found)->value);
     break;
   }
   return Result<Lookup>(std::move(lookup));
@@ -138,13 +153,25 @@ class ViewIterator final : public EngineIterator {
     sources.push_back(view_->active->iterator());
     for (const auto& memtable : view_->waiting) sources.push_back(memtable->iterator());
     for (const TablePtr& table : view_->version->level(0))
-      sources.push_back(iterate_level(cache, {&table, 1}, ReadMode::fill_cache, &range_));
+      if (!view_->masks_all(table->info()))
+        sources.push_back(iterate_level(cache, {&table, 1}, ReadMode::fill_cache, &range_));
     for (size_t level = 1; level < kLevels; ++level) {
-      const auto& tables = view_->version->level(level);
+      const auto& tables = unmasked(view_->version->level(level));
       if (tables.empty()) continue;
       sources.push_back(iterate_level(cache, tables, ReadMode::fill_cache, &range_));
     }
     return sources;
+  }
+
+  const std::vector<TablePtr>& unmasked(const std::vector<TablePtr>& tables) const {
+    const auto is_masked = [this](const TablePtr& table) {
+      return view_->masks_all(table->info());
+    };
+    if (view_->drops == nullptr || std::none_of(tables.begin(), tables.end(), is_masked))
+      return tables;
+    std::vector<TablePtr>& kept = unmasked_.emplace_back(tables);
+    std::erase_if(kept, is_masked);
+    return kept;
   }
 
   // The first read happens where the iterator is used, which may be off the loop.
@@ -164,6 +191,10 @@ class ViewIterator final : public EngineIterator {
     }
   }
 
+  bool shows(const Entry& entry) const {
+    return entry.kind == EntryKind::value && !view_->masks(entry.key, entry.sequence);
+  }
+
   /// Skips the older versions of key_, then finds the next key that has a value.
   void find_forward() {
     valid_ = false;
@@ -171,7 +202,7 @@ class ViewIterator final : public EngineIterator {
       const Entry& entry = entries_->entry();
       if (!range_.to.empty() && entry.key >= BytesView(range_.to)) return;
       if (entry.sequence > at_ || (pending_ && entry.key == key_)) continue;
-      valid_ = entry.kind == EntryKind::value;
+      valid_ = shows(entry);
       if (valid_) return;
       key_.assign(entry.key);
       pending_ = true;
@@ -188,7 +219,7 @@ class ViewIterator final : public EngineIterator {
       if (entry.sequence > at_) continue;
       if (pending_ && pending_is_value_ && entry.key != key_) break;
       pending_ = true;
-      pending_is_value_ = entry.kind == EntryKind::value;
+      pending_is_value_ = shows(entry);
       key_.assign(entry.key);
       value_.assign(entry.value);
     }
@@ -199,6 +230,7 @@ class ViewIterator final : public EngineIterator {
   const KeyRange range_;
   const Sequence at_;
   const bool reverse_;
+  mutable std::deque<std::vector<TablePtr>> unmasked_;  // Levels without what is masked.
   const std::unique_ptr<EntryIterator> entries_;
   mutable bool started_ = false;
   bool valid_ = false;

@@ -18,7 +18,19 @@ struct ReadView {
   std::shared_ptr<Memtable> active;
   std::vector<std::shared_ptr<Memtable>> waiting;  ///< For their flush; newest first.
   std::shared_ptr<const Version> version;
+  RangeDrops::Ptr drops;  ///< Of all of these, merged. Null: none.
+
+  bool masks(BytesView key, Sequence sequence) const {
+    return drops != nullptr && drops->masks(key, sequence);
+  }
+  /// Whether every entry of the table is masked: it need not be looked into.
+  bool masks_all(const TableInfo& info) const {
+    return drops != nullptr && drops->masks_all(info.first_key, info.last_key, info.sequence_max);
+  }
 };
+
+/// The drops of the memtables and the version, merged anew.
+RangeDrops::Ptr merge_drops(const ReadView& view);
 
 /// The newest value of `key` at or below `at`. Nothing if `mode` is cached_only and the disk is
 /// needed. Errors: corrupt, io.
@@ -28,7 +40,7 @@ std::optional<Result<Lookup>> look_up(const ReadView& view, TableCache& cache, B
 /// What the memtables say of `key`, a removal included; nothing if they do not know it.
 std::optional<Lookup> look_up_in_memtables(const ReadView& view, BytesView key, Sequence at);
 
-/// Everything as of sequence `at`.
+/// Everything as of sequence `at`, which is not below any of the view's drops.
 std::shared_ptr<const EngineSnapshot> make_snapshot(std::shared_ptr<const ReadView> view,
                                                     std::shared_ptr<TableCache> cache, Sequence at);
 

@@ -2,6 +2,8 @@
 
 #include <optional>
 
+#include "libkv/storage/given_sequence.h"
+
 namespace kv {
 
 namespace {
@@ -41,6 +43,7 @@ Status SstableReader::load(const TableInfo& info) {
   if (footer->salt != info.salt)
     return fail(ErrorKind::corrupt, path_ + ": another table than the manifest names");
   salt_ = footer->salt;
+  given_sequence_ = info.given_sequence;
   KV_ASSIGN(const BlockBytes filter, read_stored_block(*file_, path_, footer->filter, salt_));
   filter_ = BloomFilter(filter);
   KV_ASSIGN(BlockBytes bytes_of_index, read_stored_block(*file_, path_, footer->index, salt_));
@@ -127,7 +130,7 @@ Result<TableLookup> SstableReader::find_in(const std::shared_ptr<const Block>& b
     return lookup;
   }
   lookup.outcome = TableLookup::Outcome::found;
-  lookup.sequence = entry->sequence;
+  lookup.sequence = given_sequence_ == 0 ? entry->sequence : given_sequence_;
   lookup.kind = entry->kind;
   lookup.value = SharedBytes(block, entry->value);
   return lookup;
@@ -257,7 +260,9 @@ class SstableIterator final : public EntryIterator {
 };
 
 std::unique_ptr<EntryIterator> SstableReader::iterator(ReadMode mode) const {
-  return std::make_unique<SstableIterator>(shared_from_this(), mode);
+  auto entries = std::make_unique<SstableIterator>(shared_from_this(), mode);
+  if (given_sequence_ == 0) return entries;
+  return std::make_unique<GivenSequenceIterator>(std::move(entries), given_sequence_);
 }
 
 }  // namespace kv

@@ -110,6 +110,7 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
   std::unique_ptr<File> file_;
   uint64_t number_ = 0;
   uint64_t salt_ = 0;
+  Sequence given_sequence_ = 0;
   TableIndex index_;
   BloomFilter filter_;
   MemoryClaim filter_claim_, index_claim_;

@@ -12,6 +12,7 @@ namespace {
 constexpr uint64_t kTableMagic = 0x31656c626174766b;  // "kvtable1" as bytes
 constexpr size_t kCheckedFooterBytes = 64;
 constexpr uint32_t kTableInfoVersion = 1;
+constexpr uint32_t kIngestedInfoVersion = 2;  // It ends with the sequence that was given.
 
 void append_handle(std::string& to, BlockHandle handle) {
   append_word<uint64_t>(to, handle.offset);
@@ -76,7 +77,7 @@ Result<BlockHandle> decode_block_handle(BytesView bytes) {
 
 std::string encode_table_info(const TableInfo& info) {
   std::string bytes;
-  append_varint(bytes, kTableInfoVersion);
+  append_varint(bytes, info.given_sequence == 0 ? kTableInfoVersion : kIngestedInfoVersion);
   append_varint(bytes, info.number);
   append_varint(bytes, info.level);
   append_varint(bytes, info.file_bytes);
@@ -89,13 +90,14 @@ std::string encode_table_info(const TableInfo& info) {
   append_word<int64_t>(bytes, info.created_us);
   append_sized(bytes, info.first_key);
   append_sized(bytes, info.last_key);
+  if (info.given_sequence != 0) append_varint(bytes, info.given_sequence);
   return bytes;
 }
 
 Result<TableInfo> decode_table_info(BytesView bytes) {
   ByteReader reader(bytes);
   const uint64_t version = reader.take_varint();
-  if (reader.ok() && version > kTableInfoVersion)
+  if (reader.ok() && version > kIngestedInfoVersion)
     return fail(ErrorKind::format, "manifest row version " + std::to_string(version) + " is newer");
   TableInfo info;
   info.number = reader.take_varint();
@@ -110,6 +112,7 @@ Result<TableInfo> decode_table_info(BytesView bytes) {
   info.created_us = reader.take_word<int64_t>();
   info.first_key = reader.take_sized();
   info.last_key = reader.take_sized();
+  if (version == kIngestedInfoVersion) info.given_sequence = reader.take_varint();
   if (!reader.ok()) return fail(ErrorKind::corrupt, "a manifest row does not parse");
   return info;
 }

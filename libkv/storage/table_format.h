@@ -41,6 +41,8 @@ struct TableInfo {
   uint64_t entries = 0, removals = 0;
   uint64_t raw_bytes = 0;  ///< Of keys and values.
   Sequence sequence_min = 0, sequence_max = 0;
+  /// Of every entry, in place of what the file says: the table was ingested. 0: the file is right.
+  Sequence given_sequence = 0;
   int64_t created_us = 0;  ///< Wall time, microseconds since 1970.
   std::string first_key, last_key;
 };

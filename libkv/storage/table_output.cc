@@ -18,6 +18,10 @@ Status TableOutput::add(const Entry& entry) {
   return writer_->file_bytes() >= file_bytes_max_ ? end_table() : Status{};
 }
 
+Status TableOutput::cut() {
+  return writer_ ? end_table() : Status{};
+}
+
 Status TableOutput::begin_table() {
   TableInfo info;
   info.number = factory_->next_number++;
@@ -41,7 +45,7 @@ Status TableOutput::end_table() {
 }
 
 Status TableOutput::finish() {
-  if (writer_) KV_TRY(end_table());
+  KV_TRY(cut());
   if (tables_.empty() || KV_PLANTED(skip_directory_sync)) return {};
   return factory_->files.sync_directory(factory_->directory);
 }

@@ -40,8 +40,8 @@ class TableOutput {
   Status add(const Entry& entry);
   /// What the table that is being written has, about; 0: none is.
   uint64_t open_bytes() const { return writer_ ? writer_->file_bytes() : 0; }
-  /// Ends it: the next entry begins another. REQUIRES: open_bytes() > 0. Errors: as add().
-  Status cut() { return end_table(); }
+  /// What comes next begins a new table.
+  Status cut();
   /// Ends the last table and syncs the directory.
   Status finish();
   /// The manifest names the tables now.

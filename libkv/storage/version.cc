@@ -15,7 +15,8 @@ const TablePtr* Version::table_for(const std::vector<TablePtr>& level, BytesView
   return &*at;
 }
 
-Version::Version(Levels levels) : levels_(std::move(levels)) {
+Version::Version(Levels levels, std::vector<RangeDrop> drops)
+    : levels_(std::move(levels)), drops_(std::move(drops)) {
   KV_ASSERT(levels_.size() == kLevels);
   std::sort(levels_[0].begin(), levels_[0].end(), [](const TablePtr& a, const TablePtr& b) {
     const bool is_newer = a->info().sequence_max > b->info().sequence_max;
@@ -70,7 +71,11 @@ std::shared_ptr<const Version> Version::changed(const std::vector<TablePtr>& add
       return std::find(removed.begin(), removed.end(), table) != removed.end();
     });
   for (const TablePtr& table : added) levels[table->info().level].push_back(table);
-  return std::make_shared<const Version>(std::move(levels));
+  return std::make_shared<const Version>(std::move(levels), drops_);
+}
+
+std::shared_ptr<const Version> Version::with_drops(std::vector<RangeDrop> drops) const {
+  return std::make_shared<const Version>(levels_, std::move(drops));
 }
 
 }  // namespace kv

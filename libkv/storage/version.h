@@ -1,4 +1,5 @@
-// Which tables make up the tree at one time. Immutable: a flush or a compaction makes a new one,
+// Which tables make up the tree at one time, and which drops of ranges may still mask some of what
+// they hold. Immutable: a flush or a compaction makes a new one,
 // and readers keep theirs, with its files, as long as they hold it.
 //
 //   level 0   tables as flushed, newest first, key ranges overlap
@@ -13,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "libkv/storage/range_drops.h"
 #include "libkv/storage/table_format.h"
 
 namespace kv {
@@ -94,8 +96,10 @@ class Version {
 
   Version() : levels_(kLevels) {}
   /// Sorts each level as it must be.
-  explicit Version(Levels levels);
+  explicit Version(Levels levels, std::vector<RangeDrop> drops = {});
 
+  /// As the manifest names them, oldest first.
+  const std::vector<RangeDrop>& drops() const { return drops_; }
   const std::vector<TablePtr>& level(size_t level) const { return levels_[level]; }
   uint64_t level_bytes(size_t level) const;
   size_t table_count() const;
@@ -113,12 +117,14 @@ class Version {
   /// A version without `removed` and with `added`.
   std::shared_ptr<const Version> changed(const std::vector<TablePtr>& added,
                                          const std::vector<TablePtr>& removed) const;
+  std::shared_ptr<const Version> with_drops(std::vector<RangeDrop> drops) const;
 
  private:
   /// The table of a sorted level that may hold `key`, or null.
   static const TablePtr* table_for(const std::vector<TablePtr>& level, BytesView key);
 
   Levels levels_;
+  std::vector<RangeDrop> drops_;
 };
 
 template <typename Visit>

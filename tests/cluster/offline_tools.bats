@@ -225,7 +225,7 @@ END
   assert_exit 0 kv-log node
   grep -qE $'^node/[0-9]+.log\t16777216\t[0-9]+\t[0-9]+\t[0-9]+\t[0-9]+\t[0-9]+\tclean$' out
   assert_exit 0 kv-log --json node
-  jq -e -s 'all(.[]; .end == "clean" and .version == 1)' out
+  jq -e -s 'all(.[]; .end == "clean" and .version == 2)' out
   local segment
   segment=$(jq -r -s 'max_by(.last).file' out)
   # A segment alone is read by the salt in its own header, or by the metadata's secret.

@@ -94,8 +94,17 @@ def read_manifest_row(row):
     forms = {"salt": lambda: row.word("Q"), "created_us": lambda: row.word("q"),
              "first_key": row.sized, "last_key": row.sized}
     info = {name: forms.get(name, row.varint)() for name in names}
-    need(info["version"] == 1 and not row.more(), "manifest row")
+    need(info["version"] in (1, 2), "manifest row")
+    info["given"] = row.varint() if info["version"] == 2 else 0
+    need(not row.more(), "manifest row")
     return info
+
+
+def read_key_range(data):
+    """(from, to): to is nothing if there is no end."""
+    first, end = data.sized(), data.sized()
+    need(not data.more() and (not end or first < end), "key range")
+    return first, end
 
 
 def open_block(file, offset, length, salt):
@@ -179,14 +188,17 @@ def read_table(path, info):
         "sequence_min": min(e[1] for e in found), "sequence_max": max(e[1] for e in found),
     }
     for name, value in facts.items():
-        need(int(stated[name]) == value == info[name], f"property {name}")
+        need(int(stated[name]) == value, f"property {name}")
+        is_given = info["given"] and name.startswith("sequence")
+        need(info[name] == (info["given"] if is_given else value), f"manifest row's {name}")
+    need(not info["given"] or facts["sequence_max"] == 1, "sequences of an ingested table")
     for name, at in (("first_key", 0), ("last_key", -1)):
         need(stated[name] == found[at][0] == info[name], f"property {name}")
-    return found
+    return [(key, info["given"] or sequence, *rest) for key, sequence, *rest in found]
 
 
 def read_log(path, secret):
-    """(key, sequence, kind, value) of each operation."""
+    """(key, sequence, kind, value) of each operation; of a drop (range, sequence)."""
     number = int(os.path.basename(path)[:-4])
     salt = hash64(struct.pack("<Q", number), secret)
     with open(path, "rb") as opened:
@@ -194,10 +206,17 @@ def read_log(path, secret):
     for offset, kind, first, count, payload in records(segment, salt):
         if offset == 0:
             version, flags, told, told_salt, size = struct.unpack("<IIQQQ", payload)
-            need((kind, count, version) == (1, 0, 1), "segment's header")
+            need((kind, count) == (1, 0) and version in (1, 2), "segment's header")
             need((told, told_salt, size) == (number, salt, len(segment)), "segment's header")
             continue
         data, sequence = Bytes(payload), first
+        if kind == 3:
+            need(count == 1, "operations of a drop")
+            yield read_key_range(data), first
+            continue
+        if kind == 4:
+            need((count, payload) == (1, b""), "operations of an ingest")
+            continue
         while data.more():
             operation = data.word("B")
             need(operation in (0, 1), "operation")
@@ -222,15 +241,24 @@ def main():
     directory = sys.argv[1]
     tables = read_metadata(f"{directory}/meta.sqlite")
     need(tables["identity"]["daemon"] == b"kv-node", "identity")
-    entries = []
+    entries, drops = [], []
+    for key, row in tables.get("range_drop", {}).items():
+        row = Bytes(row)
+        need(row.varint() == 1, "row of a drop")
+        drops.append((read_key_range(row), int(key, 16)))
+    need(int(tables["engine"]["format"]) in ([2] if drops else [1, 2]), "format of the engine")
     for key, row in tables.get("sstable", {}).items():
         info = read_manifest_row(row)
         need(key == f"{info['number']:016x}", "key of a manifest row")
         entries += read_table(f"{directory}/{info['number']:06d}.sst", info)
     for path in sorted(glob.glob(f"{directory}/*.log")):
-        entries += read_log(path, int(tables["engine"]["log_secret"]))
+        for operation in read_log(path, int(tables["engine"]["log_secret"])):
+            (drops if len(operation) == 2 else entries).append(operation)
     newest = {}
     for key, sequence, kind, value in entries:
+        if any(first <= key and (not end or key < end) and sequence < dropped
+               for (first, end), dropped in drops):
+            continue
         if sequence > newest.get(key, (0,))[0]:
             newest[key] = (sequence, kind, value)
     for key, (_, kind, stored) in sorted(newest.items()):

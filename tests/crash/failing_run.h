@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "libkv/base/random.h"
+#include "tests/crash/checkpoint_copy.h"
 #include "tests/crash/engine_history.h"
+#include "tests/crash/prepared_table.h"
 #include "tests/crash/storage_world.h"
 
 namespace kv {
@@ -16,7 +18,10 @@ namespace kv {
 class FailingRun {
  public:
   FailingRun(EngineType engine, MetaType meta, uint64_t seed)
-      : random_(seed), world_(seed, engine, meta) {
+      : random_(seed),
+        world_(seed, engine, meta),
+        takes_tables_(engine == EngineType::lsm),
+        makes_copies_(engine == EngineType::lsm && meta == MetaType::sqlite) {
     // So tiny that a few dozen writes flush, merge and begin segments.
     world_.options.memtable_bytes = 2 << 10;
     world_.options.log_segment_bytes = 4 << 10;
@@ -43,6 +48,9 @@ class FailingRun {
       }
       world_.run_until_idle();
       read();
+      if (makes_copies_) copy(round);
+      if (takes_tables_) ingest(round);
+      read();
       compactions_ += world_.engine->stats().compactions;
       if (succeeds(world_.engine->close())) promised_ = history_.last();
     }
@@ -63,7 +71,10 @@ class FailingRun {
     const auto expected = history_.state_at(report.last_sequence);
     if (!expected) return note("a batch was cut in two");
     const auto state = state_of(*world_.engine);
-    expect(state && *state == *expected, "what is there is not a prefix");
+    const auto with_ingest = history_.state_at(report.last_sequence, true);
+    expect(state && (*state == *expected || *state == *with_ingest),
+           "what is there is not a prefix");
+    check_copies();
     check_it_works();
   }
 
@@ -84,6 +95,7 @@ class FailingRun {
     if (!succeeds(world_.open())) return false;
     expect(world_.engine->recovery().corruption.empty(), "a false alarm at open");
     history_.cut(world_.engine->recovery().last_sequence);
+    if (!settle_ingest()) return false;
     promised_ = std::max(promised_, world_.engine->durable_sequence());
     expect(history_.last() >= promised_, "what was acknowledged is gone after a restart");
     failed_ = false;
@@ -103,6 +115,62 @@ class FailingRun {
     const auto last = world_.engine->apply(batch, Durability::always);
     if (failed_) expect(!last, "a batch was taken after the failure");
     if (succeeds(last)) history_.add(*last, batch);
+    if (random_.below(12) == 0) drop();
+  }
+
+  void ingest(int round) {
+    if (history_.has_pending_ingest()) return;
+    EngineState pairs;
+    for (int i = 0; i < 8; ++i) pairs[random_key()] = "ingested" + std::to_string(++serial_);
+    const std::string path = "made/" + std::to_string(round) + ".sst";
+    if (!succeeds(prepare_table(world_, path, pairs))) return;
+    std::optional<Result<Sequence>> done;
+    world_.engine->ingest({path}, [&done](Result<Sequence> answer) { done = answer; });
+    // A refused one takes no sequence.
+    if (world_.engine->snapshot()->sequence() > history_.last())
+      history_.add_ingest(history_.last() + 1, std::move(pairs));
+    world_.run_until_idle();
+    if (!done) return note("an ingest is never over");
+    // After `io` it may be that the manifest has it, which the next open tells.
+    if (succeeds(*done)) {
+      history_.settle_ingest(EngineHistory::Ingested::in);
+    } else if (done->error().kind != ErrorKind::io) {
+      history_.settle_ingest(EngineHistory::Ingested::out);
+    }
+  }
+  bool settle_ingest() {
+    if (!history_.has_pending_ingest()) return true;
+    const auto state = state_of(*world_.engine);
+    if (!succeeds(state)) return false;
+    const bool is_in = *state == *history_.state_at(history_.last(), true);
+    history_.settle_ingest(is_in ? EngineHistory::Ingested::in : EngineHistory::Ingested::out);
+    return true;
+  }
+
+  void copy(int round) {
+    copies_.push_back(
+        {CheckpointCopy("copy" + std::to_string(round)), *history_.state_at(history_.last())});
+    std::optional<Result<Sequence>> done;
+    copies_.back().checkpoint.ask_for(world_, [&done](Result<Sequence> answer) { done = answer; });
+    world_.run_until_idle();
+    if (!done) return note("a checkpoint is never over");
+    copies_.back().is_done = succeeds(*done);
+  }
+  void check_copies() {
+    for (const Copy& copy : copies_) {
+      const auto state = copy.checkpoint.open(world_);
+      if (!state) return note(state.error().what);
+      expect(*state || !copy.is_done, "a checkpoint that was done is gone");
+      expect(!*state || **state == copy.expected, "a checkpoint is not as it was");
+    }
+  }
+
+  void drop() {
+    KeyRange range{random_key(), random_key()};
+    if (range.to <= range.from) range.to.clear();
+    const auto last = world_.engine->drop_range(range, Durability::always);
+    if (failed_) expect(!last, "a drop was taken after the failure");
+    if (succeeds(last)) history_.add(*last, range);
   }
 
   /// Each way of reading. `expected` is only what was taken: a refused batch must not show.
@@ -158,6 +226,13 @@ class FailingRun {
   bool failed_ = false;  // As the listener of this process was told.
   bool told_ = false;
   uint64_t serial_ = 0, compactions_ = 0;
+  struct Copy {
+    CheckpointCopy checkpoint;
+    EngineState expected;
+    bool is_done = false;
+  };
+  const bool takes_tables_, makes_copies_;
+  std::vector<Copy> copies_;
   std::string problem_;
 };
 

@@ -4,19 +4,22 @@
 #pragma once
 
 #include <algorithm>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "libkv/base/random.h"
+#include "tests/crash/checkpoint_copy.h"
 #include "tests/crash/engine_history.h"
+#include "tests/crash/prepared_table.h"
 #include "tests/crash/storage_world.h"
 
 namespace kv {
 
 struct RunCounts {
   uint64_t operations = 0, batches = 0, flushes = 0, compactions = 0, refused = 0;
-  uint64_t waits_for_room = 0, commits_refused = 0;
+  uint64_t waits_for_room = 0, commits_refused = 0, drops = 0, checkpoints = 0, ingests = 0;
 };
 
 class RecordedRun {
@@ -28,6 +31,8 @@ class RecordedRun {
       : random_(seed),
         trouble_(trouble_of(seed, meta)),
         steps_min_(meta == MetaType::sqlite ? 20 : 40),
+        engine_(engine),
+        makes_copies_(engine == EngineType::lsm && meta == MetaType::sqlite),
         world_(seed, engine, meta) {}
 
   /// Nothing, or why the run could not be made.
@@ -38,6 +43,8 @@ class RecordedRun {
       make_trouble();
       for (uint64_t i = batches_together(); i > 0 && write(); --i) {
       }
+      if (makes_copies_ && random_.below(20) == 0) copy();
+      if (engine_ == EngineType::lsm && random_.below(25) == 0) ingest();
       for (uint64_t i = random_.below(6); i > 0; --i) world_.scheduler.run_one();
       if (random_.below(25) == 0) tidy();
       if (random_.below(80) != 0) continue;
@@ -51,6 +58,14 @@ class RecordedRun {
   }
 
   size_t operations() const { return world_.disk.trace().size(); }
+  /// A checkpoint that was asked for. Their metadata is on the disk: in SQLite.
+  struct Copy {
+    CheckpointCopy checkpoint;
+    EngineState expected;
+    EngineState with_pending;  ///< With an ingest that was not over.
+    size_t done = SIZE_MAX;    ///< After so many operations it was said to be there.
+  };
+  const std::deque<Copy>& copies() const { return copies_; }
   const EngineHistory& history() const { return history_; }
   const RunCounts& counts() const { return counts_; }
   /// The sequence that had been acknowledged as durable by then; that a commit of metadata at just
@@ -98,6 +113,9 @@ class RecordedRun {
       acknowledged_.push_back({operations(), history_.last()});
     KV_TRY(open());
     history_.cut(world_.engine->recovery().last_sequence);
+    if (!history_.has_pending_ingest()) return {};
+    KV_ASSIGN(const EngineState state, state_of(*world_.engine));
+    settle_ingest(state == *history_.state_at(history_.last(), true));
     return {};
   }
 
@@ -115,6 +133,40 @@ class RecordedRun {
     }
   }
 
+  void settle_ingest(bool is_in) {
+    counts_.ingests += is_in;
+    history_.settle_ingest(is_in ? EngineHistory::Ingested::in : EngineHistory::Ingested::out,
+                           operations());
+  }
+  /// Of one table, over a part of the keys or many of them.
+  void ingest() {
+    if (history_.has_pending_ingest()) return;
+    EngineState pairs;
+    for (uint64_t i = random_.below(40) + 1; i > 0; --i)
+      pairs[key(random_.below(kKeys))] = random_value();
+    const std::string path = "made/" + std::to_string(++made_) + ".sst";
+    if (!prepare_table(world_, path, pairs)) return;
+    const auto is_taken = std::make_shared<bool>(false);
+    world_.engine->ingest({path}, [this, is_taken](Result<Sequence> done) {
+      if (*is_taken) settle_ingest(done.has_value());
+    });
+    // A refused one takes no sequence.
+    *is_taken = world_.engine->snapshot()->sequence() > history_.last();
+    if (*is_taken) history_.add_ingest(history_.last() + 1, std::move(pairs));
+  }
+
+  void copy() {
+    if (copies_.size() == 5) return;
+    Copy& copy = copies_.emplace_back(Copy{CheckpointCopy("copy" + std::to_string(copies_.size())),
+                                           *history_.state_at(history_.last()),
+                                           *history_.state_at(history_.last(), true)});
+    copy.checkpoint.ask_for(world_, [this, &copy](const Result<Sequence>& done) {
+      if (!done) return;
+      copy.done = operations();
+      ++counts_.checkpoints;
+    });
+  }
+
   /// Sometimes so many that their group needs more than one segment of the log, of which the first
   /// may find room and the second none.
   uint64_t batches_together() {
@@ -123,6 +175,7 @@ class RecordedRun {
 
   /// False: it was refused.
   bool write() {
+    if (random_.below(25) == 0) return drop();
     WriteBatch batch;
     for (uint64_t i = random_.below(4) + 1; i > 0; --i) {
       if (random_.below(4) == 0) {
@@ -140,6 +193,23 @@ class RecordedRun {
     }
     history_.add(*last, batch);
     ++counts_.batches;
+    return true;
+  }
+  /// A range of keys: narrow, wide, or all from a key on.
+  bool drop() {
+    const uint64_t width = random_.chance(0.7) ? random_.below(12) : random_.below(kKeys);
+    KeyRange range{key(random_.below(kKeys)), ""};
+    if (random_.below(12) != 0) range.to = range.from + static_cast<char>('0' + width % 10);
+    if (width > 10) range.to = key(random_.below(kKeys));
+    if (!range.to.empty() && range.to <= range.from) std::swap(range.from, range.to);
+    const auto last = world_.engine->drop_range(range, Durability::always);
+    if (!last) {
+      wait();
+      return false;
+    }
+    // An empty range is nothing to do.
+    if (*last != history_.last()) history_.add(*last, range);
+    ++counts_.drops;
     return true;
   }
   std::string random_value() {
@@ -170,6 +240,10 @@ class RecordedRun {
   Random random_;
   const Trouble trouble_;
   const uint64_t steps_min_;  // Fewer with SQLite, each of whose commits is dozens of operations.
+  const EngineType engine_;
+  const bool makes_copies_;
+  int made_ = 0;
+  std::deque<Copy> copies_;
   StorageWorld world_;
   EngineHistory history_;
   std::vector<Acknowledgement> acknowledged_;

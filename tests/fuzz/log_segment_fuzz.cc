@@ -3,6 +3,8 @@
 #include "libkv/base/assert.h"
 #include "libkv/storage/commit_log_reader.h"
 #include "libkv/storage/entry.h"
+#include "libkv/storage/log_chain.h"
+#include "libkv/storage/range_drops.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace {
@@ -25,6 +27,8 @@ std::string sample_segment() {
   batch.remove("other");
   put(kv::LogRecordKind::batch, 1, 2, batch.encoded());
   put(kv::LogRecordKind::batch, 3, 2, batch.encoded());
+  put(kv::LogRecordKind::range_drop, 5, 1, kv::encode_key_range({"from", "to"}));
+  put(kv::LogRecordKind::ingest, 6, 1, {});
   return segment;
 }
 
@@ -37,6 +41,10 @@ void scan(kv::BytesView segment) {
     KV_ASSERT(end <= segment.size() && record.first >= 1 && record.first <= kv::kSequenceMax);
     (void)kv::decode_segment_header(record.payload);
   }
+  kv::LogChain chain("log", 0, [](const kv::LogRecord& record) {
+    KV_ASSERT(record.kind != kv::LogRecordKind::range_drop || kv::decode_key_range(record.payload));
+  });
+  (void)chain.add("log/000001.log", found);
 }
 }  // namespace
 
@@ -44,7 +52,7 @@ std::vector<std::string> fuzz_samples() {
   kv::WriteBatch batch;
   batch.put("key", std::string(200, 'v'));
   batch.remove("key");
-  return {sample_segment(), std::string(batch.encoded())};
+  return {sample_segment(), std::string(batch.encoded()), kv::encode_key_range({"from", ""})};
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
@@ -55,9 +63,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
     operation_bytes += operation.key.size() + operation.value.size();
   });
   KV_ASSERT(operation_bytes <= size);
-  std::string sealed;
-  kv::append_unsealed_record(sealed, kv::LogRecordKind::batch, 1, 1, input);
-  kv::seal_record(sealed.data(), kSalt, 0, 0);
-  scan(sealed);
+  for (const auto kind : {kv::LogRecordKind::batch, kv::LogRecordKind::range_drop}) {
+    std::string sealed;
+    kv::append_unsealed_record(sealed, kind, 1, 1, input);
+    kv::seal_record(sealed.data(), kSalt, 0, 0);
+    scan(sealed);
+  }
   return 0;
 }

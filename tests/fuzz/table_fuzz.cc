@@ -41,7 +41,10 @@ std::vector<std::string> fuzz_samples() {
   kv::TableInfo info;
   info.first_key = "a";
   info.last_key = "b";
-  return {plain, stored, bloom.finish(), kv::encode_table_footer({}), kv::encode_table_info(info)};
+  const std::string row = kv::encode_table_info(info);
+  info.given_sequence = 7;
+  return {
+      plain, stored, bloom.finish(), kv::encode_table_footer({}), row, kv::encode_table_info(info)};
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {

@@ -84,6 +84,20 @@ class FakeEngine final : public Engine {
   }
   Instant room_at() override { return room; }
   void on_room(std::function<void()> listener) override { room_listener_ = std::move(listener); }
+  Result<Sequence> drop_range(const KeyRange& range, Durability) override {
+    if (failed_) return fail(ErrorKind::io, "the log has failed");
+    const auto end = range.to.empty() ? rows_.end() : rows_.lower_bound(range.to);
+    rows_.erase(rows_.lower_bound(range.from), end);
+    ++last_;
+    if (sync_by_itself) sync_now();
+    return last_;
+  }
+  void ingest(std::vector<std::string>, std::function<void(Result<Sequence>)> done) override {
+    done(fail(ErrorKind::invalid, "the test takes none"));
+  }
+  void checkpoint(CheckpointTarget, std::function<void(Result<Sequence>)> done) override {
+    done(fail(ErrorKind::invalid, "the test has none"));
+  }
   Sequence durable_sequence() const override { return durable_; }
   void on_durable(std::function<void(Result<Sequence>)> listener) override {
     listener_ = std::move(listener);

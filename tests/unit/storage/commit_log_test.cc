@@ -64,7 +64,7 @@ class LogRecoveryTest : public testing::Test {
     applied_.clear();
     const LogRecoveryOptions options{"log", kSecret, flushed, known_durable};
     auto found = recover_log(files_, options,
-                             [this](Sequence first, BytesView) { applied_.push_back(first); });
+                             [this](const LogRecord& record) { applied_.push_back(record.first); });
     EXPECT_TRUE(found);
     return std::move(*found);
   }
@@ -239,7 +239,7 @@ TEST_F(LogRecoveryTest, ANewerFormatIsRefused) {
   seal_record(record.data(), segment.salt(), 0, 0);
   const auto file = files_.open("log/" + log_file_name(1), OpenMode::write);
   ASSERT_TRUE((*file)->write_at(0, record));
-  const auto found = recover_log(files_, {"log", kSecret, 0, 0}, [](Sequence, BytesView) {});
+  const auto found = recover_log(files_, {"log", kSecret, 0, 0}, [](const LogRecord&) {});
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().kind, ErrorKind::format);
 }
@@ -343,9 +343,9 @@ TEST_F(CommitLogTest, SegmentsAreRecycledOnlyWhenReleased) {
   ASSERT_TRUE(log_->drain());
   Sequence first = 0, last = 0;
   const auto found = recover_log(process_.environment().files, {"log", kSecret, 20, 0},
-                                 [&](Sequence sequence, BytesView) {
-                                   if (first == 0) first = sequence;
-                                   last = sequence;
+                                 [&](const LogRecord& record) {
+                                   if (first == 0) first = record.first;
+                                   last = record.first;
                                  });
   ASSERT_TRUE(found);
   EXPECT_TRUE(found->corruption.empty());
@@ -360,7 +360,7 @@ TEST_F(CommitLogTest, ARecordLargerThanASegmentGetsOneOfItsOwn) {
   ASSERT_TRUE(log_->drain());
   std::vector<Sequence> found;
   ASSERT_TRUE(recover_log(process_.environment().files, {"log", kSecret, 0, 0},
-                          [&](Sequence sequence, BytesView) { found.push_back(sequence); }));
+                          [&](const LogRecord& record) { found.push_back(record.first); }));
   EXPECT_EQ(found, (std::vector<Sequence>{1, 2, 3}));
 }
 

@@ -66,7 +66,7 @@ class EngineCheckTest : public testing::Test {
     return manifest.open(0)->tables.front();
   }
   void change(const TableInfo& info) {
-    ASSERT_TRUE(Manifest(*world_.meta).commit({std::nullopt, {info}, {}}));
+    ASSERT_TRUE(Manifest(*world_.meta).commit({std::nullopt, {info}, {}, {}, {}}));
   }
   using Texts = std::vector<std::string>;
 
@@ -156,7 +156,7 @@ TEST_F(EngineCheckTest, TablesOfOneLevelMayNotOverlap) {
   Manifest manifest(*world_.meta);
   std::vector<TableInfo> tables = manifest.open(0)->tables;
   for (TableInfo& info : tables) info.level = 3;
-  ASSERT_TRUE(manifest.commit({std::nullopt, tables, {}}));
+  ASSERT_TRUE(manifest.commit({std::nullopt, tables, {}, {}, {}}));
   const Collected collected = check();
   ASSERT_FALSE(collected.corrupt.empty());
   EXPECT_NE(collected.corrupt[0].find("overlap"), std::string::npos) << collected.corrupt[0];

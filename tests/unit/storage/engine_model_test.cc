@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "libkv/base/random.h"
-#include "tests/crash/engine_history.h"
+#include "tests/crash/prepared_table.h"
 #include "tests/crash/storage_world.h"
 
 namespace kv {
@@ -25,8 +25,12 @@ class ModelRun {
     for (int step = 0; step < steps && !testing::Test::HasFailure(); ++step) {
       SCOPED_TRACE("step " + std::to_string(step));
       const uint64_t what = random_.below(1000);
-      if (what < 600) {
+      if (what < 590) {
         write();
+      } else if (what < 597) {
+        drop();
+      } else if (what < 600) {
+        ingest();
       } else if (what < 800) {
         get(random_key());
       } else if (what < 860) {
@@ -52,6 +56,7 @@ class ModelRun {
   }
   const EngineStats& most() const { return most_; }
   int looks_back = 0;
+  int drops = 0, ingests = 0;
   int many_on_disk = 0;  ///< Calls of multi_get that had to wait.
 
  private:
@@ -94,10 +99,68 @@ class ModelRun {
     EngineHistory::apply(state_, batch);
   }
 
+  /// Half of the ranges are narrow, and some have no end.
+  void drop() {
+    KeyRange range{random_key(), random_key()};
+    if (range.to <= range.from) std::swap(range.from, range.to);
+    if (random_.chance(0.5)) range.to = range.from + "5";
+    if (random_.below(10) == 0) range.to.clear();
+    if (random_.chance(0.3)) snapshots_.emplace_back(world_.engine->snapshot(), state_);
+    const auto walk = world_.engine->iterate({});
+    const EngineState before = state_;
+    const auto last = world_.engine->drop_range(range, static_cast<Durability>(random_.below(3)));
+    if (!last && last.error().kind == ErrorKind::busy) return world_.run_until_idle();
+    ASSERT_TRUE(last) << last.error().what;
+    if (*last != history_.last()) {
+      ASSERT_EQ(*last, history_.last() + 1);
+      history_.add(*last, range);
+      EngineHistory::apply(state_, range);
+      ++drops;
+    }
+    // A walk from before still shows all; a new one and gets do not.
+    EngineState seen;
+    for (; walk->valid(); walk->next()) seen.emplace(walk->key(), walk->value());
+    ASSERT_TRUE(walk->status());
+    ASSERT_TRUE(seen == before);
+    get(range.from);
+    check_range({}, random_.chance(0.5));
+  }
+
+  /// Tables that come when they are verified and all before is flushed, and are as old as the call.
+  void ingest() {
+    if (history_.has_pending_ingest()) return;
+    EngineState pairs;
+    for (uint64_t i = random_.below(60) + 1; i > 0; --i) pairs[random_key()] = random_value();
+    const std::string path = "made/" + std::to_string(++made_) + ".sst";
+    ASSERT_TRUE(prepare_table(world_, path, pairs));
+    const auto is_taken = std::make_shared<bool>(false);
+    const auto ended = [this, is_taken](Result<Sequence> done) {
+      if (!*is_taken) return;
+      const bool is_in = done.has_value();
+      ingests += is_in;
+      history_.settle_ingest(is_in ? EngineHistory::Ingested::in : EngineHistory::Ingested::out);
+      state_ = *history_.state_at(history_.last());
+    };
+    world_.engine->ingest({path}, ended);
+    // A refused one takes no sequence.
+    *is_taken = world_.engine->snapshot()->sequence() > history_.last();
+    if (*is_taken) history_.add_ingest(history_.last() + 1, std::move(pairs));
+  }
+  /// What became of one that the process did not live to tell of.
+  void settle_ingest() {
+    if (!history_.has_pending_ingest()) return;
+    const auto with = history_.state_at(history_.last(), true);
+    const bool is_in = *state_of(*world_.engine) == *with;
+    history_.settle_ingest(is_in ? EngineHistory::Ingested::in : EngineHistory::Ingested::out);
+    state_ = *history_.state_at(history_.last());
+  }
+
   void get(const std::string& key) {
+    // An ingest may end meanwhile.
+    const EngineState before = state_;
     const auto cached = world_.engine->get_if_cached(key);
-    if (cached) check_lookup(key, *cached);
-    check_lookup(key, world_.get(key));
+    if (cached) check_lookup(key, *cached, before);
+    check_lookup(key, world_.get(key), before);
   }
   /// Many at once, of which some may be asked for twice, and some need the disk.
   void get_many() {
@@ -236,6 +299,7 @@ class ModelRun {
     ASSERT_TRUE(expected) << "a batch was cut in two";
     history_.cut(report.last_sequence);
     state_ = *expected;
+    settle_ingest();
     check_all();
   }
 
@@ -253,6 +317,7 @@ class ModelRun {
   EngineState state_;
   std::deque<std::pair<std::shared_ptr<const EngineSnapshot>, EngineState>> snapshots_;
   WriteBatch put_;
+  int made_ = 0;
   Sequence acknowledged_ = 0;
 };
 
@@ -265,7 +330,7 @@ class EngineModelTest : public testing::TestWithParam<ModelCase> {};
 
 TEST_P(EngineModelTest, AgreesWithAMap) {
   uint64_t flushes = 0, compactions = 0, levels = 0;
-  int many_on_disk = 0, looks_back = 0;
+  int many_on_disk = 0, looks_back = 0, drops = 0, ingests = 0;
   for (uint64_t seed = 1; seed <= 8; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     ModelRun run(GetParam().type, seed * 1000, GetParam().memory_bytes);
@@ -273,6 +338,8 @@ TEST_P(EngineModelTest, AgreesWithAMap) {
     if (HasFailure()) break;
     many_on_disk += run.many_on_disk;
     looks_back += run.looks_back;
+    drops += run.drops;
+    ingests += run.ingests;
     flushes += run.most().flushes;
     compactions += run.most().compactions;
     levels = std::max(levels, run.most().levels);
@@ -284,6 +351,8 @@ TEST_P(EngineModelTest, AgreesWithAMap) {
   EXPECT_GE(levels, 3u);
   EXPECT_GT(many_on_disk, 20);
   EXPECT_GT(looks_back, 15);
+  EXPECT_GT(drops, 40);
+  EXPECT_GT(ingests, 10);
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, EngineModelTest,

@@ -76,7 +76,7 @@ TEST_P(EngineThreadsTest, WritesReadsAndScansGoOnTogether) {
     ASSERT_TRUE(risen);
     durable = *risen;
   });
-  uint64_t reads = 0, many_reads = 0;
+  uint64_t reads = 0, many_reads = 0, drops = 0;
   std::atomic<uint64_t> scans{0}, looks_back{0};  // Counted by several reading threads.
   for (int i = 0; i < 6000; ++i) {
     WriteBatch batch;
@@ -89,6 +89,15 @@ TEST_P(EngineThreadsTest, WritesReadsAndScansGoOnTogether) {
     } else {
       ASSERT_EQ(applied.error().kind, ErrorKind::busy);
       ASSERT_TRUE(executor.drain(60s));
+    }
+    if (i % 400 == 200) {
+      const KeyRange range{key, key + "~"};
+      const auto dropped = engine->drop_range(range, Durability::none);
+      if (dropped) {
+        last = *dropped;
+        EngineHistory::apply(state, range);
+        ++drops;
+      }
     }
     if (i % 3 == 0) {
       const std::string wanted = "k" + std::to_string(random.below(800));
@@ -133,6 +142,7 @@ TEST_P(EngineThreadsTest, WritesReadsAndScansGoOnTogether) {
   EXPECT_EQ(many_reads, 300u * kManyKeys);
   EXPECT_EQ(scans.load(), 30u);
   EXPECT_EQ(looks_back.load(), 60u);
+  EXPECT_GT(drops, 10u);
   EXPECT_GT(engine->stats().flushes, 3u);
   EXPECT_GT(engine->stats().compactions, 0u);
   const EngineStats stats = engine->stats();

@@ -1,0 +1,188 @@
+// Whole ranges dropped at once: what leaves the disk, what stays for older readers, what is
+// refused.
+#include <gtest/gtest.h>
+
+#include "libkv/base/limits.h"
+#include "libkv/storage/log_segment.h"
+#include "tests/crash/engine_history.h"
+#include "tests/crash/storage_world.h"
+
+namespace kv {
+namespace {
+
+constexpr CrashPolicy kAllLost{UnsyncedData::dropped, UnsyncedNames::lost};
+
+class DropRangeTest : public testing::Test {
+ protected:
+  DropRangeTest() { EXPECT_TRUE(world_.open()); }
+
+  static std::string key(int n) { return "k" + std::to_string(1000 + n); }
+  void put(const std::string& key, const std::string& value) {
+    WriteBatch batch;
+    batch.put(key, value);
+    auto last = world_.engine->apply(batch, Durability::always);
+    for (; !last && last.error().kind == ErrorKind::busy;
+         last = world_.engine->apply(batch, Durability::always))
+      ASSERT_TRUE(world_.scheduler.run_one());
+    ASSERT_TRUE(last);
+  }
+  /// Several levels of tables, and nothing in memory alone but a few keys.
+  void fill() {
+    for (int round = 0; round < 3; ++round)
+      for (int n = 0; n < 300; ++n) put(key(n), std::string(40, static_cast<char>('a' + round)));
+    world_.run_until_idle();
+    ASSERT_GT(world_.engine->stats().sstables, 4u);
+  }
+  Sequence drop(const std::string& from, const std::string& to) {
+    const auto last = world_.engine->drop_range({from, to}, Durability::always);
+    EXPECT_TRUE(last);
+    return last ? *last : 0;
+  }
+  size_t pairs() { return state_of(*world_.engine)->size(); }
+  size_t table_files() {
+    size_t count = 0;
+    for (const std::string& path : world_.disk.image().paths()) count += path.ends_with(".sst");
+    return count;
+  }
+
+  Random random_{1};
+  StorageWorld world_{1};
+};
+
+TEST_F(DropRangeTest, EverythingLeavesTheDiskUnread) {
+  fill();
+  const uint64_t written = world_.engine->stats().bytes_written_compaction;
+  drop("", "");
+  EXPECT_EQ(pairs(), 0u);
+  world_.run_until_idle();
+  const EngineStats stats = world_.engine->stats();
+  EXPECT_EQ(stats.sstables, 0u);
+  EXPECT_EQ(stats.range_drops, 0u);
+  EXPECT_EQ(stats.bytes_written_compaction, written);
+  EXPECT_EQ(table_files(), 0u);
+  EXPECT_TRUE(world_.engine->close());
+  ASSERT_TRUE(world_.open());
+  EXPECT_EQ(pairs(), 0u);
+}
+
+TEST_F(DropRangeTest, APartLeavesTheDiskAndThenItsRow) {
+  fill();
+  const uint64_t before = world_.engine->stats().disk_bytes - world_.engine->stats().log_bytes;
+  drop(key(50), key(250));
+  EXPECT_EQ(pairs(), 100u);
+  EXPECT_FALSE(world_.get(key(50))->value);
+  EXPECT_FALSE(world_.get(key(249))->value);
+  EXPECT_TRUE(world_.get(key(49))->value);
+  EXPECT_TRUE(world_.get(key(250))->value);
+  world_.run_until_idle();
+  const EngineStats stats = world_.engine->stats();
+  EXPECT_EQ(stats.range_drops, 0u);
+  EXPECT_LT(stats.disk_bytes - stats.log_bytes, before / 2);
+  EXPECT_EQ(pairs(), 100u);
+  put(key(100), "again");
+  EXPECT_EQ(pairs(), 101u);
+}
+
+TEST_F(DropRangeTest, WhoReadsOlderStatesKeepsTheFiles) {
+  fill();
+  auto snapshot = world_.engine->snapshot();
+  const size_t files = table_files();
+  drop("", "");
+  world_.run_until_idle();
+  EXPECT_EQ(table_files(), files);
+  EXPECT_EQ(snapshot->get(key(7))->value->view(), std::string(40, 'c'));
+  size_t seen = 0;
+  for (const auto walk = snapshot->iterate({}, true); walk->valid(); walk->next()) ++seen;
+  EXPECT_EQ(seen, 300u);
+  snapshot.reset();
+  put("another", "so that files nobody needs are looked for");
+  drop("another", "anothes");
+  world_.run_until_idle();
+  EXPECT_EQ(table_files(), 0u);
+}
+
+TEST_F(DropRangeTest, ItIsAsDurableAsABatch) {
+  fill();
+  const Sequence dropped = drop(key(0), key(100));
+  world_.scheduler.run_until_true([&] { return world_.engine->durable_sequence() >= dropped; });
+  for (int round = 0; round < 3; ++round) {
+    world_.crash(kAllLost, random_);
+    ASSERT_TRUE(world_.open());
+    EXPECT_EQ(world_.engine->recovery().last_sequence, dropped);
+    EXPECT_EQ(pairs(), 200u);
+    world_.run_until_idle();
+    EXPECT_EQ(pairs(), 200u);
+  }
+}
+
+TEST_F(DropRangeTest, ADamagedTableThatIsDroppedIsNoTroubleAnyMore) {
+  fill();
+  ASSERT_TRUE(world_.engine->close());
+  world_.end();
+  DiskImage image = world_.disk.snapshot();
+  for (const std::string& path : image.paths())
+    if (path.ends_with(".sst")) image.flip_bit(path, 100, 1);
+  world_.disk.restore(std::move(image));
+  ASSERT_TRUE(world_.open());
+  EXPECT_FALSE(state_of(*world_.engine));
+  drop("", "");
+  EXPECT_EQ(pairs(), 0u);
+  EXPECT_FALSE(world_.get(key(3))->value);
+  world_.run_until_idle();
+  EXPECT_EQ(world_.engine->stats().sstables, 0u);
+}
+
+TEST_F(DropRangeTest, FreesATreeThatDamageHasStopped) {
+  fill();
+  ASSERT_TRUE(world_.engine->close());
+  world_.end();
+  DiskImage image = world_.disk.snapshot();
+  for (const std::string& path : image.paths())
+    if (path.ends_with(".sst")) image.flip_bit(path, 100, 1);
+  world_.disk.restore(std::move(image));
+  ASSERT_TRUE(world_.open());
+  WriteBatch batch;
+  batch.put(key(1), std::string(500, 'x'));
+  bool is_stopped = false;
+  for (int i = 0; i < 2000 && !is_stopped; ++i) {
+    if (world_.engine->apply(batch, Durability::none)) continue;
+    world_.run_until_idle();
+    is_stopped = !world_.engine->apply(batch, Durability::none);
+  }
+  ASSERT_TRUE(is_stopped);
+  drop("", "");
+  world_.run_until_idle();
+  EXPECT_TRUE(world_.engine->apply(batch, Durability::always));
+  EXPECT_EQ(pairs(), 1u);
+}
+
+TEST_F(DropRangeTest, ARangeWithoutKeysIsNothingToDo) {
+  put("a", "1");
+  EXPECT_EQ(drop("b", "b"), 1u);
+  EXPECT_EQ(drop("b", "a"), 1u);
+  EXPECT_EQ(drop("a", ""), 2u);
+  EXPECT_EQ(pairs(), 0u);
+}
+
+TEST_F(DropRangeTest, WhatIsRefused) {
+  const std::string long_key(limits::engine_key_bytes_max + 1, 'x');
+  EXPECT_EQ(world_.engine->drop_range({long_key, ""}, Durability::none).error().kind,
+            ErrorKind::invalid);
+  EXPECT_EQ(world_.engine->drop_range({"", long_key}, Durability::none).error().kind,
+            ErrorKind::invalid);
+  ASSERT_TRUE(world_.engine->close());
+  EXPECT_EQ(world_.engine->drop_range({}, Durability::none).error().kind, ErrorKind::unavailable);
+}
+
+/// Who does not know of drops would show again what they mask.
+TEST_F(DropRangeTest, TheManifestSaysThatItHasDrops) {
+  fill();
+  EXPECT_EQ(*world_.meta->get("engine", "format"), "1");
+  drop(key(50), key(51));
+  for (int n = 100; n < 300; ++n) put(key(n), std::string(40, 'd'));
+  world_.run_until_idle();
+  EXPECT_EQ(*world_.meta->get("engine", "format"), "2");
+}
+
+}  // namespace
+}  // namespace kv
