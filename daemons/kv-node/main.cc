@@ -12,7 +12,7 @@ namespace {
 constexpr kv::Duration kStopTimeout = std::chrono::seconds(20);
 
 /// glibc's defaults give each thread a heap of its own, and learn from the first large block freed
-/// to keep large ones: memory that is let go would stay with the process, beside what others hold.
+/// to keep large ones: more of what was let go would stay with the process.
 void settle_allocator() {
   ::mallopt(M_ARENA_MAX, 2);
   ::mallopt(M_MMAP_THRESHOLD, 1 << 20);

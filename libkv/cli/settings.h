@@ -95,8 +95,8 @@ class Settings {
 /// The largest value that is taken. invalid, naming the place, if it is none or over the ceiling.
 Result<uint64_t> value_bytes_max(const Settings& settings);
 
-/// What kv-node's storage may have in memory. invalid, naming the place, if it is too little to work
-/// with or more than any machine has.
+/// What kv-node's storage may have in memory. invalid, naming the place, if it is too little to
+/// work with or more than any machine has.
 Result<uint64_t> node_memory_bytes(const Settings& settings);
 
 /// A setting given by an option of the command line.

@@ -15,8 +15,8 @@
 //
 // Beside the budget stand: what a batch takes in the memtable before the cache has given way, the
 // one memtable that is written while another waits, a single table larger than the tables' share,
-// blocks whose values somebody still reads, and what the log replays of a time when the budget was
-// larger.
+// blocks whose values somebody still reads, what memtables an old snapshot keeps while writes go on,
+// and what the log replays of a time when the budget was larger.
 //
 // Thread-safe. Held by shared_ptr: a value that was handed out keeps its memtable, which may
 // outlive the engine.

@@ -29,6 +29,7 @@ class EngineThreadsTest : public testing::TestWithParam<uint64_t> {
     if (GetParam() == 0) return;
     options_.memory_bytes = GetParam();
     options_.block_bytes = 128;
+    options_.direct_reads = true;
   }
   ~EngineThreadsTest() override { std::filesystem::remove_all(directory_); }
 
