@@ -162,6 +162,21 @@ TEST_F(EngineCheckTest, TablesOfOneLevelMayNotOverlap) {
   EXPECT_NE(collected.corrupt[0].find("overlap"), std::string::npos) << collected.corrupt[0];
 }
 
+TEST_F(EngineCheckTest, DropsThatCannotBeAreTold) {
+  stop();
+  MetaTransaction damage;
+  damage.put("range_drop", "0000000000000007", std::string("\x01\x05") + "what?");
+  damage.put("range_drop", "7", std::string("\x01\x01") + "a" + std::string("\x01") + "b");
+  ASSERT_TRUE(world_.meta->commit(damage));
+  ASSERT_TRUE(
+      Manifest(*world_.meta).commit({std::nullopt, {}, {}, {{{"a", "b"}, kSequenceMax}}, {}}));
+  const Collected collected = check();
+  ASSERT_EQ(collected.corrupt.size(), 3u);
+  EXPECT_NE(collected.corrupt[0].find("the row does not parse"), std::string::npos);
+  EXPECT_NE(collected.corrupt[1].find("the key is not a sequence"), std::string::npos);
+  EXPECT_NE(collected.corrupt[2].find("flushed"), std::string::npos) << collected.corrupt[2];
+}
+
 TEST_F(EngineCheckTest, NumbersThatCannotBeReadAccuseNoLog) {
   stop();
   MetaTransaction damage;

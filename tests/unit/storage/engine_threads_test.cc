@@ -9,6 +9,7 @@
 #include "libkv/base/posix_environment.h"
 #include "libkv/base/random.h"
 #include "libkv/base/thread_executor.h"
+#include "libkv/storage/ingest_writer.h"
 #include "tests/crash/engine_history.h"
 
 namespace kv {
@@ -31,7 +32,25 @@ class EngineThreadsTest : public testing::TestWithParam<uint64_t> {
     options_.block_bytes = 128;
     options_.direct_reads = true;
   }
-  ~EngineThreadsTest() override { std::filesystem::remove_all(directory_); }
+  ~EngineThreadsTest() override {
+    for (const char* end : {"", ".made", ".copy"}) std::filesystem::remove_all(directory_ + end);
+  }
+
+  /// So many puts of keys below 800.
+  static void write(Engine& engine, ThreadExecutor& executor, Random& random, EngineState& state,
+                    int count) {
+    for (int i = 0; i < count; ++i) {
+      WriteBatch batch;
+      batch.put("k" + std::to_string(random.below(800)), std::string(random.below(120), 'x'));
+      auto applied = engine.apply(batch, Durability::none);
+      for (; !applied && applied.error().kind == ErrorKind::busy;
+           applied = engine.apply(batch, Durability::none))
+        ASSERT_TRUE(executor.drain(60s));
+      ASSERT_TRUE(applied) << applied.error().what;
+      EngineHistory::apply(state, batch);
+      executor.run_completions();
+    }
+  }
 
   std::unique_ptr<Engine> open(Environment& environment) {
     auto opened = open_lsm_engine(environment, *meta_, directory_, options_);
@@ -164,6 +183,49 @@ TEST_P(EngineThreadsTest, WritesReadsAndScansGoOnTogether) {
   }
   engine.reset();
   ASSERT_TRUE(executor.drain(60s));
+}
+
+TEST_P(EngineThreadsTest, CheckpointsAndIngestsGoOnBesideWrites) {
+  Random random(5);
+  EngineState state, ingested;
+  ThreadExecutor executor;
+  Environment environment = posix_.with(executor, log_);
+  const auto engine = open(environment);
+  ASSERT_NE(engine, nullptr);
+  write(*engine, executor, random, state, 3000);
+
+  for (int n = 300; n < 900; ++n) ingested["k" + std::to_string(n)] = "ingested";
+  const auto table = *IngestWriter::create(environment.files, directory_ + ".made", {});
+  for (const auto& [key, value] : ingested) ASSERT_TRUE(table->put(key, value));
+  ASSERT_TRUE(table->finish());
+  std::optional<Result<Sequence>> taken, copied;
+  engine->ingest({directory_ + ".made"}, [&taken](Result<Sequence> done) { taken = done; });
+  for (const auto& [key, value] : ingested) state[key] = value;
+  write(*engine, executor, random, state, 2000);
+  ASSERT_TRUE(executor.drain(60s));
+  ASSERT_TRUE(taken && *taken) << taken->error().what;
+  EXPECT_TRUE(*state_of(*engine) == state);
+
+  MemoryMeta rows;
+  const EngineState expected = state;
+  engine->checkpoint(
+      {directory_ + ".copy",
+       [&rows]() -> Result<std::unique_ptr<MetaStore>> { return open_memory_meta(&rows); },
+       {}},
+      [&copied](Result<Sequence> done) { copied = done; });
+  write(*engine, executor, random, state, 2000);
+  if (!engine->drop_range({"k3", "k5"}, Durability::none)) {
+    ASSERT_TRUE(executor.drain(60s));
+    ASSERT_TRUE(engine->drop_range({"k3", "k5"}, Durability::none));
+  }
+  EngineHistory::apply(state, KeyRange{"k3", "k5"});
+  ASSERT_TRUE(executor.drain(60s));
+  ASSERT_TRUE(copied && *copied) << copied->error().what;
+  const auto meta = open_memory_meta(&rows);
+  const auto copy = open_lsm_engine(environment, *meta, directory_ + ".copy", options_);
+  ASSERT_TRUE(copy) << copy.error().what;
+  EXPECT_TRUE(*state_of(**copy) == expected);
+  EXPECT_TRUE(*state_of(*engine) == state);
 }
 
 TEST_P(EngineThreadsTest, CloseWaitsForWhatIsRunning) {
