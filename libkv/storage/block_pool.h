@@ -1,12 +1,15 @@
 // Memory for blocks, filters and indexes: what a read from memory touches at random, and so what
-// wants to lie in few pages. Pieces are cut from chunks of 2 MiB that the kernel may back with one
-// page each, so that a read costs one translation where a piece from the heap costs several.
+// wants to lie in few pages. Regions of 2 MiB, which the kernel may back with one page each, so
+// that a read costs one translation where a piece from the heap costs several, are divided into
+// slabs, and those into pieces.
 //
-//   chunk   | header | piece | piece | … |      all of one size class, sixteen classes a doubling
+//   region  | slab | slab | … eight         the first begins with the region's header
+//   slab    | header | piece | piece | …    all of one size class, sixteen classes a doubling
 //
-// What a chunk gets back it hands out again; one that is empty goes back to the system, but for a
-// spare. Pieces that are small or larger than half a chunk come from the heap. (Size classes and
-// chunks: Bonwick, "The Slab Allocator", 1994.)
+// What a slab gets back it hands out again; an empty slab may get another class, and a region
+// whose slabs are all empty goes back to the system, but for a spare. Pieces that are small or
+// larger than half a slab come from the heap. (Size classes and slabs: Bonwick, "The Slab
+// Allocator", 1994.)
 //
 // One for the process, as the heap is: blocks outlive the engine that read them. Thread-safe.
 #pragma once
@@ -30,7 +33,7 @@ class BlockPool {
 
   /// What a piece of `bytes` takes.
   static size_t piece_bytes(size_t bytes);
-  /// Of all chunks, free pieces included.
+  /// Of all regions, free pieces included.
   size_t reserved_bytes() const;
 
   BlockPool() = default;
@@ -39,21 +42,26 @@ class BlockPool {
   BlockPool& operator=(const BlockPool&) = delete;
 
  private:
-  struct Chunk;
+  struct Region;
+  struct Slab;
   struct Piece;
-  static constexpr size_t kClasses = 160;
+  static constexpr size_t kClasses = 112;
 
   static bool is_pooled(size_t bytes);
   static size_t class_of(size_t bytes);
   static size_t class_bytes(size_t size_class);
-  Chunk* new_chunk(size_t size_class);
-  void link(Chunk* chunk);
-  void unlink(Chunk* chunk);
+  static Region* new_region();
+  static void free_region(Region* region);
+  Slab* new_slab(size_t size_class);
+  /// Returns a region that is to be freed, or null.
+  Region* put_back(void* piece);
+  Region* free_slab(Slab* slab);
 
-  mutable std::mutex mutex_;
-  std::array<Chunk*, kClasses> with_room_{};  // Of each class; those that are full are in no list.
-  Chunk* spare_ = nullptr;
-  size_t chunks_ = 0;
+  mutable std::mutex mutex_;                 // Not held while the system gives or takes memory.
+  std::array<Slab*, kClasses> with_room_{};  // Of each class; those that are full are in no list.
+  Region* with_free_slabs_ = nullptr;
+  size_t empty_regions_ = 0;
+  size_t regions_ = 0;
 };
 
 /// For containers whose memory is to come from the pool.

@@ -121,7 +121,8 @@ void Compaction::step() {
   status_ = advance();
   if (status_) return;
   over_ = true;
-  if (status_.error().kind == ErrorKind::corrupt) find_unreadable();
+  const ErrorKind kind = status_.error().kind;
+  if (kind == ErrorKind::corrupt || kind == ErrorKind::format) find_unreadable();
 }
 
 void Compaction::find_unreadable() {
@@ -133,6 +134,10 @@ void Compaction::find_unreadable() {
       if (!entries->status()) unreadable_.push_back(table->info().number);
     }
   }
+  if (!unreadable_.empty()) return;
+  // Each is sound by itself, but together they are not: the same would be met again and again.
+  for (const auto* tables : {&plan_.upper, &plan_.lower})
+    for (const TablePtr& table : *tables) unreadable_.push_back(table->info().number);
 }
 
 Status Compaction::start() {
@@ -189,12 +194,9 @@ bool Compaction::is_new_group(BytesView key) const {
   return prefix != 0 && key.substr(0, prefix) != BytesView(last_key_).substr(0, prefix);
 }
 
-/// Whether a removal of the key may go. What is written again to its own level 0 is not the oldest
-/// there.
+/// Whether a removal of the key may go.
 bool Compaction::hides_nothing(BytesView key) const {
-  if (KV_PLANTED(drop_live_tombstone)) return true;
-  const bool is_level0 = output_level(plan_) == 0 && !KV_PLANTED(rewrite_forgets_level0);
-  return !is_level0 && !version_->may_be_below(output_level(plan_), key);
+  return KV_PLANTED(drop_live_tombstone) || !version_->may_be_below(output_level(plan_), key);
 }
 
 bool Compaction::is_masked(const Entry& entry) const {

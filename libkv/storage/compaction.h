@@ -54,6 +54,10 @@ class CompactionPicker {
  public:
   explicit CompactionPicker(const CompactionOptions& options) : options_(options) {}
   std::optional<CompactionPlan> pick(const Version& version) const;
+  /// Level 0 and what it overlaps, however little it is.
+  std::optional<CompactionPlan> pick_level0(const Version& version) const {
+    return plan(version, 0);
+  }
   /// What is worth merging when there is nothing else to do: level 0, unless it would rewrite much
   /// for little, and tables of which many entries are removals that could be dropped below.
   /// Ends: what it merges it does not find again.

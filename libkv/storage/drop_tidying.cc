@@ -60,13 +60,21 @@ std::optional<CompactionPlan> plan_discard(const Version& version, bool keeps_dr
   return plan;
 }
 
+bool is_level0_masked(const Version& version) {
+  const std::vector<TablePtr>& tables = version.level(0);
+  return std::any_of(version.drops().begin(), version.drops().end(), [&](const RangeDrop& drop) {
+    return std::any_of(tables.begin(), tables.end(),
+                       [&](const TablePtr& table) { return may_mask_in(table->info(), drop); });
+  });
+}
+
 std::optional<CompactionPlan> plan_rewrite(const Version& version,
                                            const std::function<bool(uint64_t)>& is_readable) {
   std::optional<CompactionPlan> plan;
   for (const RangeDrop& drop : version.drops()) {
     any_table(version, [&](const TablePtr& table) {
       const TableInfo& info = table->info();
-      if (!may_mask_in(info, drop) || !is_readable(info.number)) return false;
+      if (info.level == 0 || !may_mask_in(info, drop) || !is_readable(info.number)) return false;
       plan = CompactionPlan{info.level, {table}, {}, CompactionKind::rewrite, false};
       return true;
     });

@@ -26,7 +26,11 @@ std::vector<Sequence> idle_drops(const Version& version, const std::vector<Table
 /// no reading: before everything else.
 std::optional<CompactionPlan> plan_discard(const Version& version, bool keeps_drops);
 
-/// A table that keeps a drop from going. Frees little: after everything else.
+/// Whether a table of level 0 keeps a drop from going: merging it down, with the others there, ends
+/// that.
+bool is_level0_masked(const Version& version);
+
+/// A table below level 0 that keeps a drop from going. Frees little: after everything else.
 std::optional<CompactionPlan> plan_rewrite(const Version& version,
                                            const std::function<bool(uint64_t)>& is_readable);
 

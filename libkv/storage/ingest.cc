@@ -86,15 +86,18 @@ Status Ingest::try_verify() {
 Status Ingest::try_link() {
   FileSystem& files = factory_->files;
   for (const Verified& verified : verified_) {
-    // Whoever made it, its bytes are on the disk before the manifest names it.
-    KV_ASSIGN(const auto file, files.open(verified.path, OpenMode::write));
-    KV_TRY(file->sync());
     TableInfo info = verified.info;
     info.number = factory_->next_number++;
     info.given_sequence = info.sequence_min = info.sequence_max = at_;
     const std::string path = factory_->directory + "/" + table_file_name(info.number);
     KV_TRY(files.hard_link(verified.path, path));
     links_.push_back(path);
+    // Whoever made it, its bytes are on the disk before the manifest names it.
+    KV_ASSIGN(const auto file, files.open(path, OpenMode::write));
+    KV_ASSIGN(const uint64_t bytes, file->size());
+    if (bytes != info.file_bytes)
+      return fail(ErrorKind::invalid, verified.path + ": it has changed since it was verified");
+    KV_TRY(file->sync());
     tables_.push_back(std::move(info));
   }
   if (KV_PLANTED(unsynced_ingest)) return {};

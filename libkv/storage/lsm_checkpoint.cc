@@ -2,6 +2,7 @@
 // takes the version that the flush makes, which holds just what was written before the call.
 #include <utility>
 
+#include "libkv/base/limits.h"
 #include "libkv/storage/lsm_engine.h"
 
 namespace kv {
@@ -12,6 +13,8 @@ void LsmEngine::checkpoint(CheckpointTarget target, std::function<void(Result<Se
     refused = fail(closed_error());
   } else if (checkpoint_ != nullptr) {
     refused = fail(ErrorKind::busy, "a checkpoint is being made");
+  } else if (view_->waiting.size() > limits::memtables_waiting_max) {
+    refused = fail(ErrorKind::busy, "flushes are behind");
   } else {
     refused = log_.failure();
   }

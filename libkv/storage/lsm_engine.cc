@@ -237,7 +237,7 @@ void LsmEngine::flush_over(Flush& flush) {
   install(std::move(next), std::move(drops));
   // Giving a memtable's memory back takes milliseconds, which are not the loop's.
   tasks_.run(
-      Lane::background, [memtable = flush.take_memtable()] {}, [] {});
+      Lane::background, [memtable = flush.take_memtable()] {}, [this] { room_made(); });
   note_flushed();
   copy_if_flushed();
   log_.release(flush.flushed());
@@ -248,10 +248,13 @@ void LsmEngine::flush_over(Flush& flush) {
 
 void LsmEngine::start_compaction() {
   if (compaction_ != nullptr) return;
-  if (ingest_ != nullptr && ingest_state_ != IngestState::linking) return;
+  // What an ingest brings is older than what is written meanwhile: none of that may sink below
+  // where the ingest will find its place.
+  if (ingest_ != nullptr && !KV_PLANTED(compact_beside_ingest)) return;
   const Version& version = *view_->version;
   auto plan = plan_discard(version, keeps_drops());
   if (!plan) plan = picker_.pick(version);
+  if (!plan && is_level0_masked(version)) plan = picker_.pick_level0(version);
   if (!plan)
     plan = plan_rewrite(version, [this](uint64_t number) { return picker_.is_readable(number); });
   if (plan) begin_compaction(std::move(*plan));

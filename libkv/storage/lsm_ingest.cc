@@ -2,6 +2,7 @@
 // in the tree. No compaction runs from the choice of the levels to the new version.
 #include <utility>
 
+#include "libkv/base/limits.h"
 #include "libkv/storage/lsm_engine.h"
 
 namespace kv {
@@ -9,6 +10,8 @@ namespace kv {
 Status LsmEngine::may_ingest(const std::vector<std::string>& paths) {
   if (closed_) return fail(closed_error());
   if (ingest_ != nullptr) return fail(ErrorKind::busy, "tables are being ingested");
+  if (view_->waiting.size() > limits::memtables_waiting_max)
+    return fail(ErrorKind::busy, "flushes are behind");
   if (paths.empty()) return fail(ErrorKind::invalid, "no tables to ingest");
   retry_if_rested();
   if (resting_) return fail(*resting_);
@@ -70,6 +73,7 @@ void LsmEngine::ingest_committed() {
   install(std::move(next), view_->version->drops());
   ended->finish({});
   start_work();
+  room_made();
 }
 
 /// Before its commit has begun.
@@ -79,7 +83,9 @@ void LsmEngine::fail_ingest(const Status& status) {
       Lane::background, [] {},
       [this, ended = std::exchange(ingest_, nullptr), status] {
         ended->finish(status);
-        if (!closed_) start_work();
+        if (closed_) return;
+        start_work();
+        room_made();
       });
 }
 

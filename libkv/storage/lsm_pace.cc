@@ -10,8 +10,10 @@ namespace kv {
 /// Why no batch can be taken until background work completes; null: one can.
 const char* LsmEngine::wall() const {
   if (log_.is_full()) return "the commit log is behind";
-  if (view_->version->level(0).size() >= limits::level0_tables_max)
+  if (view_->version->level(0).size() >= limits::level0_tables_max) {
+    if (ingest_ != nullptr) return "compaction waits for an ingest";
     return compaction_ ? "compaction is behind" : "compaction is stopped by bad tables";
+  }
   if (view_->active->memory_bytes() >= options_.memtable_bytes && !may_rotate())
     return "flushes are behind";
   return nullptr;
@@ -76,7 +78,8 @@ Status LsmEngine::make_memtable_room() {
 // Where nothing is under way that could make room, apply() shall say so now.
 Instant LsmEngine::room_at() {
   if (closed_ || resting_ || !log_.is_sound() || wall() == nullptr) return pace_.room_at();
-  if (!log_.is_full() && !flush_running_ && compaction_ == nullptr) return Instant::min();
+  if (!log_.is_full() && !flush_running_ && compaction_ == nullptr && ingest_ == nullptr)
+    return Instant::min();
   begin_stall();
   return Instant::max();
 }
@@ -130,7 +133,9 @@ void LsmEngine::note_version() {
 /// The oldest memtable that waited is a table now.
 void LsmEngine::note_flushed() {
   if (!filled_.empty() && filled_.size() > view_->waiting.size()) {
-    pace_.note_drained(filled_.front().bytes, filled_.front().at, environment_.clock.now());
+    // One that ended early says nothing of how fast it goes.
+    if (filled_.front().bytes >= options_.memtable_bytes / 4)
+      pace_.note_drained(filled_.front().bytes, filled_.front().at, environment_.clock.now());
     filled_.pop_front();
   }
   note_version();

@@ -13,10 +13,12 @@
 // store of fifteen times the budget with one read a get, and a get has never to look up where
 // an index is. Beyond that a get may have to open a table first.
 //
-// Beside the budget stand: what a batch takes in the memtable before the cache has given way, the
-// one memtable that is written while another waits, a single table larger than the tables' share,
-// blocks whose values somebody still reads, what memtables an old snapshot keeps while writes go on,
-// and what the log replays of a time when the budget was larger.
+// Beside the budget stand: free pieces of what blocks are cut from (block_pool.h: at most a slab of
+// 256 KiB for each size of block), log records on their way to the disk, what a batch takes in the
+// memtable before the cache has given way, the one memtable that is written while another waits, a
+// single table larger than the tables' share, blocks whose values somebody still reads, what
+// memtables an old snapshot keeps while writes go on, and what the log replays of a time when the
+// budget was larger.
 //
 // Thread-safe. Held by shared_ptr: a value that was handed out keeps its memtable, which may
 // outlive the engine.

@@ -3,6 +3,7 @@
 // keep() was called. Blocking; one thread at a time.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,14 +14,22 @@
 
 namespace kv {
 
-/// What all the tables of an engine have in common. `next_number` belongs to the background lane,
-/// on which all tables are written.
+/// What all the tables of an engine have in common.
 struct TableFactory {
+  TableFactory(FileSystem& all_files, Clock& a_clock, std::string where, TableOptions table_options,
+               uint64_t next)
+      : files(all_files),
+        clock(a_clock),
+        directory(std::move(where)),
+        options(table_options),
+        next_number(next) {}
+
   FileSystem& files;
   Clock& clock;
   std::string directory;
   TableOptions options;
-  uint64_t next_number = 1;
+  /// Any thread takes one: close() runs what the background has not begun.
+  std::atomic<uint64_t> next_number;
 };
 
 class TableOutput {

@@ -2,8 +2,10 @@
 // show. Meant for the thread sanitizer too.
 #include <atomic>
 #include <filesystem>
+#include <future>
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "libkv/base/posix_environment.h"
@@ -226,6 +228,51 @@ TEST_P(EngineThreadsTest, CheckpointsAndIngestsGoOnBesideWrites) {
   ASSERT_TRUE(copy) << copy.error().what;
   EXPECT_TRUE(*state_of(**copy) == expected);
   EXPECT_TRUE(*state_of(*engine) == state);
+}
+
+/// A removal is newer than what an ingest brings that began before it, however long that takes.
+TEST_P(EngineThreadsTest, WhatIsRemovedWhileTablesAreIngestedStaysRemoved) {
+  Random random(6);
+  EngineState state;
+  ThreadExecutor executor;
+  Environment environment = posix_.with(executor, log_);
+  const auto engine = open(environment);
+  ASSERT_NE(engine, nullptr);
+  write(*engine, executor, random, state, 1000);
+  const auto table = *IngestWriter::create(environment.files, directory_ + ".made", {});
+  for (int n = 800; n < 900; ++n) ASSERT_TRUE(table->put("k" + std::to_string(n), "ingested"));
+  ASSERT_TRUE(table->finish());
+
+  // Both reading threads are busy: the ingest verifies nothing until they are let go.
+  std::promise<void> release;
+  const std::shared_future<void> released = release.get_future().share();
+  for (size_t i = 0; i < ThreadExecutorOptions().read_threads; ++i)
+    executor.run(
+        Lane::read, [released] { released.wait(); }, [] {});
+  std::optional<Result<Sequence>> taken;
+  engine->ingest({directory_ + ".made"}, [&taken](Result<Sequence> done) { taken = done; });
+  WriteBatch removals;
+  for (int n = 800; n < 900; ++n) removals.remove("k" + std::to_string(n));
+  ASSERT_TRUE(engine->apply(removals, Durability::none));
+  const uint64_t flushes = engine->stats().flushes;
+  for (int n = 0; engine->stats().flushes < flushes + 8; n = (n + 1) % 800) {
+    WriteBatch batch;
+    const std::string key = "k" + std::to_string(n);
+    batch.put(key, std::string(100, 'y'));
+    if (engine->apply(batch, Durability::none)) EngineHistory::apply(state, batch);
+    pollfd completion{executor.completion_fd(), POLLIN, 0};
+    ASSERT_GE(poll(&completion, 1, 0), 0);
+    executor.run_completions();
+  }
+  EXPECT_FALSE(taken);
+  release.set_value();
+  ASSERT_TRUE(executor.drain(60s));
+  ASSERT_TRUE(taken && *taken);
+  EXPECT_TRUE(*state_of(*engine) == state);
+  for (int n = 800; n < 900; ++n) {
+    const auto found = engine->get_if_cached("k" + std::to_string(n));
+    if (found) EXPECT_FALSE((*found)->value) << n;
+  }
 }
 
 TEST_P(EngineThreadsTest, CloseWaitsForWhatIsRunning) {
