@@ -271,7 +271,9 @@ TEST_P(EngineThreadsTest, WhatIsRemovedWhileTablesAreIngestedStaysRemoved) {
   EXPECT_TRUE(*state_of(*engine) == state);
   for (int n = 800; n < 900; ++n) {
     const auto found = engine->get_if_cached("k" + std::to_string(n));
-    if (found) EXPECT_FALSE((*found)->value) << n;
+    if (found) {
+      EXPECT_FALSE((*found)->value) << n;
+    }
   }
 }
 
