@@ -36,7 +36,7 @@ storage() {
     [[ $(storage "$member" .memory.budget) == "$((budget_mib << 20))" ]]
     (($(storage "$member" .memory.used) <= budget_mib << 20))
     # It did not fit, so this test is about something.
-    (($(storage "$member" .reads.disk_reads_of_gets) > $(wc -l <pairs) / 4))
+    (($(storage "$member" .reads.cache_misses) > $(wc -l <pairs) / 4))
     peak=$(($(peak_rss_of_node "$member") / 1024))
     echo "# member $member: a budget of $budget_mib MiB, data of $(($(wc -c <pairs) >> 20)) MiB, peak RSS $peak MiB" >&3
     ((peak <= budget_mib + beside_mib)) || fail "kv-node of member $member had $peak MiB"

@@ -22,9 +22,9 @@ setup_file() {
   start_cluster 1
   for ((i = 0; i < 500; i++)); do printf 'key-%03d\tvalue %d\n' "$i" "$i"; done | kv-put --tsv
   kv-del key-007
-  # A memtable is full at 64 MiB.
+  # A memtable is full at 32 MiB.
   head -c 1000000 /dev/zero | tr '\0' 'z' >big
-  for ((i = 0; i < 70; i++)); do printf 'big-%02d\0%s\0' "$i" "$(<big)"; done | kv-put -0
+  for ((i = 0; i < 45; i++)); do printf 'big-%02d\0%s\0' "$i" "$(<big)"; done | kv-put -0
   await 30 manifest_names_a_table
   kv-put last word
   kv-cluster kill 1
@@ -223,7 +223,7 @@ END
 
 @test "kv-log: segments, records and operations, and where the log ends" {
   assert_exit 0 kv-log node
-  grep -qE $'^node/[0-9]+.log\t16777216\t[0-9]+\t[0-9]+\t[0-9]+\t[0-9]+\t[0-9]+\tclean$' out
+  grep -qE $'^node/[0-9]+.log\t8388608\t[0-9]+\t[0-9]+\t[0-9]+\t[0-9]+\t[0-9]+\tclean$' out
   assert_exit 0 kv-log --json node
   jq -e -s 'all(.[]; .end == "clean" and .version == 2)' out
   local segment
