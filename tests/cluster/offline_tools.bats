@@ -84,8 +84,8 @@ offset_of() { grep -abo -m 1 -- "$2" "$1" | head -n 1 | cut -d : -f 1; }
 
 @test "kv-fsck: a flipped bit of the log is named by file and record" {
   local segment offset
-  segment=$(grep -la big-65 node/*.log | head -n 1)
-  offset=$(offset_of "$segment" big-65)
+  segment=$(grep -la big-40 node/*.log | head -n 1)
+  offset=$(offset_of "$segment" big-40)
   flip "$segment" "$((offset + 1000))"
   assert_exit 6 kv-fsck node
   grep -qE "^$segment: offset [0-9]+: durable log records of the sequences [0-9]+ to [0-9]+ are damaged" out
@@ -170,8 +170,8 @@ END
   "$project/tests/cluster/read_format.py" node >found 2>err || code=$?
   [[ $code != 77 ]] || skip "$(<found)"
   [[ $code == 0 ]] || fail "$(<err)"
-  # 499 of 500 pairs, 70 large ones and the last word.
-  assert_equal "$(wc -l <found)" 570
+  # 499 of 500 pairs, 45 large ones and the last word.
+  assert_equal "$(wc -l <found)" 545
   jq -r 'select(.bytes < 1000) | "\(.key_b64 | @base64d) \(.bytes)"' found | sort >pairs
   { for i in {0..499}; do printf 'key-%03d %d\n' "$i" "$((6 + ${#i}))"; done | grep -v key-007
     echo 'last 4'; } | sort | cmp - pairs
