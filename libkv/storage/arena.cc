@@ -2,16 +2,14 @@
 
 #include <cstdlib>
 
-#include <sys/mman.h>
-
 #include "libkv/base/assert.h"
+#include "libkv/storage/huge_page.h"
 
 namespace kv {
 
 namespace {
 constexpr size_t kSmallBlockBytes = 64 << 10;
 constexpr size_t kPieceBytesMax = kSmallBlockBytes / 4;
-constexpr size_t kHugeBlockBytes = ArenaBlocks::kBlockBytes;
 /// Every block begins at a multiple of it. So what padding costs depends on the pieces alone, not
 /// on where the system puts a block: a memtable is full after the same writes each time.
 constexpr size_t kAlignmentMax = 64;
@@ -22,7 +20,7 @@ char* ArenaBlocks::take() {
   if (blocks_.empty()) return nullptr;
   char* const block = blocks_.back();
   blocks_.pop_back();
-  claim_.shrink(kBlockBytes);
+  claim_.shrink(kHugePageBytes);
   return block;
 }
 
@@ -30,13 +28,13 @@ bool ArenaBlocks::give(char* block) {
   const std::lock_guard lock(mutex_);
   if (blocks_.size() >= blocks_max_) return false;
   blocks_.push_back(block);
-  claim_.grow(kBlockBytes);
+  claim_.grow(kHugePageBytes);
   return true;
 }
 
 void ArenaBlocks::clear() {
   const std::lock_guard lock(mutex_);
-  for (char* block : blocks_) ::operator delete (block, std::align_val_t{kBlockBytes});
+  for (char* block : blocks_) ::operator delete(block, kHugePageAlignment);
   claim_.shrink(claim_.bytes());
   blocks_.clear();
 }
@@ -68,22 +66,16 @@ char* Arena::allocate(size_t bytes, size_t alignment) {
 
 /// Small blocks until there is enough that a huge one is not mostly air.
 void Arena::begin_block() {
-  const bool huge = reserved_bytes() >= kHugeBlockBytes;
-  free_bytes_ = huge ? kHugeBlockBytes : kSmallBlockBytes;
+  const bool huge = reserved_bytes() >= kHugePageBytes;
+  free_bytes_ = huge ? kHugePageBytes : kSmallBlockBytes;
   free_begin_ = huge ? huge_block() : new_block(free_bytes_, kAlignmentMax);
 }
 
 char* Arena::huge_block() {
-  const auto align = std::align_val_t{kHugeBlockBytes};
-  const FreeBlock free{align, recycled_.get()};
+  const FreeBlock free{kHugePageAlignment, recycled_.get()};
   if (char* again = recycled_ ? recycled_->take() : nullptr)
-    return keep(again, free, kHugeBlockBytes);
-  auto* block = static_cast<char*>(::operator new(kHugeBlockBytes, align));
-#ifdef MADV_HUGEPAGE
-  // A wish: the memory is as good without.
-  static_cast<void>(madvise(block, kHugeBlockBytes, MADV_HUGEPAGE));
-#endif
-  return keep(block, free, kHugeBlockBytes);
+    return keep(again, free, kHugePageBytes);
+  return keep(new_huge_page(), free, kHugePageBytes);
 }
 
 size_t Arena::padding_to(size_t alignment) const {

@@ -18,10 +18,6 @@ namespace kv {
 /// block, cleared, which the loop would wait for. Thread-safe.
 class ArenaBlocks {
  public:
-  /// What the kernel may back with one page: one fault to clear it all, and one entry of the
-  /// translation buffers for what otherwise takes 512.
-  static constexpr size_t kBlockBytes = 2 << 20;
-
   /// Keeps so many, and claims them of `budget`, if not null.
   explicit ArenaBlocks(size_t blocks_max, std::shared_ptr<MemoryBudget> budget = nullptr)
       : blocks_max_(blocks_max),

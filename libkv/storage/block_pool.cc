@@ -6,13 +6,13 @@
 #include <new>
 #include <utility>
 
-#include <sys/mman.h>
+#include "libkv/storage/huge_page.h"
 
 namespace kv {
 
 namespace {
 
-constexpr size_t kRegionBytes = size_t{2} << 20;
+constexpr size_t kRegionBytes = kHugePageBytes;
 constexpr size_t kSlabBytes = size_t{256} << 10;
 constexpr size_t kSlabsOfRegion = kRegionBytes / kSlabBytes;
 constexpr uint32_t kAllFree = (1u << kSlabsOfRegion) - 1;
@@ -22,7 +22,6 @@ constexpr size_t kPieceBytesMin = 1 << 10;
 constexpr size_t kPieceBytesMax = (kSlabBytes - kHeaderBytes) / 2;
 constexpr size_t kClassesPerDoubling = 16;
 constexpr auto kPieceAlignment = std::align_val_t{64};
-constexpr auto kRegionAlignment = std::align_val_t{kRegionBytes};
 
 template <typename Header>
 Header* header_of(void* memory, size_t bytes) {
@@ -181,16 +180,11 @@ BlockPool::Region* BlockPool::free_slab(Slab* slab) {
 }
 
 BlockPool::Region* BlockPool::new_region() {
-  void* const memory = ::operator new(kRegionBytes, kRegionAlignment);
-#ifdef MADV_HUGEPAGE
-  // A wish: the memory is as good without.
-  static_cast<void>(madvise(memory, kRegionBytes, MADV_HUGEPAGE));
-#endif
-  return new (memory) Region;
+  return new (new_huge_page()) Region;
 }
 
 void BlockPool::free_region(Region* region) {
-  if (region != nullptr) ::operator delete(region, kRegionAlignment);
+  if (region != nullptr) ::operator delete(region, kHugePageAlignment);
 }
 
 // REQUIRES: a region has a free one.

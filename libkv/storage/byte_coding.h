@@ -25,6 +25,10 @@ Word load_word(const char* from) {
   std::memcpy(&word, from, sizeof(word));
   return word;
 }
+/// Eight bytes as a number that compares as they do.
+inline uint64_t load_comparable(const char* from) {
+  return __builtin_bswap64(load_word<uint64_t>(from));
+}
 template <typename Word>
 void append_word(std::string& to, Word word) {
   to.append(reinterpret_cast<const char*>(&word), sizeof(word));

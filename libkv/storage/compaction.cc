@@ -214,7 +214,7 @@ Status Compaction::commit(std::vector<TableInfo> added) {
   added_ = std::move(added);
   std::vector<TablePtr> gone = plan_.upper;
   gone.insert(gone.end(), plan_.lower.begin(), plan_.lower.end());
-  if (!plan_.keeps_drops) drops_removed_ = idle_drops(*version_, gone, added_);
+  drops_removed_ = idle_drops(*version_, gone, added_);
   ManifestChange change;
   change.added = added_;
   change.drops_removed = drops_removed_;

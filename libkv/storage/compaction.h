@@ -33,7 +33,7 @@ struct CompactionOptions {
 enum class CompactionKind {
   merge,    ///< `upper` and `lower` into the level below.
   discard,  ///< `upper`, of any level, leaves unread: dropped ranges mask it. It may be empty.
-  rewrite,  ///< `upper`, one table, into its own level, without what is masked.
+  rewrite,  ///< `upper`, one table below level 0, into its own level, without what is masked.
 };
 
 struct CompactionPlan {
@@ -41,7 +41,6 @@ struct CompactionPlan {
   std::vector<TablePtr> upper;  ///< Of `level`.
   std::vector<TablePtr> lower;  ///< Of `level` + 1: what they overlap.
   CompactionKind kind = CompactionKind::merge;
-  bool keeps_drops = false;  ///< Tables may yet come that are older than some of them.
 };
 
 /// Chooses what to compact next: the level that is most over its size, and there the table that

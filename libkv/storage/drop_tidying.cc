@@ -43,20 +43,18 @@ std::vector<Sequence> idle_drops(const Version& version, const std::vector<Table
   return idle;
 }
 
-std::optional<CompactionPlan> plan_discard(const Version& version, bool keeps_drops) {
+std::optional<CompactionPlan> plan_discard(const Version& version) {
   if (version.drops().empty()) return std::nullopt;
   const auto masks = RangeDrops::with(nullptr, version.drops());
   CompactionPlan plan;
   plan.kind = CompactionKind::discard;
-  plan.keeps_drops = keeps_drops;
   any_table(version, [&](const TablePtr& table) {
     const TableInfo& info = table->info();
     if (masks->masks_all(info.first_key, info.last_key, info.sequence_max))
       plan.upper.push_back(table);
     return false;
   });
-  if (plan.upper.empty() && (keeps_drops || idle_drops(version, {}, {}).empty()))
-    return std::nullopt;
+  if (plan.upper.empty() && idle_drops(version, {}, {}).empty()) return std::nullopt;
   return plan;
 }
 
@@ -75,7 +73,7 @@ std::optional<CompactionPlan> plan_rewrite(const Version& version,
     any_table(version, [&](const TablePtr& table) {
       const TableInfo& info = table->info();
       if (info.level == 0 || !may_mask_in(info, drop) || !is_readable(info.number)) return false;
-      plan = CompactionPlan{info.level, {table}, {}, CompactionKind::rewrite, false};
+      plan = CompactionPlan{info.level, {table}, {}, CompactionKind::rewrite};
       return true;
     });
     if (plan) break;

@@ -22,9 +22,9 @@ bool may_mask(const Version& version, const RangeDrop& drop);
 std::vector<Sequence> idle_drops(const Version& version, const std::vector<TablePtr>& removed,
                                  const std::vector<TableInfo>& added);
 
-/// All tables that are masked as a whole, and the rows of idle drops unless it `keeps_drops`. Costs
-/// no reading: before everything else.
-std::optional<CompactionPlan> plan_discard(const Version& version, bool keeps_drops);
+/// All tables that are masked as a whole, and the rows of idle drops. Costs no reading: before
+/// everything else.
+std::optional<CompactionPlan> plan_discard(const Version& version);
 
 /// Whether a table of level 0 keeps a drop from going: merging it down, with the others there, ends
 /// that.

@@ -3,12 +3,11 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
-#include <cstring>
 
 #include "libkv/base/bytes.h"
 #include "libkv/base/result.h"
+#include "libkv/storage/byte_coding.h"
 #include "libkv/storage/engine.h"
 
 namespace kv {
@@ -31,16 +30,11 @@ inline constexpr Sequence kSequenceMax = ~Sequence{0} >> 2;
 /// Negative, zero or positive as `a` stands before, at or after `b`. Keys mostly differ within a
 /// few words, which a call of memcmp() would cost more than.
 inline int compare_keys(BytesView a, BytesView b) {
-  const auto word = [](BytesView bytes, size_t at) {
-    uint64_t value;
-    std::memcpy(&value, bytes.data() + at, sizeof(value));
-    return std::endian::native == std::endian::little ? __builtin_bswap64(value) : value;
-  };
   const size_t shorter = std::min(a.size(), b.size());
   if (shorter < 8) return a.compare(b);
   for (size_t at = 0; at < shorter; at += 8) {
     at = std::min(at, shorter - 8);  // The last word may overlap the one before.
-    const uint64_t x = word(a, at), y = word(b, at);
+    const uint64_t x = load_comparable(a.data() + at), y = load_comparable(b.data() + at);
     if (x != y) return x < y ? -1 : 1;
   }
   return a.size() < b.size() ? -1 : (a.size() > b.size() ? 1 : 0);

@@ -6,6 +6,7 @@
 
 #include "libkv/base/assert.h"
 #include "libkv/base/hash.h"
+#include "libkv/storage/byte_coding.h"
 
 namespace kv {
 
@@ -22,13 +23,10 @@ constexpr size_t kRun = 8;
 /// A part of a key as a number of the same order; a key that ends within it is filled up with
 /// zeros, so equal slices decide nothing.
 uint64_t slice_of(BytesView key, size_t offset) {
-  uint64_t slice = 0;
-  if (key.size() >= offset + sizeof(slice)) {
-    std::memcpy(&slice, key.data() + offset, sizeof(slice));
-  } else if (key.size() > offset) {
-    std::memcpy(&slice, key.data() + offset, key.size() - offset);
-  }
-  return std::endian::native == std::endian::little ? __builtin_bswap64(slice) : slice;
+  if (key.size() >= offset + 8) return load_comparable(key.data() + offset);
+  char slice[8] = {};
+  if (key.size() > offset) std::memcpy(slice, key.data() + offset, key.size() - offset);
+  return load_comparable(slice);
 }
 
 size_t common_prefix(BytesView a, BytesView b, size_t limit) {

@@ -30,10 +30,9 @@ CompactionOptions compaction_options(const EngineOptions& options) {
   return result;
 }
 
-WriteDebtBounds debt_bounds(const EngineOptions& options) {
+WriteDebtBounds debt_bounds(const EngineOptions& options, uint64_t memory) {
   const uint64_t memtable = options.memtable_bytes;
   // The wall of memory may come before that of numbers (may_rotate()).
-  const uint64_t memory = MemoryBudget(options.memory_bytes, 0).memtables_max();
   const uint64_t waiting_max = std::max(memtable, std::min(limits::memtables_waiting_max * memtable,
                                                            memory - std::min(memory, memtable)));
   const uint64_t level1 = compaction_options(options).level1_bytes;
@@ -64,7 +63,7 @@ LsmEngine::LsmEngine(Environment& environment, Parts parts)
       log_(environment, std::move(parts.log)),
       report_(std::move(parts.report)),
       picker_(compaction_options_),
-      pace_(debt_bounds(options_)),
+      pace_(debt_bounds(options_, cache_->budget()->memtables_max())),
       tasks_(environment.executor) {}
 
 Status LsmEngine::start(Sequence flushed) {
@@ -252,7 +251,7 @@ void LsmEngine::start_compaction() {
   // where the ingest will find its place.
   if (ingest_ != nullptr && !KV_PLANTED(compact_beside_ingest)) return;
   const Version& version = *view_->version;
-  auto plan = plan_discard(version, keeps_drops());
+  auto plan = plan_discard(version);
   if (!plan) plan = picker_.pick(version);
   if (!plan && is_level0_masked(version)) plan = picker_.pick_level0(version);
   if (!plan)
@@ -261,7 +260,6 @@ void LsmEngine::start_compaction() {
 }
 
 void LsmEngine::begin_compaction(CompactionPlan plan) {
-  plan.keeps_drops = keeps_drops();
   compaction_ =
       std::make_shared<Compaction>(std::move(plan), view_->version, cache_, factory_, manifest_,
                                    compaction_options_, environment_.entropy());

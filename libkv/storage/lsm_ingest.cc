@@ -1,5 +1,5 @@
 // The LSM engine's part of an ingest: the sequence, the flush of all that is older, and the place
-// in the tree. No compaction runs from the choice of the levels to the new version.
+// in the tree. No compaction begins before the ingest is over.
 #include <utility>
 
 #include "libkv/base/limits.h"

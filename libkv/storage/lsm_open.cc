@@ -4,6 +4,7 @@
 #include "libkv/base/limits.h"
 #include "libkv/base/planted.h"
 #include "libkv/storage/commit_log_reader.h"
+#include "libkv/storage/huge_page.h"
 #include "libkv/storage/lsm_engine.h"
 
 namespace kv {
@@ -29,8 +30,8 @@ class LsmOpener {
                .report = {}} {
     const auto budget = std::make_shared<MemoryBudget>(parts_.options.memory_bytes,
                                                        parts_.options.block_cache_bytes);
-    parts_.blocks = std::make_shared<ArenaBlocks>(
-        parts_.options.memtable_bytes / ArenaBlocks::kBlockBytes, budget);
+    parts_.blocks =
+        std::make_shared<ArenaBlocks>(parts_.options.memtable_bytes / kHugePageBytes, budget);
     parts_.cache = std::make_shared<TableCache>(
         environment.files, directory, budget,
         TableCache::Options{limits::open_tables_max, options.direct_reads});

@@ -1,7 +1,7 @@
 // The engine on disk: what it does when nothing has been written for a while, so that what lies
 // idle takes little room and is quick to read and to open:
 //
-//     the log    is flushed, if that gives whole segments back; spares but one are removed
+//     the log    is flushed, if that gives whole segments back; spares are removed
 //     level 0    is merged down, if that does not rewrite much for little
 //     removals   sink to where they can be dropped, where a table has many of them
 //     memory     that waits for the next memtable goes back to the system

@@ -73,9 +73,7 @@ class MultiLookup {
 
   bool gather_candidates(Probe& probe) {
     view_.version->each_candidate(keys_[probe.index], [&](const TablePtr& table, int level) {
-      if (view_.drops != nullptr &&
-          table->info().sequence_max < view_.drops->newest_over(keys_[probe.index]))
-        return true;
+      if (view_.masks_in(table->info(), keys_[probe.index])) return true;
       OpenTable open = cache_.find(*table);
       if (open) open->expect_filter(probe.hash);
       probe.candidates.push_back({std::move(open), level});

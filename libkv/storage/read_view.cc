@@ -89,10 +89,7 @@ std::optional<Result<Lookup>> look_up(const ReadView& view, TableCache& cache, B
   const TableKey wanted{key, key_hash(key), at};
   Lookup lookup;
   for (const Candidate& candidate : candidates_for(*view.version, key, wanted.hash)) {
-    // What is masked must not cost a read, and what ails it must not matter.
-    if (view.drops != nullptr &&
-        candidate.table->info().sequence_max < view.drops->newest_over(key))
-      continue;
+    if (view.masks_in(candidate.table->info(), key)) continue;
     auto found = look_up_in_table(cache, *candidate.table, wanted, mode);
     if (!found) return std::nullopt;
     if (!*found) return Result<Lookup>(fail(found->error()));

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "libkv/storage/block.h"
+#include "libkv/storage/byte_coding.h"
 #include "libkv/storage/table_format.h"
 
 namespace kv {
@@ -12,9 +13,9 @@ namespace kv {
 namespace {
 
 uint64_t head_of(BytesView key) {
-  uint64_t head = 0;
-  std::memcpy(&head, key.data(), std::min(key.size(), sizeof(head)));
-  return __builtin_bswap64(head);
+  char head[8] = {};
+  std::memcpy(head, key.data(), std::min(key.size(), sizeof(head)));
+  return load_comparable(head);
 }
 
 size_t shared_prefix(BytesView a, BytesView b) {

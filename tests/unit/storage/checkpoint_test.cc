@@ -2,28 +2,13 @@
 #include <gtest/gtest.h>
 
 #include "tests/crash/checkpoint_copy.h"
+#include "tests/unit/storage/written_world.h"
 
 namespace kv {
 namespace {
 
-class CheckpointTest : public testing::Test {
+class CheckpointTest : public WrittenWorldTest {
  protected:
-  CheckpointTest() { EXPECT_TRUE(world_.open()); }
-
-  static std::string key(int n) { return "k" + std::to_string(1000 + n); }
-  void put(const std::string& key, const std::string& value) {
-    WriteBatch batch;
-    batch.put(key, value);
-    auto last = world_.engine->apply(batch, Durability::always);
-    for (; !last && last.error().kind == ErrorKind::busy;
-         last = world_.engine->apply(batch, Durability::always))
-      ASSERT_TRUE(world_.scheduler.run_one());
-    ASSERT_TRUE(last);
-    state_[key] = value;
-  }
-  void fill(char letter) {
-    for (int n = 0; n < 300; ++n) put(key(n), std::string(40, letter));
-  }
   void drop(const KeyRange& range) {
     ASSERT_TRUE(world_.engine->drop_range(range, Durability::always));
     EngineHistory::apply(state_, range);
@@ -49,8 +34,6 @@ class CheckpointTest : public testing::Test {
     return names && !names->empty();
   }
 
-  StorageWorld world_{1};
-  EngineState state_;
   std::optional<Result<Sequence>> answer_;
   CheckpointCopy copy_{"copy"};
 };

@@ -4,32 +4,16 @@
 
 #include "libkv/base/limits.h"
 #include "libkv/storage/log_segment.h"
-#include "tests/crash/engine_history.h"
-#include "tests/crash/storage_world.h"
+#include "tests/unit/storage/written_world.h"
 
 namespace kv {
 namespace {
 
-constexpr CrashPolicy kAllLost{UnsyncedData::dropped, UnsyncedNames::lost};
-
-class DropRangeTest : public testing::Test {
+class DropRangeTest : public WrittenWorldTest {
  protected:
-  DropRangeTest() { EXPECT_TRUE(world_.open()); }
-
-  static std::string key(int n) { return "k" + std::to_string(1000 + n); }
-  void put(const std::string& key, const std::string& value) {
-    WriteBatch batch;
-    batch.put(key, value);
-    auto last = world_.engine->apply(batch, Durability::always);
-    for (; !last && last.error().kind == ErrorKind::busy;
-         last = world_.engine->apply(batch, Durability::always))
-      ASSERT_TRUE(world_.scheduler.run_one());
-    ASSERT_TRUE(last);
-  }
   /// Several levels of tables, and nothing in memory alone but a few keys.
   void fill() {
-    for (int round = 0; round < 3; ++round)
-      for (int n = 0; n < 300; ++n) put(key(n), std::string(40, static_cast<char>('a' + round)));
+    for (int round = 0; round < 3; ++round) WrittenWorldTest::fill(static_cast<char>('a' + round));
     world_.run_until_idle();
     ASSERT_GT(world_.engine->stats().sstables, 4u);
   }
@@ -37,6 +21,15 @@ class DropRangeTest : public testing::Test {
     const auto last = world_.engine->drop_range({from, to}, Durability::always);
     EXPECT_TRUE(last);
     return last ? *last : 0;
+  }
+  void damage_all_tables() {
+    ASSERT_TRUE(world_.engine->close());
+    world_.end();
+    DiskImage image = world_.disk.snapshot();
+    for (const std::string& path : image.paths())
+      if (path.ends_with(".sst")) image.flip_bit(path, 100, 1);
+    world_.disk.restore(std::move(image));
+    ASSERT_TRUE(world_.open());
   }
   size_t pairs() { return state_of(*world_.engine)->size(); }
   size_t table_files() {
@@ -46,7 +39,6 @@ class DropRangeTest : public testing::Test {
   }
 
   Random random_{1};
-  StorageWorld world_{1};
 };
 
 TEST_F(DropRangeTest, EverythingLeavesTheDiskUnread) {
@@ -117,13 +109,7 @@ TEST_F(DropRangeTest, ItIsAsDurableAsABatch) {
 
 TEST_F(DropRangeTest, ADamagedTableThatIsDroppedIsNoTroubleAnyMore) {
   fill();
-  ASSERT_TRUE(world_.engine->close());
-  world_.end();
-  DiskImage image = world_.disk.snapshot();
-  for (const std::string& path : image.paths())
-    if (path.ends_with(".sst")) image.flip_bit(path, 100, 1);
-  world_.disk.restore(std::move(image));
-  ASSERT_TRUE(world_.open());
+  damage_all_tables();
   EXPECT_FALSE(state_of(*world_.engine));
   drop("", "");
   EXPECT_EQ(pairs(), 0u);
@@ -134,13 +120,7 @@ TEST_F(DropRangeTest, ADamagedTableThatIsDroppedIsNoTroubleAnyMore) {
 
 TEST_F(DropRangeTest, FreesATreeThatDamageHasStopped) {
   fill();
-  ASSERT_TRUE(world_.engine->close());
-  world_.end();
-  DiskImage image = world_.disk.snapshot();
-  for (const std::string& path : image.paths())
-    if (path.ends_with(".sst")) image.flip_bit(path, 100, 1);
-  world_.disk.restore(std::move(image));
-  ASSERT_TRUE(world_.open());
+  damage_all_tables();
   WriteBatch batch;
   batch.put(key(1), std::string(500, 'x'));
   bool is_stopped = false;
@@ -182,6 +162,21 @@ TEST_F(DropRangeTest, TheManifestSaysThatItHasDrops) {
   for (int n = 100; n < 300; ++n) put(key(n), std::string(40, 'd'));
   world_.run_until_idle();
   EXPECT_EQ(*world_.meta->get("engine", "format"), "2");
+}
+
+TEST_F(DropRangeTest, ManyThatATableStraddlesDoNotFillLevelZero) {
+  ASSERT_TRUE(world_.engine->drop_range({"a", "b"}, Durability::always));
+  for (int n = 0; n < 300; n += 6) put(key(n), std::string(40, 'x'));
+  for (int n = 0; n < 300; n += 12) drop(key(n), key(n + 3));
+  // What follows is of keys behind all of these, and ends the memtable that has the drops.
+  for (int n = 300; world_.engine->stats().flushes == 0; ++n) put(key(n), std::string(40, 'y'));
+  size_t most = 0;
+  while (world_.scheduler.run_one())
+    most = std::max(most, world_.engine->stats().by_level.empty()
+                              ? 0
+                              : world_.engine->stats().by_level.front().tables);
+  EXPECT_LE(most, limits::level0_tables_soft);
+  EXPECT_EQ(world_.engine->stats().range_drops, 0u);
 }
 
 }  // namespace

@@ -5,34 +5,17 @@
 
 #include "tests/crash/checkpoint_copy.h"
 #include "tests/crash/prepared_table.h"
+#include "tests/unit/storage/written_world.h"
 
 namespace kv {
 namespace {
 
-constexpr CrashPolicy kAllLost{UnsyncedData::dropped, UnsyncedNames::lost};
-
-class IngestTest : public testing::Test {
+class IngestTest : public WrittenWorldTest {
  protected:
-  IngestTest() { EXPECT_TRUE(world_.open()); }
-
-  static std::string key(int n) { return "k" + std::to_string(1000 + n); }
   static EngineState pairs(int from, int to, const std::string& value) {
     EngineState state;
     for (int n = from; n < to; ++n) state[key(n)] = value;
     return state;
-  }
-  void put(const std::string& key, const std::string& value) {
-    WriteBatch batch;
-    batch.put(key, value);
-    auto last = world_.engine->apply(batch, Durability::always);
-    for (; !last && last.error().kind == ErrorKind::busy;
-         last = world_.engine->apply(batch, Durability::always))
-      ASSERT_TRUE(world_.scheduler.run_one());
-    ASSERT_TRUE(last);
-    state_[key] = value;
-  }
-  void fill(char letter) {
-    for (int n = 0; n < 300; ++n) put(key(n), std::string(40, letter));
   }
   std::string prepare(const EngineState& state) {
     const std::string path = "made/" + std::to_string(++made_) + ".sst";
@@ -81,8 +64,6 @@ class IngestTest : public testing::Test {
   }
 
   Random random_{1};
-  StorageWorld world_{1};
-  EngineState state_;
   int made_ = 0;
   std::optional<Result<Sequence>> answer_;
 };
@@ -261,6 +242,22 @@ TEST(IngestWriterTest, RefusesWhatIsOutOfOrderOrEmpty) {
   EXPECT_TRUE(writer->finish());
   EXPECT_EQ(verify_ingested(files, "data/a")->entries, 2u);
   EXPECT_FALSE(IngestWriter::create(files, "data/a", {}));
+}
+
+TEST_F(IngestTest, ATableThatChangedSinceItWasVerifiedIsNotTaken) {
+  const std::string path = prepare(pairs(0, 30, "ingested"));
+  Environment& environment = world_.environment->environment();
+  ASSERT_TRUE(environment.files.make_directories("other"));
+  const auto factory = std::make_shared<TableFactory>(environment.files, environment.clock, "other",
+                                                      TableOptions(), 1);
+  Ingest ingest({path}, factory, Manifest(*world_.meta), 1, [](const Result<Sequence>&) {});
+  ingest.verify();
+  ASSERT_TRUE(ingest.status());
+  const auto file = *environment.files.open(path, OpenMode::write);
+  ASSERT_TRUE(file->truncate(*file->size() - 1));
+  ingest.link();
+  ASSERT_FALSE(ingest.status());
+  EXPECT_EQ(ingest.status().error().what, path + ": it has changed since it was verified");
 }
 
 }  // namespace
