@@ -13,8 +13,8 @@
 #include "libkv/cli/message.h"
 #include "libkv/cli/options.h"
 #include "libkv/cli/output.h"
-#include "libkv/storage/log_survey.h"
-#include "libkv/storage/log_whereabouts.h"
+#include "libkv/storage/check/log_whereabouts.h"
+#include "libkv/storage/log/log_survey.h"
 #include "libkv/storage/range_drops.h"
 
 namespace {

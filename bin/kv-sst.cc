@@ -9,8 +9,8 @@
 #include "libkv/cli/message.h"
 #include "libkv/cli/options.h"
 #include "libkv/cli/output.h"
-#include "libkv/storage/bloom_filter.h"
-#include "libkv/storage/table_walk.h"
+#include "libkv/storage/table/bloom_filter.h"
+#include "libkv/storage/table/table_walk.h"
 
 namespace {
 

@@ -75,7 +75,7 @@ inline constexpr Duration tidy_interval = 50ms;       ///< Between two things ti
 inline constexpr size_t log_old_segments_max = 8;     ///< At open; more are flushed away.
 inline constexpr size_t memtables_waiting_max = 4;    ///< Then writers are answered busy.
 inline constexpr size_t level0_tables_max = 24;       ///< The same.
-/// From here on writers are slowed (storage/write_pace.h); slowest at the bounds above.
+/// From here on writers are slowed (storage/engines/write_pace.h); slowest at the bounds above.
 inline constexpr size_t log_forming_bytes_soft = 8u << 20;
 inline constexpr size_t memtables_waiting_soft = 2;
 inline constexpr size_t level0_tables_soft = 8;

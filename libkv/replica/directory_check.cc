@@ -12,7 +12,7 @@
 #include "libkv/replica/number_row.h"
 #include "libkv/replica/stored_hint.h"
 #include "libkv/replica/stored_map.h"
-#include "libkv/storage/log_segment.h"
+#include "libkv/storage/log/log_segment.h"
 
 namespace kv {
 

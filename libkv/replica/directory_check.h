@@ -10,7 +10,7 @@
 
 #include "libkv/base/environment.h"
 #include "libkv/base/result.h"
-#include "libkv/storage/engine_check.h"
+#include "libkv/storage/check/engine_check.h"
 #include "libkv/storage/finding.h"
 
 namespace kv {

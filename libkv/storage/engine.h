@@ -53,7 +53,7 @@ class WriteBatch {
   };
   /// Calls `visit` for each operation in order. False if `encoded` does not parse (hostile bytes).
   static bool for_each(BytesView encoded, const std::function<void(const Operation&)>& visit);
-  /// The operations as bytes, as the commit log stores them (format: storage/commit_log.h).
+  /// The operations as bytes, as the commit log stores them (format: storage/log/commit_log.h).
   BytesView encoded() const { return bytes_; }
 
  private:
@@ -63,7 +63,7 @@ class WriteBatch {
 
 struct EngineOptions {
   /// Memtables, block cache, and filters and indexes of open tables, all together
-  /// (storage/memory_budget.h).
+  /// (storage/memory/memory_budget.h).
   uint64_t memory_bytes = 256u << 20;
   /// Of one memtable. 0: an eighth of memory_bytes, from 64 KiB to 64 MiB.
   uint64_t memtable_bytes = 0;

@@ -19,7 +19,7 @@ struct EngineStats {
   uint64_t range_drops = 0;          ///< That still mask something, or may.
   std::vector<LevelStats> by_level;  ///< Down to the lowest that has any.
 
-  /// The memory budget, and what has how much of it now (storage/memory_budget.h).
+  /// The memory budget, and what has how much of it now (storage/memory/memory_budget.h).
   uint64_t memory_bytes = 0, memory_memtables = 0, memory_cache = 0, memory_filters = 0,
            memory_indexes = 0;
   uint64_t tables_open = 0;

@@ -10,7 +10,7 @@
 #include "libkv/base/hash.h"
 #include "libkv/base/random.h"
 #include "libkv/replica/key_layout.h"
-#include "libkv/storage/memtable.h"
+#include "libkv/storage/memtable/memtable.h"
 #include "tests/bench/skip_list.h"
 
 namespace kv {

@@ -15,8 +15,8 @@
 #include <atomic>
 
 #include "libkv/base/random.h"
-#include "libkv/storage/arena.h"
 #include "libkv/storage/entry.h"
+#include "libkv/storage/memory/arena.h"
 
 namespace kv {
 

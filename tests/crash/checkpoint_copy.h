@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "libkv/storage/engine_check.h"
+#include "libkv/storage/check/engine_check.h"
 #include "tests/crash/engine_history.h"
 #include "tests/crash/storage_world.h"
 

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "libkv/base/assert.h"
-#include "libkv/storage/block.h"
-#include "libkv/storage/commit_log_reader.h"
-#include "libkv/storage/table_format.h"
-#include "libkv/storage/table_index.h"
+#include "libkv/storage/log/commit_log_reader.h"
+#include "libkv/storage/table/block.h"
+#include "libkv/storage/table/table_format.h"
+#include "libkv/storage/table/table_index.h"
 
 namespace kv {
 

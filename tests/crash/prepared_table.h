@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "libkv/storage/ingest_writer.h"
+#include "libkv/storage/table/ingest_writer.h"
 #include "tests/crash/engine_history.h"
 #include "tests/crash/storage_world.h"
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "libkv/base/random.h"
-#include "libkv/storage/manifest.h"
+#include "libkv/storage/levels/manifest.h"
 #include "tests/crash/engine_history.h"
 #include "tests/crash/storage_world.h"
 

@@ -1,9 +1,9 @@
 // The commit log's readers over arbitrary bytes. Every input is also sealed, so that the parser
 // behind the checksums is reached and not only the checksums.
 #include "libkv/base/assert.h"
-#include "libkv/storage/commit_log_reader.h"
 #include "libkv/storage/entry.h"
-#include "libkv/storage/log_chain.h"
+#include "libkv/storage/log/commit_log_reader.h"
+#include "libkv/storage/log/log_chain.h"
 #include "libkv/storage/range_drops.h"
 #include "tests/fuzz/fuzz_target.h"
 

@@ -1,11 +1,11 @@
 // The readers of an SSTable's parts over arbitrary bytes: blocks with and without their checksum,
 // filters, footers, manifest rows.
 #include "libkv/base/assert.h"
-#include "libkv/storage/block.h"
-#include "libkv/storage/block_builder.h"
-#include "libkv/storage/bloom_filter.h"
-#include "libkv/storage/table_format.h"
-#include "libkv/storage/table_index.h"
+#include "libkv/storage/table/block.h"
+#include "libkv/storage/table/block_builder.h"
+#include "libkv/storage/table/bloom_filter.h"
+#include "libkv/storage/table/table_format.h"
+#include "libkv/storage/table/table_index.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace {

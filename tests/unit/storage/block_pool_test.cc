@@ -1,6 +1,6 @@
 // What blocks rely on: pieces that do not overlap, aligned, as large as was asked for; and memory
 // that goes back.
-#include "libkv/storage/block_pool.h"
+#include "libkv/storage/memory/block_pool.h"
 
 #include <cstring>
 #include <map>

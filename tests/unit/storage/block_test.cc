@@ -1,14 +1,14 @@
-#include "libkv/storage/block.h"
+#include "libkv/storage/table/block.h"
 
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "libkv/base/random.h"
-#include "libkv/storage/block_builder.h"
-#include "libkv/storage/bloom_filter.h"
 #include "libkv/storage/byte_coding.h"
-#include "libkv/storage/stored_block.h"
+#include "libkv/storage/table/block_builder.h"
+#include "libkv/storage/table/bloom_filter.h"
+#include "libkv/storage/table/stored_block.h"
 
 namespace kv {
 namespace {

@@ -1,9 +1,9 @@
 // The log's bytes and what recovery makes of them, case by case.
-#include "libkv/storage/commit_log.h"
+#include "libkv/storage/log/commit_log.h"
 
 #include <gtest/gtest.h>
 
-#include "libkv/storage/commit_log_reader.h"
+#include "libkv/storage/log/commit_log_reader.h"
 #include "tests/sim/sim_environment.h"
 
 namespace kv {

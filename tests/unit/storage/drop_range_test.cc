@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "libkv/base/limits.h"
-#include "libkv/storage/log_segment.h"
+#include "libkv/storage/log/log_segment.h"
 #include "tests/unit/storage/written_world.h"
 
 namespace kv {

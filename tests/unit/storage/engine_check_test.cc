@@ -1,12 +1,12 @@
 // All that an engine keeps is verified: sound as it was left, whatever way it ended, and with each
 // kind of damage found where it is.
-#include "libkv/storage/engine_check.h"
+#include "libkv/storage/check/engine_check.h"
 
 #include <gtest/gtest.h>
 
 #include "libkv/base/random.h"
 #include "libkv/storage/entry.h"
-#include "libkv/storage/manifest.h"
+#include "libkv/storage/levels/manifest.h"
 #include "tests/crash/storage_world.h"
 
 namespace kv {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "libkv/base/random.h"
-#include "libkv/storage/memory_budget.h"
+#include "libkv/storage/memory/memory_budget.h"
 #include "tests/crash/storage_world.h"
 
 namespace kv {

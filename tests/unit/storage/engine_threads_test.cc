@@ -11,7 +11,7 @@
 #include "libkv/base/posix_environment.h"
 #include "libkv/base/random.h"
 #include "libkv/base/thread_executor.h"
-#include "libkv/storage/ingest_writer.h"
+#include "libkv/storage/table/ingest_writer.h"
 #include "tests/crash/engine_history.h"
 
 namespace kv {

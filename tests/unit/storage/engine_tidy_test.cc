@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "libkv/storage/manifest.h"
+#include "libkv/storage/levels/manifest.h"
 #include "tests/crash/engine_history.h"
 #include "tests/crash/storage_world.h"
 

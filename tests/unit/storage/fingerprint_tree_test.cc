@@ -1,6 +1,6 @@
 // The index of the memtable, through the memtable: against std::map, in orders of arrival that
 // split it in every way, and with readers beside the writer.
-#include "libkv/storage/fingerprint_tree.h"
+#include "libkv/storage/memtable/fingerprint_tree.h"
 
 #include <atomic>
 #include <functional>
@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "libkv/base/random.h"
-#include "libkv/storage/memtable.h"
+#include "libkv/storage/memtable/memtable.h"
 
 namespace kv {
 namespace {

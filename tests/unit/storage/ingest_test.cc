@@ -1,5 +1,5 @@
 // Tables that are taken as they are: where they come to stand, what they hide, what is refused.
-#include "libkv/storage/ingest.h"
+#include "libkv/storage/engines/ingest.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // What the offline tools say of a log: where it ends and why, and what is wrong with it.
-#include "libkv/storage/log_survey.h"
+#include "libkv/storage/log/log_survey.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "libkv/storage/memtable.h"
+#include "libkv/storage/memtable/memtable.h"
 
 #include <atomic>
 #include <map>

@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
 #include "libkv/base/random.h"
-#include "libkv/storage/block_cache.h"
-#include "libkv/storage/sstable_reader.h"
-#include "libkv/storage/sstable_writer.h"
+#include "libkv/storage/table/block_cache.h"
+#include "libkv/storage/table/sstable_reader.h"
+#include "libkv/storage/table/sstable_writer.h"
 #include "tests/sim/sim_file_system.h"
 
 namespace kv {

@@ -1,11 +1,11 @@
 // A walk over a table tells what is in it, and of every flipped bit where it is.
-#include "libkv/storage/table_walk.h"
+#include "libkv/storage/table/table_walk.h"
 
 #include <gtest/gtest.h>
 
 #include "libkv/base/hash.h"
 #include "libkv/storage/byte_coding.h"
-#include "libkv/storage/sstable_writer.h"
+#include "libkv/storage/table/sstable_writer.h"
 #include "tests/sim/sim_file_system.h"
 
 namespace kv {

@@ -1,5 +1,5 @@
 // Writers are slowed as debt rises: never for long at a time, and to what is drained.
-#include "libkv/storage/write_pace.h"
+#include "libkv/storage/engines/write_pace.h"
 
 #include <deque>
 

@@ -1,0 +1,216 @@
+#include "libkv/storage/check/engine_check.h"
+
+#include <algorithm>
+#include <tuple>
+#include <vector>
+
+#include "libkv/storage/levels/manifest.h"
+#include "libkv/storage/levels/version.h"
+#include "libkv/storage/log/log_survey.h"
+#include "libkv/storage/table/ingest_writer.h"
+#include "libkv/storage/table/table_walk.h"
+
+namespace kv {
+
+namespace {
+
+/// Hands on what a walk over one table meets.
+class CheckedTable final : public TableVisitor {
+ public:
+  CheckedTable(const std::string& path, EngineCheckVisitor& visitor, EngineCheckCounts& counts)
+      : path_(path), visitor_(visitor), counts_(counts) {}
+
+  void entry(const Entry& entry, uint64_t block_offset) override {
+    ++counts_.entries;
+    if (entry.kind == EntryKind::value) visitor_.put(path_, block_offset, entry.key, entry.value);
+  }
+  void block(const TableBlock&) override { ++counts_.blocks; }
+  void finding(const Finding& finding) override {
+    sound_ = false;
+    visitor_.finding(finding);
+  }
+  bool sound() const { return sound_; }
+
+ private:
+  const std::string& path_;
+  EngineCheckVisitor& visitor_;
+  EngineCheckCounts& counts_;
+  bool sound_ = true;
+};
+
+class EngineChecker {
+ public:
+  EngineChecker(FileSystem& files, const std::string& meta_path, const std::string& directory,
+                EngineCheckVisitor& visitor)
+      : files_(files), meta_path_(meta_path), directory_(directory), visitor_(visitor) {}
+
+  Result<EngineCheckCounts> run(MetaStore& meta) {
+    KV_ASSIGN(names_, files_.list(directory_));
+    KV_ASSIGN(const ManifestSurvey manifest,
+              Manifest(meta).survey([this](const Error& error) { tell_manifest(error.what); }));
+    state_ = manifest.state;
+    numbers_known_ = manifest.numbers_known;
+    for (const TableInfo& info : state_.tables) check_table(info);
+    check_levels();
+    check_drops();
+    check_strangers();
+    check_log();
+    return counts_;
+  }
+
+ private:
+  std::string path_of(const std::string& name) const { return directory_ + "/" + name; }
+  void tell(const std::string& file, std::optional<uint64_t> offset, std::string what) {
+    visitor_.finding({Finding::Severity::corrupt, file, offset, std::move(what)});
+  }
+  void tell_manifest(std::string what) { tell(meta_path_, std::nullopt, std::move(what)); }
+  void note(const std::string& name, std::string what) {
+    visitor_.finding({Finding::Severity::note, path_of(name), std::nullopt, std::move(what)});
+  }
+
+  void check_table(const TableInfo& info) {
+    const std::string path = path_of(table_file_name(info.number));
+    ++counts_.tables;
+    CheckedTable visitor(path, visitor_, counts_);
+    const auto found = walk_table(files_, path, visitor);
+    if (found) {
+      compare(path, info, *found, visitor.sound());
+    } else if (found.error().kind == ErrorKind::not_found) {
+      tell(path, std::nullopt, "the file is missing, and the manifest names it");
+    } else {
+      visitor_.unverified(found.error());
+    }
+    const std::string name = "manifest: table " + std::to_string(info.number) + ": ";
+    if (info.level >= kLevels) tell_manifest(name + "level " + std::to_string(info.level));
+    const bool is_given =
+        info.sequence_min == info.given_sequence && info.sequence_max == info.given_sequence;
+    if (info.given_sequence != 0 && !is_given)
+      tell_manifest(name + "its sequences are not the one that it was given");
+    if (numbers_known_ && info.sequence_max > state_.flushed)
+      tell_manifest(name + "sequence " + std::to_string(info.sequence_max) + ", and only " +
+                    std::to_string(state_.flushed) + " is flushed");
+  }
+
+  /// What a damaged table's entries tell is compared no further than to its size and salt.
+  void compare(const std::string& path, const TableInfo& info, const TableInfo& found, bool sound) {
+    const auto differs = [&](const char* what, uint64_t is, uint64_t named) {
+      if (is != named)
+        tell(path, std::nullopt,
+             std::string(what) + " " + std::to_string(is) + ", and the manifest says " +
+                 std::to_string(named));
+    };
+    differs("bytes", found.file_bytes, info.file_bytes);
+    if (!sound) return;
+    differs("salt", found.salt, info.salt);
+    differs("entries", found.entries, info.entries);
+    differs("removals", found.removals, info.removals);
+    differs("raw bytes", found.raw_bytes, info.raw_bytes);
+    const bool is_given = info.given_sequence != 0;
+    differs("lowest sequence", found.sequence_min, is_given ? kIngestSequence : info.sequence_min);
+    differs("highest sequence", found.sequence_max, is_given ? kIngestSequence : info.sequence_max);
+    if (found.first_key != info.first_key || found.last_key != info.last_key)
+      tell(path, std::nullopt, "its keys are not of the range that the manifest says");
+  }
+
+  /// Below level 0 the tables of a level stand side by side.
+  void check_levels() {
+    std::vector<const TableInfo*> tables;
+    for (const TableInfo& info : state_.tables)
+      if (info.level > 0) tables.push_back(&info);
+    std::sort(tables.begin(), tables.end(), [](const TableInfo* a, const TableInfo* b) {
+      return std::tie(a->level, a->first_key) < std::tie(b->level, b->first_key);
+    });
+    for (size_t i = 1; i < tables.size(); ++i) {
+      const TableInfo& left = *tables[i - 1];
+      const TableInfo& right = *tables[i];
+      if (left.level == right.level && left.last_key >= right.first_key)
+        tell_manifest("manifest: level " + std::to_string(left.level) + ": the keys of tables " +
+                      std::to_string(left.number) + " and " + std::to_string(right.number) +
+                      " overlap");
+    }
+  }
+
+  void check_drops() {
+    for (const RangeDrop& drop : state_.drops)
+      if (numbers_known_ && drop.sequence > state_.flushed)
+        tell_manifest("manifest: the drop of sequence " + std::to_string(drop.sequence) +
+                      ", and only " + std::to_string(state_.flushed) + " is flushed");
+  }
+
+  /// Files that no manifest names.
+  void check_strangers() {
+    for (const std::string& name : names_) {
+      const auto number = numbered_file(name, ".sst");
+      const bool is_named =
+          number && std::any_of(state_.tables.begin(), state_.tables.end(),
+                                [&](const TableInfo& info) { return info.number == *number; });
+      const bool is_known = name == "LOCK" || name == "meta.sqlite" ||
+                            name == "meta.sqlite-journal" || numbered_file(name, ".log") ||
+                            numbered_file(name, ".spare");
+      if (number && !is_named) {
+        note(name, "a table that the manifest does not name; the next start removes it");
+      } else if (!number && !is_known) {
+        note(name, "not a file of kv");
+      }
+    }
+  }
+
+  void check_log() {
+    LogSurveyOptions options;
+    options.directory = directory_;
+    if (numbers_known_) {
+      options.secret = state_.log_secret;
+      options.flushed = state_.flushed;
+      options.known_durable = state_.clean.value_or(0);
+    }
+    for (const uint64_t number : log_numbers())
+      options.paths.push_back(path_of(log_file_name(number)));
+    const auto found = survey_log(
+        files_, options, [this](const SurveyedSegment& segment) { take_segment(segment); },
+        [this](const Finding& finding) { visitor_.finding(finding); });
+    if (!found) return visitor_.unverified(found.error());
+    counts_.segments = options.paths.size();
+    counts_.records = found->records;
+  }
+
+  std::vector<uint64_t> log_numbers() const {
+    std::vector<uint64_t> numbers;
+    for (const std::string& name : names_)
+      if (const auto number = numbered_file(name, ".log")) numbers.push_back(*number);
+    std::sort(numbers.begin(), numbers.end());
+    return numbers;
+  }
+
+  void take_segment(const SurveyedSegment& segment) {
+    if (segment.end == LogEnd::torn)
+      visitor_.finding({Finding::Severity::note, segment.path, segment.end_offset,
+                        "a torn tail, which nobody was promised"});
+    for (const LogRecord& record : segment.scan.records) {
+      if (record.offset >= segment.end_offset) return;
+      if (record.kind != LogRecordKind::batch) continue;
+      WriteBatch::for_each(record.payload, [&](const WriteBatch::Operation& operation) {
+        if (operation.is_put)
+          visitor_.put(segment.path, record.offset, operation.key, operation.value);
+      });
+    }
+  }
+
+  FileSystem& files_;
+  const std::string& meta_path_;
+  const std::string& directory_;
+  EngineCheckVisitor& visitor_;
+  std::vector<std::string> names_;
+  ManifestState state_;
+  bool numbers_known_ = true;
+  EngineCheckCounts counts_;
+};
+
+}  // namespace
+
+Result<EngineCheckCounts> check_engine(FileSystem& files, MetaStore& meta,
+                                       const std::string& meta_path, const std::string& directory,
+                                       EngineCheckVisitor& visitor) {
+  return EngineChecker(files, meta_path, directory, visitor).run(meta);
+}
+
+}  // namespace kv

@@ -1,0 +1,81 @@
+// Takes tables that an IngestWriter made into the tree (Engine::ingest). They are newer than all
+// that was written before the call and older than what comes after it: the call takes a sequence of
+// its own, and ends the memtable with it.
+//
+//   verify (Lane::read) ─▶ link (Lane::background) ─▶ all before is flushed, no compaction runs
+//        ─▶ levels (the loop) ─▶ commit (Lane::background) ─▶ installed
+//
+// A file is named by the manifest once it and its link are synced. What failed leaves nothing but
+// the sequence, which then counted nothing; links of a crash are removed at the next open.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "libkv/storage/engine.h"
+#include "libkv/storage/levels/manifest.h"
+#include "libkv/storage/levels/version.h"
+#include "libkv/storage/table/table_output.h"
+
+namespace kv {
+
+/// Reads all of a file that an IngestWriter made and proves that it may be taken. The table's
+/// number, level and sequences are open. Errors: corrupt, invalid (no such table, or over a limit),
+/// not_found, format, io.
+Result<TableInfo> verify_ingested(FileSystem& files, const std::string& path);
+
+/// The deepest of the levels in use at which a table of these keys may stand: neither there nor
+/// above may any table overlap it.
+uint32_t ingest_level(const Version& version, const TableInfo& info);
+
+class Ingest {
+ public:
+  using Done = std::function<void(Result<Sequence>)>;
+
+  Ingest(std::vector<std::string> paths, std::shared_ptr<TableFactory> factory, Manifest manifest,
+         Sequence at, Done done)
+      : paths_(std::move(paths)),
+        factory_(std::move(factory)),
+        manifest_(manifest),
+        at_(at),
+        done_(std::move(done)) {}
+  /// Removes the links unless the manifest may name them.
+  ~Ingest();
+  Ingest(const Ingest&) = delete;
+  Ingest& operator=(const Ingest&) = delete;
+
+  // The steps, each blocking, in their order; after one that failed no other.
+  void verify() { status_ = try_verify(); }
+  void link() { status_ = try_link(); }
+  void commit();
+
+  Sequence at() const { return at_; }
+  const Status& status() const { return status_; }
+  /// The loop, between link() and commit().
+  void place(const Version& version);
+  const std::vector<TableInfo>& tables() const { return tables_; }
+  /// Hands out what became of it. The loop; once.
+  void finish(const Status& status);
+
+ private:
+  Status try_verify();
+  Status try_link();
+
+  const std::vector<std::string> paths_;
+  const std::shared_ptr<TableFactory> factory_;
+  Manifest manifest_;
+  const Sequence at_;
+  Done done_;
+  struct Verified {
+    std::string path;
+    TableInfo info;
+  };
+  std::vector<Verified> verified_;  // In the order of their keys.
+  std::vector<TableInfo> tables_;
+  std::vector<std::string> links_;  // To be removed if all was in vain.
+  Status status_;
+};
+
+}  // namespace kv

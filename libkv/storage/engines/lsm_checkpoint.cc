@@ -1,0 +1,59 @@
+// The LSM engine's part of a checkpoint: it ends the active memtable, waits for its flush, and
+// takes the version that the flush makes, which holds just what was written before the call.
+#include <utility>
+
+#include "libkv/base/limits.h"
+#include "libkv/storage/engines/lsm_engine.h"
+
+namespace kv {
+
+void LsmEngine::checkpoint(CheckpointTarget target, std::function<void(Result<Sequence>)> done) {
+  Status refused;
+  if (closed_) {
+    refused = fail(closed_error());
+  } else if (checkpoint_ != nullptr) {
+    refused = fail(ErrorKind::busy, "a checkpoint is being made");
+  } else if (view_->waiting.size() > limits::memtables_waiting_max) {
+    refused = fail(ErrorKind::busy, "flushes are behind");
+  } else {
+    refused = log_.failure();
+  }
+  if (!refused) {
+    return tasks_.run(
+        Lane::background, [] {},
+        [refused, done = std::move(done)] { done(fail(refused.error())); });
+  }
+  checkpoint_ =
+      std::make_shared<Checkpoint>(environment_.files, directory_, std::move(target),
+                                   log_.last_sequence(), environment_.entropy(), std::move(done));
+  retry_if_rested();
+  // It may be one more than may wait else, and only one.
+  if (!view_->active->empty()) rotate_memtable();
+  copy_if_flushed();
+  start_work();
+}
+
+/// Also where a flush is over: no later one has been installed then.
+void LsmEngine::copy_if_flushed() {
+  if (checkpoint_ == nullptr || checkpoint_running_) return;
+  if (!is_flushed(checkpoint_->at())) return;
+  checkpoint_running_ = true;
+  checkpoint_->take(view_->version);
+  tasks_.run(
+      Lane::background, [checkpoint = checkpoint_] { checkpoint->run(); },
+      [this] {
+        checkpoint_running_ = false;
+        std::exchange(checkpoint_, nullptr)->finish();
+        start_work();
+      });
+}
+
+/// One that waits for a flush which will not come.
+void LsmEngine::fail_checkpoint(const Status& status) {
+  if (checkpoint_ == nullptr || checkpoint_running_) return;
+  tasks_.run(
+      Lane::background, [] {},
+      [ended = std::exchange(checkpoint_, nullptr), status] { ended->finish(status); });
+}
+
+}  // namespace kv

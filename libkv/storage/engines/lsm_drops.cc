@@ -1,0 +1,55 @@
+// The LSM engine's part of dropped ranges: into the log, the active memtable and the view.
+#include "libkv/base/planted.h"
+#include "libkv/storage/batch_limits.h"
+#include "libkv/storage/engines/lsm_engine.h"
+
+namespace kv {
+
+namespace {
+
+/// Whether a table is of no use any more because of it.
+bool frees_tables(const Version& version, const RangeDrop& drop) {
+  const auto masks = RangeDrops::with(nullptr, drop);
+  for (size_t level = 0; level < kLevels; ++level)
+    for (const TablePtr& table : version.level(level))
+      if (masks->masks_all(table->info().first_key, table->info().last_key,
+                           table->info().sequence_max))
+        return true;
+  return false;
+}
+
+}  // namespace
+
+Result<Sequence> LsmEngine::drop_range(const KeyRange& range, Durability durability) {
+  if (closed_) return fail(closed_error());
+  if (is_empty(range)) return log_.last_sequence();
+  KV_TRY(check_limits(range));
+  KV_TRY(log_.ready());
+  // It may be what frees a tree that bad tables have stopped.
+  retry_if_rested();
+  KV_TRY(make_memtable_room());
+  const RangeDrop drop{range, log_.append_drop(range, durability)};
+  view_->active->add_drop(drop);
+  auto next = std::make_shared<ReadView>(*view_);
+  next->drops = RangeDrops::with(view_->drops, drop);
+  view_ = std::move(next);
+  drop_frees_tables_ = drop_frees_tables_ || frees_tables(*view_->version, drop);
+  start_work();
+  return drop.sequence;
+}
+
+/// The tables of an ingest may come behind a drop that masks them.
+bool LsmEngine::keeps_drops() const {
+  return ingest_ != nullptr && !KV_PLANTED(forget_drop_over_ingest);
+}
+
+/// `drops`: those that the manifest names now.
+void LsmEngine::install(std::shared_ptr<ReadView> next, std::vector<RangeDrop> drops) {
+  if (next->drops != nullptr) {
+    next->version = next->version->with_drops(std::move(drops));
+    next->drops = merge_drops(*next);
+  }
+  view_ = std::move(next);
+}
+
+}  // namespace kv

@@ -1,0 +1,416 @@
+#include "libkv/storage/engines/lsm_engine.h"
+
+#include <algorithm>
+
+#include "libkv/base/limits.h"
+#include "libkv/base/planted.h"
+#include "libkv/storage/batch_limits.h"
+#include "libkv/storage/engines/multi_lookup.h"
+#include "libkv/storage/failed_iterator.h"
+#include "libkv/storage/levels/drop_tidying.h"
+
+namespace kv {
+
+namespace {
+
+/// Into which the keys of a multi_get that need the disk are divided.
+constexpr size_t kMultiGetRuns = 4;
+/// Only tests have smaller ones, which want many tables of little data.
+constexpr uint64_t kSmallMemtableBytes = 1u << 20;
+
+CompactionOptions compaction_options(const EngineOptions& options) {
+  CompactionOptions result;
+  result.level1_bytes = options.memtable_bytes * 4;
+  result.group_prefix_bytes = options.group_prefix_bytes;
+  // Small tables cost files and, each, a place among those that are open.
+  const uint64_t least = options.memtable_bytes < kSmallMemtableBytes ? 1u << 10 : 2u << 20;
+  result.file_bytes_max =
+      std::clamp<uint64_t>(options.memtable_bytes / 4, least, uint64_t{16} << 20);
+  result.step_bytes = std::max<uint64_t>(result.file_bytes_max / 16, uint64_t{64} << 10);
+  return result;
+}
+
+WriteDebtBounds debt_bounds(const EngineOptions& options, uint64_t memory) {
+  const uint64_t memtable = options.memtable_bytes;
+  // The wall of memory may come before that of numbers (may_rotate()).
+  const uint64_t waiting_max = std::max(memtable, std::min(limits::memtables_waiting_max * memtable,
+                                                           memory - std::min(memory, memtable)));
+  const uint64_t level1 = compaction_options(options).level1_bytes;
+  return {.soft = {.level0_tables = limits::level0_tables_soft,
+                   .waiting_bytes =
+                       std::min(limits::memtables_waiting_soft * memtable, waiting_max / 2),
+                   .log_bytes = limits::log_forming_bytes_soft,
+                   .excess_bytes = limits::level_excess_soft * level1},
+          .hard = {.level0_tables = limits::level0_tables_max,
+                   .waiting_bytes = waiting_max,
+                   .log_bytes = limits::log_forming_bytes_max,
+                   .excess_bytes = limits::level_excess_hard * level1}};
+}
+
+}  // namespace
+
+LsmEngine::LsmEngine(Environment& environment, Parts parts)
+    : environment_(environment),
+      directory_(parts.directory),
+      options_(parts.options),
+      compaction_options_(compaction_options(parts.options)),
+      manifest_(parts.manifest),
+      cache_(std::move(parts.cache)),
+      obsolete_(std::move(parts.obsolete)),
+      factory_(std::move(parts.factory)),
+      view_(std::move(parts.view)),
+      blocks_(std::move(parts.blocks)),
+      log_(environment, std::move(parts.log)),
+      report_(std::move(parts.report)),
+      picker_(compaction_options_),
+      pace_(debt_bounds(options_, cache_->budget()->memtables_max())),
+      tasks_(environment.executor) {}
+
+Status LsmEngine::start(Sequence flushed) {
+  log_.release(flushed);
+  KV_TRY(log_.prepare());
+  // Each start begins a new log segment. Many starts with few writes between would pile segments
+  // up; a flush lets them go. Damage is not flushed away before the caller could act on it.
+  if (log_.segment_count() > limits::log_old_segments_max && report_.corruption.empty() &&
+      !view_->active->empty())
+    rotate_memtable();
+  note_version();
+  tidied_at_ = log_.last_sequence();
+  tidy_at_ = environment_.clock.now() + options_.idle_after;
+  start_work();
+  return {};
+}
+
+Result<Sequence> LsmEngine::apply(const WriteBatch& batch, Durability durability) {
+  if (closed_) return fail(closed_error());
+  if (batch.empty()) return log_.last_sequence();
+  KV_TRY(check_limits(batch));
+  if (const Status ready = log_.ready(); !ready) {
+    if (ready.error().kind == ErrorKind::busy) begin_stall();
+    return fail(ready.error());
+  }
+  KV_TRY(make_room());
+  Sequence sequence = log_.last_sequence();
+  const Sequence last = log_.append(batch, durability);
+  Memtable& active = *view_->active;
+  WriteBatch::for_each(batch.encoded(), [&](const WriteBatch::Operation& operation) {
+    active.add({operation.key, ++sequence, operation.is_put ? EntryKind::value : EntryKind::removal,
+                operation.value});
+  });
+  cache_->balance();
+  counted_.bytes_written_user += batch.payload_bytes();
+  pace(batch.payload_bytes());
+  return last;
+}
+
+std::optional<Result<Lookup>> LsmEngine::get_if_cached(BytesView key) {
+  if (closed_) return Result<Lookup>(fail(closed_error()));
+  auto answer = look_up(*view_, *cache_, key, log_.last_sequence(), ReadMode::cached_only);
+  if (answer) cache_->counters().gets.fetch_add(1, std::memory_order_relaxed);
+  return answer;
+}
+
+void LsmEngine::get(BytesView key, std::function<void(Result<Lookup>)> done) {
+  cache_->counters().gets.fetch_add(1, std::memory_order_relaxed);
+  auto answer = std::make_shared<Result<Lookup>>(fail(closed_error()));
+  auto read = [answer, cache = cache_, view = view_, at = log_.last_sequence(),
+               wanted = std::string(key)] {
+    *answer = *look_up(*view, *cache, wanted, at, ReadMode::fill_cache);
+  };
+  tasks_.run(Lane::read,
+             closed_ ? std::function<void()>([] {}) : std::function<void()>(std::move(read)),
+             [answer, done = std::move(done)] { done(std::move(*answer)); });
+}
+
+/// Those of a multi_get that need the disk, in the order of their keys, so that keys of one block
+/// are read one after the other; in a few runs, so that the disk has several to do.
+struct LsmEngine::ManyReads {
+  struct Wanted {
+    std::string key;
+    size_t index;
+  };
+  std::vector<Wanted> wanted;
+  std::shared_ptr<const ReadView> view;
+  Sequence at = 0;
+  Lookups answers;
+  size_t runs_left = 0;
+  std::function<void(Lookups)> done;
+};
+
+std::optional<Engine::Lookups> LsmEngine::multi_get(std::span<const BytesView> keys,
+                                                    std::function<void(Lookups)> done) {
+  Lookups answers(keys.size());
+  if (closed_) {
+    for (Result<Lookup>& answer : answers) answer = fail(closed_error());
+    return answers;
+  }
+  cache_->counters().gets.fetch_add(keys.size(), std::memory_order_relaxed);
+  const auto missing = look_up_many(*view_, *cache_, keys, log_.last_sequence(), answers);
+  if (missing.empty()) return answers;
+  const auto reads = std::make_shared<ManyReads>();
+  for (const size_t index : missing) reads->wanted.push_back({std::string(keys[index]), index});
+  std::sort(reads->wanted.begin(), reads->wanted.end(),
+            [](const auto& a, const auto& b) { return a.key < b.key; });
+  reads->view = view_;
+  reads->at = log_.last_sequence();
+  reads->answers = std::move(answers);
+  reads->done = std::move(done);
+  const size_t run = std::max<size_t>(1, (missing.size() + kMultiGetRuns - 1) / kMultiGetRuns);
+  reads->runs_left = (missing.size() + run - 1) / run;
+  for (size_t begin = 0; begin < missing.size(); begin += run)
+    read_some(reads, begin, std::min(begin + run, missing.size()));
+  return std::nullopt;
+}
+
+void LsmEngine::read_some(const std::shared_ptr<ManyReads>& reads, size_t begin, size_t end) {
+  tasks_.run(
+      Lane::read,
+      [reads, cache = cache_, begin, end] {
+        for (size_t i = begin; i < end; ++i) {
+          const ManyReads::Wanted& wanted = reads->wanted[i];
+          reads->answers[wanted.index] =
+              *look_up(*reads->view, *cache, wanted.key, reads->at, ReadMode::fill_cache);
+        }
+      },
+      [reads] {
+        if (--reads->runs_left == 0) reads->done(std::move(reads->answers));
+      });
+}
+
+std::unique_ptr<EngineIterator> LsmEngine::iterate(const KeyRange& range, bool reverse) {
+  if (closed_) return std::make_unique<FailedIterator>(closed_error());
+  return iterate_view(view_, *cache_, range, log_.last_sequence(), reverse);
+}
+
+std::shared_ptr<const EngineSnapshot> LsmEngine::snapshot() {
+  return make_snapshot(view_, cache_, log_.last_sequence());
+}
+
+void LsmEngine::start_work() {
+  cache_->balance();
+  remove_obsolete_files();
+  if (closed_) return;
+  const Status stopped = resting_ ? Status(fail(*resting_)) : log_.failure();
+  if (!stopped) {
+    fail_checkpoint(stopped);
+    return fail_ingest(stopped);
+  }
+  start_flush();
+  commit_ingest();
+  start_compaction();
+}
+
+bool LsmEngine::is_flushed(Sequence sequence) const {
+  return view_->waiting.empty() || view_->waiting.back()->last_sequence() > sequence;
+}
+
+void LsmEngine::start_flush() {
+  if (flush_running_) return;
+  if (view_->waiting.empty() && drop_frees_tables_) rotate_memtable();
+  if (view_->waiting.empty()) return;
+  flush_running_ = true;
+  auto flush = std::make_shared<Flush>(view_->waiting.back(), view_->version, factory_, manifest_,
+                                       environment_.entropy(), keeps_drops());
+  tasks_.run(
+      Lane::background, [flush] { flush->run(); }, [this, flush] { flush_over(*flush); });
+}
+
+void LsmEngine::flush_over(Flush& flush) {
+  flush_running_ = false;
+  if (!flush.status()) {
+    const Error& error = flush.status().error();
+    job_failed("flush", error, !Manifest::is_undone(error));
+    fail_checkpoint(fail(error));
+    return fail_ingest(fail(error));
+  }
+  auto next = std::make_shared<ReadView>(*view_);
+  next->waiting.pop_back();
+  std::vector<TablePtr> added;
+  for (const TableInfo& info : flush.tables()) {
+    added.push_back(new_table(info));
+    counted_.bytes_written_flush += info.file_bytes;
+  }
+  next->version = view_->version->changed(added, {});
+  std::vector<RangeDrop> drops = next->version->drops();
+  drops.insert(drops.end(), flush.drops().begin(), flush.drops().end());
+  install(std::move(next), std::move(drops));
+  // Giving a memtable's memory back takes milliseconds, which are not the loop's.
+  tasks_.run(
+      Lane::background, [memtable = flush.take_memtable()] {}, [this] { room_made(); });
+  note_flushed();
+  copy_if_flushed();
+  log_.release(flush.flushed());
+  ++counted_.flushes;
+  start_work();
+  room_made();
+}
+
+void LsmEngine::start_compaction() {
+  if (compaction_ != nullptr) return;
+  // What an ingest brings is older than what is written meanwhile: none of that may sink below
+  // where the ingest will find its place.
+  if (ingest_ != nullptr && !KV_PLANTED(compact_beside_ingest)) return;
+  const Version& version = *view_->version;
+  auto plan = plan_discard(version);
+  if (!plan) plan = picker_.pick(version);
+  if (!plan && is_level0_masked(version)) plan = picker_.pick_level0(version);
+  if (!plan)
+    plan = plan_rewrite(version, [this](uint64_t number) { return picker_.is_readable(number); });
+  if (plan) begin_compaction(std::move(*plan));
+}
+
+void LsmEngine::begin_compaction(CompactionPlan plan) {
+  compaction_ =
+      std::make_shared<Compaction>(std::move(plan), view_->version, cache_, factory_, manifest_,
+                                   compaction_options_, environment_.entropy());
+  step_compaction();
+}
+
+void LsmEngine::step_compaction() {
+  tasks_.run(
+      Lane::background, [compaction = compaction_] { compaction->step(); },
+      [this] {
+        if (!closed_) compaction_stepped();
+      });
+}
+
+void LsmEngine::compaction_stepped() {
+  if (!compaction_->over()) return step_compaction();
+  if (compaction_->status()) {
+    install_compaction();
+    start_work();
+    return room_made();
+  }
+  const auto ended = std::exchange(compaction_, nullptr);
+  const Error& error = ended->status().error();
+  for (const uint64_t number : ended->unreadable()) picker_.leave_out(number);
+  job_failed("compaction", error, ended->manifest_failed() || error.kind == ErrorKind::io);
+  const bool goes_on = !resting_ && log_.failure() && ended->unreadable().empty();
+  goes_on ? commit_ingest() : start_work();
+}
+
+void LsmEngine::install_compaction() {
+  const auto ended = std::exchange(compaction_, nullptr);
+  std::vector<TablePtr> removed = ended->plan().upper;
+  removed.insert(removed.end(), ended->plan().lower.begin(), ended->plan().lower.end());
+  std::vector<TablePtr> added;
+  if (ended->is_move()) {
+    added.push_back(std::make_shared<TableFile>(ended->added().front(), *removed.front()));
+  } else {
+    for (const TableInfo& info : ended->added()) added.push_back(new_table(info));
+    for (const TablePtr& table : removed) table->life()->drop();
+  }
+  auto next = std::make_shared<ReadView>(*view_);
+  next->version = view_->version->changed(added, removed);
+  std::vector<RangeDrop> drops = next->version->drops();
+  const std::vector<Sequence>& idle = ended->drops_removed();
+  std::erase_if(drops, [&](const RangeDrop& drop) {
+    return std::find(idle.begin(), idle.end(), drop.sequence) != idle.end();
+  });
+  install(std::move(next), std::move(drops));
+  note_version();
+  ++counted_.compactions;
+  counted_.bytes_written_compaction += ended->written_bytes();
+}
+
+void LsmEngine::job_failed(const char* job, const Error& error, bool is_final) {
+  environment_.log.error("storage_job_failed", {{"job", job}, {"what", error.what}});
+  if (is_final) return log_.fail_with(error);
+  if (Manifest::is_undone(error)) {
+    resting_ = error;
+    resting_since_ = environment_.clock.now();
+  }
+}
+
+TablePtr LsmEngine::new_table(const TableInfo& info) const {
+  return std::make_shared<TableFile>(info, std::make_shared<TableLife>(info.number, obsolete_));
+}
+
+void LsmEngine::remove_obsolete_files() {
+  const std::vector<uint64_t> numbers = obsolete_->take();
+  if (numbers.empty()) return;
+  tasks_.run(
+      Lane::background,
+      [cache = cache_, numbers] {
+        for (const uint64_t number : numbers) {
+          cache->forget(number);
+          // One that stays is removed at the next open: the manifest does not name it.
+          (void)cache->files().remove(cache->path_of(number));
+        }
+      },
+      [] {});
+}
+
+EngineStats LsmEngine::stats() const {
+  EngineStats stats = counted_;
+  const ReadCounters& reads = cache_->counters();
+  stats.gets = reads.gets;
+  stats.memtable_hits = reads.memtable_hits;
+  stats.cache_hits = reads.cache_hits;
+  stats.cache_misses = reads.cache_misses;
+  stats.bloom_checks = reads.bloom_checks;
+  stats.bloom_negatives = reads.bloom_negatives;
+  stats.bloom_false_positives = reads.bloom_false_positives;
+  stats.tables_opened = reads.tables_opened;
+  stats.disk_reads = reads.disk_reads;
+  stats.disk_reads_of_gets = reads.disk_reads_of_gets;
+  stats.disk_read_bytes = reads.disk_read_bytes;
+  for (size_t level = 0; level < kLevels; ++level) {
+    LevelStats counted;
+    for (const TablePtr& table : view_->version->level(level)) {
+      counted.bytes += table->info().file_bytes;
+      stats.keys_estimated += table->info().entries - table->info().removals;
+      ++counted.tables;
+    }
+    stats.disk_bytes += counted.bytes;
+    stats.sstables += counted.tables;
+    stats.by_level.push_back(counted);
+    if (counted.tables > 0) stats.levels = level + 1;
+  }
+  stats.by_level.resize(stats.levels);
+  count_memory(stats);
+  stats.memtable_bytes = view_->active->memory_bytes();
+  stats.keys_estimated += view_->active->entries();
+  for (const auto& memtable : view_->waiting) {
+    stats.memtable_bytes += memtable->memory_bytes();
+    stats.keys_estimated += memtable->entries();
+  }
+  stats.range_drops = view_->version->drops().size();
+  stats.log_bytes = log_.log_bytes();
+  stats.disk_bytes += stats.log_bytes;
+  stats.bytes_written_log = log_.written_bytes();
+  stats.syncs = log_.syncs();
+  stats.groups = log_.groups();
+  const WritePace::Delays& delays = pace_.delays();
+  stats.delays = delays.count;
+  stats.delay_nanoseconds = static_cast<uint64_t>(delays.total.count());
+  stats.delay_nanoseconds_max = static_cast<uint64_t>(delays.longest.count());
+  stats.write_rate = static_cast<uint64_t>(pace_.rate().value_or(0));
+  return stats;
+}
+
+void LsmEngine::count_memory(EngineStats& stats) const {
+  const MemoryBudget& budget = *cache_->budget();
+  stats.memory_bytes = budget.bytes();
+  stats.memory_memtables = budget.used(MemoryHolder::memtables);
+  stats.memory_filters = budget.used(MemoryHolder::filters);
+  stats.memory_indexes = budget.used(MemoryHolder::indexes);
+  stats.memory_cache = cache_->block_cache_bytes();
+  stats.tables_open = cache_->open_tables();
+}
+
+Status LsmEngine::close() {
+  if (closed_) return {};
+  closed_ = true;
+  tasks_.finish_all();
+  fail_checkpoint(fail(closed_error()));
+  fail_ingest(fail(closed_error()));
+  compaction_.reset();
+  const Status drained = log_.drain();
+  remove_obsolete_files();
+  tasks_.finish_all();
+  KV_TRY(drained);
+  return manifest_.set_clean(log_.last_sequence());
+}
+
+}  // namespace kv

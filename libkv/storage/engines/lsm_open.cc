@@ -1,0 +1,187 @@
+// Opening the LSM engine: the manifest says which tables live, the log brings what was not flushed.
+#include <algorithm>
+
+#include "libkv/base/limits.h"
+#include "libkv/base/planted.h"
+#include "libkv/storage/engines/lsm_engine.h"
+#include "libkv/storage/log/commit_log_reader.h"
+#include "libkv/storage/memory/huge_page.h"
+
+namespace kv {
+
+namespace {
+
+constexpr uint64_t kSegmentBytesMin = 4096;
+
+class LsmOpener {
+ public:
+  LsmOpener(Environment& environment, MetaStore& meta, const std::string& directory,
+            const EngineOptions& options)
+      : environment_(environment),
+        parts_{.directory = directory,
+               .options = with_memory_shares(options),
+               .manifest = Manifest(meta),
+               .cache = nullptr,
+               .blocks = nullptr,
+               .obsolete = std::make_shared<ObsoleteTables>(),
+               .factory = nullptr,
+               .view = nullptr,
+               .log = {},
+               .report = {}} {
+    const auto budget = std::make_shared<MemoryBudget>(parts_.options.memory_bytes,
+                                                       parts_.options.block_cache_bytes);
+    parts_.blocks =
+        std::make_shared<ArenaBlocks>(parts_.options.memtable_bytes / kHugePageBytes, budget);
+    parts_.cache = std::make_shared<TableCache>(
+        environment.files, directory, budget,
+        TableCache::Options{limits::open_tables_max, options.direct_reads});
+    parts_.options.log_segment_bytes =
+        std::max<uint64_t>(options.log_segment_bytes, kSegmentBytesMin);
+  }
+
+  Result<std::unique_ptr<Engine>> open() {
+    KV_TRY(environment_.files.make_directories(parts_.directory));
+    KV_ASSIGN(state_, parts_.manifest.open(environment_.entropy()));
+    KV_ASSIGN(const auto names, environment_.files.list(parts_.directory));
+    if (state_.created) KV_TRY(check_empty(names));
+    KV_TRY(remove_strangers(names));
+    KV_TRY(load_tables());
+    KV_TRY(replay_log());
+    parts_.cache->balance();
+    auto engine = std::make_unique<LsmEngine>(environment_, std::move(parts_));
+    KV_TRY(engine->start(state_.flushed));
+    return engine;
+  }
+
+ private:
+  /// Files without a manifest are a manifest that was lost, and with it data.
+  Status check_empty(const std::vector<std::string>& names) const {
+    for (const std::string& name : names)
+      if (numbered_file(name, ".sst") || numbered_file(name, ".log"))
+        return fail(ErrorKind::corrupt,
+                    parts_.directory + "/" + name + ": the metadata does not know this directory");
+    return {};
+  }
+
+  /// Removes tables that a flush or compaction wrote but the manifest never named.
+  Status remove_strangers(const std::vector<std::string>& names) {
+    uint64_t next_number = 1;
+    for (const std::string& name : names) {
+      const auto number = numbered_file(name, ".sst");
+      if (!number) continue;
+      next_number = std::max(next_number, *number + 1);
+      const bool named = std::any_of(state_.tables.begin(), state_.tables.end(),
+                                     [&](const TableInfo& t) { return t.number == *number; });
+      if (!named && !KV_PLANTED(keep_nameless_tables))
+        KV_TRY(environment_.files.remove(parts_.directory + "/" + name));
+    }
+    for (const TableInfo& info : state_.tables)
+      next_number = std::max(next_number, info.number + 1);
+    const EngineOptions& options = parts_.options;
+    parts_.factory = std::make_shared<TableFactory>(
+        environment_.files, environment_.clock, parts_.directory,
+        TableOptions{options.block_bytes, options.bloom_bits_per_key, BlockCompression::lz4},
+        next_number);
+    return {};
+  }
+
+  Status load_tables() {
+    Version::Levels levels(kLevels);
+    for (const TableInfo& info : state_.tables) {
+      if (info.level >= kLevels)
+        return fail(ErrorKind::corrupt, "manifest: table " + std::to_string(info.number) +
+                                            ": level " + std::to_string(info.level));
+      auto table = std::make_shared<TableFile>(
+          info, std::make_shared<TableLife>(info.number, parts_.obsolete));
+      KV_TRY(check_table(*table));
+      levels[info.level].push_back(std::move(table));
+    }
+    view_->version = std::make_shared<const Version>(std::move(levels), state_.drops);
+    return {};
+  }
+
+  /// A damaged table stays where it is: reads of its range fail, and only they.
+  Status check_table(const TableFile& table) {
+    const auto opened = parts_.cache->open(table);
+    if (opened) return {};
+    if (opened.error().kind != ErrorKind::corrupt) return fail(opened.error());
+    const TableInfo& info = table.info();
+    parts_.report.corruption.push_back(
+        {parts_.cache->path_of(info.number), 0, opened.error().what, range_of(info)});
+    return {};
+  }
+  static KeyRange range_of(const TableInfo& info) { return {info.first_key, info.last_key + '\0'}; }
+
+  Status replay_log() {
+    view_->active = std::make_shared<Memtable>(parts_.blocks);
+    LogRecoveryOptions options;
+    options.directory = parts_.directory;
+    options.secret = state_.log_secret;
+    options.flushed = state_.flushed;
+    options.known_durable = state_.clean.value_or(0);
+    KV_ASSIGN(LogRecovery log, recover_log(environment_.files, options,
+                                           [this](const LogRecord& record) { replay(record); }));
+    view_->drops = merge_drops(*view_);
+    parts_.view = view_;
+    report(log);
+    parts_.log = {.directory = parts_.directory,
+                  .segment_bytes = parts_.options.log_segment_bytes,
+                  .sync_interval = parts_.options.sync_interval,
+                  .secret = state_.log_secret,
+                  .next_number = log.next_number,
+                  .last_sequence = log.last_sequence,
+                  .old_segments = std::move(log.segments),
+                  .before_first_write = nullptr};
+    if (state_.clean && !KV_PLANTED(keep_clean_flag))
+      parts_.log.before_first_write = [manifest = parts_.manifest]() mutable {
+        return manifest.clear_clean();
+      };
+    return {};
+  }
+
+  void replay(const LogRecord& record) {
+    if (view_->active->memory_bytes() >= parts_.options.memtable_bytes) {
+      view_->waiting.insert(view_->waiting.begin(), view_->active);
+      view_->active = std::make_shared<Memtable>(parts_.blocks);
+    }
+    if (record.kind == LogRecordKind::range_drop) {
+      if (KV_PLANTED(forget_drop_at_replay)) return;
+      return view_->active->add_drop({*decode_key_range(record.payload), record.first});
+    }
+    if (record.kind == LogRecordKind::ingest) return view_->active->add_ingest(record.first);
+    Sequence sequence = record.first;
+    WriteBatch::for_each(record.payload, [&](const WriteBatch::Operation& operation) {
+      view_->active->add({operation.key, sequence++,
+                          operation.is_put ? EntryKind::value : EntryKind::removal,
+                          operation.value});
+    });
+  }
+
+  void report(LogRecovery& log) {
+    RecoveryReport& report = parts_.report;
+    report.created = state_.created;
+    report.torn_tail = log.torn_tail;
+    report.last_sequence = log.last_sequence;
+    for (CorruptRange& range : log.corruption) report.corruption.push_back(std::move(range));
+    report.clean = state_.clean.has_value() && report.corruption.empty();
+    for (const CorruptRange& range : report.corruption)
+      environment_.log.error(
+          "storage_corrupt",
+          {{"file", range.file}, {"offset", range.offset}, {"what", range.what}});
+  }
+
+  Environment& environment_;
+  LsmEngine::Parts parts_;
+  ManifestState state_;
+  std::shared_ptr<ReadView> view_ = std::make_shared<ReadView>();
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> open_lsm_engine(Environment& environment, MetaStore& meta,
+                                                const std::string& directory,
+                                                const EngineOptions& options) {
+  return LsmOpener(environment, meta, directory, options).open();
+}
+
+}  // namespace kv

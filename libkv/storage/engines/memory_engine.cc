@@ -1,0 +1,238 @@
+// The engine for tests and mass simulation: a map and the same commit log, which is kept whole and
+// replayed at open. Durability, errors and recovery are those of the engine on disk.
+#include <algorithm>
+#include <map>
+
+#include "libkv/storage/batch_limits.h"
+#include "libkv/storage/engine.h"
+#include "libkv/storage/failed_iterator.h"
+#include "libkv/storage/levels/manifest.h"
+#include "libkv/storage/log/commit_log.h"
+#include "libkv/storage/log/commit_log_reader.h"
+#include "libkv/storage/range_drops.h"
+
+namespace kv {
+
+namespace {
+
+constexpr uint64_t kSegmentBytesMin = 4096;
+using Pairs = std::map<std::string, SharedBytes, std::less<>>;
+
+void apply_to(Pairs& pairs, BytesView batch) {
+  WriteBatch::for_each(batch, [&pairs](const WriteBatch::Operation& operation) {
+    const auto at = pairs.find(operation.key);
+    if (!operation.is_put) {
+      if (at != pairs.end()) pairs.erase(at);
+    } else if (at != pairs.end()) {
+      at->second = SharedBytes::copy_of(operation.value);
+    } else {
+      pairs.emplace(operation.key, SharedBytes::copy_of(operation.value));
+    }
+  });
+}
+
+void drop_from(Pairs& pairs, const KeyRange& range) {
+  const auto end = range.to.empty() ? pairs.end() : pairs.lower_bound(range.to);
+  pairs.erase(pairs.lower_bound(range.from), end);
+}
+
+void replay(Pairs& pairs, const LogRecord& record) {
+  if (record.kind == LogRecordKind::range_drop)
+    return drop_from(pairs, *decode_key_range(record.payload));
+  if (record.kind == LogRecordKind::batch) apply_to(pairs, record.payload);
+}
+
+/// A copy of the range's pairs (their values shared).
+class CopiedIterator final : public EngineIterator {
+ public:
+  explicit CopiedIterator(std::vector<std::pair<std::string, SharedBytes>> pairs)
+      : pairs_(std::move(pairs)) {}
+  bool valid() const override { return at_ < pairs_.size(); }
+  void next() override { ++at_; }
+  BytesView key() const override { return pairs_[at_].first; }
+  BytesView value() const override { return pairs_[at_].second.view(); }
+  Status status() const override { return {}; }
+
+ private:
+  const std::vector<std::pair<std::string, SharedBytes>> pairs_;
+  size_t at_ = 0;
+};
+
+std::unique_ptr<EngineIterator> iterate_pairs(const Pairs& pairs, const KeyRange& range,
+                                              bool reverse) {
+  std::vector<std::pair<std::string, SharedBytes>> copied;
+  for (auto at = pairs.lower_bound(range.from); at != pairs.end(); ++at) {
+    if (!range.to.empty() && at->first >= range.to) break;
+    copied.emplace_back(at->first, at->second);
+  }
+  if (reverse) std::reverse(copied.begin(), copied.end());
+  return std::make_unique<CopiedIterator>(std::move(copied));
+}
+
+Lookup look_up(const Pairs& pairs, BytesView key) {
+  const auto at = pairs.find(key);
+  if (at == pairs.end()) return {};
+  return {at->second, FoundIn::memtable, -1};
+}
+
+/// A copy of all pairs (their values shared).
+class CopiedSnapshot final : public EngineSnapshot {
+ public:
+  CopiedSnapshot(Pairs pairs, Sequence at) : pairs_(std::move(pairs)), at_(at) {}
+  Sequence sequence() const override { return at_; }
+  Result<Lookup> get(BytesView key) const override { return look_up(pairs_, key); }
+  std::unique_ptr<EngineIterator> iterate(const KeyRange& range, bool reverse) const override {
+    return iterate_pairs(pairs_, range, reverse);
+  }
+
+ private:
+  const Pairs pairs_;
+  const Sequence at_;
+};
+
+class MemoryEngine final : public Engine {
+ public:
+  MemoryEngine(Environment& environment, Manifest manifest, CommitLog::Options log, Pairs pairs,
+               RecoveryReport report)
+      : manifest_(manifest),
+        log_(environment, std::move(log)),
+        pairs_(std::move(pairs)),
+        report_(std::move(report)),
+        tasks_(environment.executor) {}
+  Status start() { return log_.prepare(); }
+
+  Result<Sequence> apply(const WriteBatch& batch, Durability durability) override {
+    if (closed_) return fail(closed_error());
+    if (batch.empty()) return log_.last_sequence();
+    KV_TRY(check_limits(batch));
+    KV_TRY(log_.ready());
+    const Sequence last = log_.append(batch, durability);
+    apply_to(pairs_, batch.encoded());
+    counted_.bytes_written_user += batch.payload_bytes();
+    return last;
+  }
+  Result<Sequence> drop_range(const KeyRange& range, Durability durability) override {
+    if (closed_) return fail(closed_error());
+    if (is_empty(range)) return log_.last_sequence();
+    KV_TRY(check_limits(range));
+    KV_TRY(log_.ready());
+    const Sequence last = log_.append_drop(range, durability);
+    drop_from(pairs_, range);
+    return last;
+  }
+  Sequence durable_sequence() const override { return log_.durable_sequence(); }
+  void on_durable(std::function<void(Result<Sequence>)> listener) override {
+    log_.on_durable(std::move(listener));
+  }
+  Instant room_at() override {
+    return log_.is_full() && log_.is_sound() ? Instant::max() : Instant::min();
+  }
+  void on_room(std::function<void()> listener) override { log_.on_room(std::move(listener)); }
+  Instant next_wake() const override { return closed_ ? Instant::max() : log_.next_wake(); }
+  void on_tick(Instant now) override {
+    if (!closed_) log_.on_tick(now);
+  }
+  void sync() override { log_.sync(); }
+  void begin_turn() override { log_.begin_turn(); }
+  void end_turn() override { log_.end_turn(); }
+
+  std::optional<Result<Lookup>> get_if_cached(BytesView key) override {
+    if (closed_) return Result<Lookup>(fail(closed_error()));
+    ++counted_.gets;
+    Lookup lookup = look_up(pairs_, key);
+    if (lookup.value) ++counted_.memtable_hits;
+    return Result<Lookup>(std::move(lookup));
+  }
+  void get(BytesView key, std::function<void(Result<Lookup>)> done) override {
+    auto answer = *get_if_cached(key);
+    tasks_.run(
+        Lane::read, [] {}, [answer = std::move(answer), done = std::move(done)] { done(answer); });
+  }
+  std::unique_ptr<EngineIterator> iterate(const KeyRange& range, bool reverse) override {
+    if (closed_) return std::make_unique<FailedIterator>(closed_error());
+    return iterate_pairs(pairs_, range, reverse);
+  }
+  std::shared_ptr<const EngineSnapshot> snapshot() override {
+    return std::make_shared<CopiedSnapshot>(pairs_, log_.last_sequence());
+  }
+
+  void ingest(std::vector<std::string>, std::function<void(Result<Sequence>)> done) override {
+    refuse(std::move(done), "the engine in memory takes no tables");
+  }
+  void checkpoint(CheckpointTarget, std::function<void(Result<Sequence>)> done) override {
+    refuse(std::move(done), "the engine in memory has no tables to link");
+  }
+
+  EngineStats stats() const override {
+    EngineStats stats = counted_;
+    stats.keys_estimated = pairs_.size();
+    stats.log_bytes = stats.disk_bytes = log_.log_bytes();
+    stats.bytes_written_log = log_.written_bytes();
+    stats.syncs = log_.syncs();
+    stats.groups = log_.groups();
+    return stats;
+  }
+  const RecoveryReport& recovery() const override { return report_; }
+
+  Status close() override {
+    if (closed_) return {};
+    closed_ = true;
+    tasks_.finish_all();
+    KV_TRY(log_.drain());
+    return manifest_.set_clean(log_.last_sequence());
+  }
+
+ private:
+  void refuse(std::function<void(Result<Sequence>)> done, const char* why) {
+    tasks_.run(
+        Lane::background, [] {},
+        [why, done = std::move(done)] { done(fail(ErrorKind::invalid, why)); });
+  }
+  static Error closed_error() { return {ErrorKind::unavailable, "the engine is closed"}; }
+
+  Manifest manifest_;
+  CommitLog log_;
+  Pairs pairs_;
+  RecoveryReport report_;
+  EngineStats counted_;
+  bool closed_ = false;
+  LaneTasks tasks_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> open_memory_engine(Environment& environment, MetaStore& meta,
+                                                   const std::string& directory,
+                                                   const EngineOptions& options) {
+  KV_TRY(environment.files.make_directories(directory));
+  Manifest manifest(meta);
+  KV_ASSIGN(const ManifestState state, manifest.open(environment.entropy()));
+  Pairs pairs;
+  const LogRecoveryOptions recovery{directory, state.log_secret, 0, state.clean.value_or(0)};
+  KV_ASSIGN(LogRecovery log,
+            recover_log(environment.files, recovery,
+                        [&pairs](const LogRecord& record) { replay(pairs, record); }));
+  RecoveryReport report;
+  report.created = state.created;
+  report.clean = state.clean.has_value() && log.corruption.empty();
+  report.torn_tail = log.torn_tail;
+  report.last_sequence = log.last_sequence;
+  report.corruption = std::move(log.corruption);
+  CommitLog::Options log_options{
+      .directory = directory,
+      .segment_bytes = std::max<uint64_t>(options.log_segment_bytes, kSegmentBytesMin),
+      .sync_interval = options.sync_interval,
+      .secret = state.log_secret,
+      .next_number = log.next_number,
+      .last_sequence = log.last_sequence,
+      .old_segments = std::move(log.segments),
+      .before_first_write = nullptr};
+  if (state.clean)
+    log_options.before_first_write = [manifest]() mutable { return manifest.clear_clean(); };
+  auto engine = std::make_unique<MemoryEngine>(environment, manifest, std::move(log_options),
+                                               std::move(pairs), std::move(report));
+  KV_TRY(engine->start());
+  return engine;
+}
+
+}  // namespace kv

@@ -1,0 +1,233 @@
+#include "libkv/storage/levels/compaction.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "libkv/base/planted.h"
+#include "libkv/storage/levels/drop_tidying.h"
+#include "libkv/storage/levels/level_iterator.h"
+#include "libkv/storage/levels/merging_iterator.h"
+
+namespace kv {
+
+namespace {
+
+size_t output_level(const CompactionPlan& plan) {
+  return plan.kind == CompactionKind::rewrite ? plan.level : plan.level + 1;
+}
+
+}  // namespace
+
+double CompactionPicker::score(const Version& version, size_t level) const {
+  if (level == 0)
+    return static_cast<double>(version.level(0).size()) /
+           static_cast<double>(options_.level0_tables);
+  return static_cast<double>(version.level_bytes(level)) / target_bytes(level);
+}
+
+double CompactionPicker::target_bytes(size_t level) const {
+  double target = static_cast<double>(options_.level1_bytes);
+  for (size_t i = 1; i < level; ++i) target *= static_cast<double>(options_.level_ratio);
+  return target;
+}
+
+uint64_t CompactionPicker::excess_bytes(const Version& version) const {
+  double excess = 0;
+  for (size_t level = 1; level + 1 < kLevels; ++level)
+    excess += std::max(0.0, static_cast<double>(version.level_bytes(level)) - target_bytes(level));
+  return static_cast<uint64_t>(excess);
+}
+
+std::optional<CompactionPlan> CompactionPicker::pick(const Version& version) const {
+  std::vector<std::pair<double, size_t>> levels;
+  for (size_t level = 0; level + 1 < kLevels; ++level) {
+    const double level_score = score(version, level);
+    if (level_score >= 1) levels.emplace_back(level_score, level);
+  }
+  // Of equal ones the upper: what is above shadows what is below.
+  std::stable_sort(levels.begin(), levels.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  for (const auto& [level_score, level] : levels) {
+    if (auto found = plan(version, level)) return found;
+  }
+  return std::nullopt;
+}
+
+std::optional<CompactionPlan> CompactionPicker::plan(const Version& version, size_t level) const {
+  if (level == 0) {
+    auto upper = mergeable_of_level0(version);
+    if (upper.empty()) return std::nullopt;
+    CompactionPlan all = plan_of(version, 0, std::move(upper));
+    return is_readable(all) ? std::optional(std::move(all)) : std::nullopt;
+  }
+  for (const TablePtr& table : cheapest_first(version, level)) {
+    CompactionPlan one = plan_of(version, level, {table});
+    if (is_readable(one)) return one;
+  }
+  return std::nullopt;
+}
+
+// A newer table must not sink below an older one that stays: only those older than all that stay.
+std::vector<TablePtr> CompactionPicker::mergeable_of_level0(const Version& version) const {
+  std::vector<TablePtr> upper;
+  for (const TablePtr& table : version.level(0)) {
+    upper.push_back(table);
+    if (unreadable_.count(table->info().number) != 0) upper.clear();
+  }
+  return upper;
+}
+
+CompactionPlan CompactionPicker::plan_of(const Version& version, size_t level,
+                                         std::vector<TablePtr> upper) const {
+  CompactionPlan plan;
+  plan.level = level;
+  plan.upper = std::move(upper);
+  std::string first = plan.upper.front()->info().first_key;
+  std::string last = plan.upper.front()->info().last_key;
+  for (const TablePtr& table : plan.upper) {
+    first = std::min(first, table->info().first_key);
+    last = std::max(last, table->info().last_key);
+  }
+  plan.lower = version.overlapping(level + 1, first, last);
+  return plan;
+}
+
+bool CompactionPicker::is_readable(const CompactionPlan& plan) const {
+  const auto readable = [this](const TablePtr& table) {
+    return unreadable_.count(table->info().number) == 0;
+  };
+  return std::all_of(plan.upper.begin(), plan.upper.end(), readable) &&
+         std::all_of(plan.lower.begin(), plan.lower.end(), readable);
+}
+
+Compaction::Compaction(CompactionPlan plan, std::shared_ptr<const Version> version,
+                       std::shared_ptr<TableCache> cache, std::shared_ptr<TableFactory> factory,
+                       Manifest manifest, const CompactionOptions& options, uint64_t salt_seed)
+    : plan_(std::move(plan)),
+      version_(std::move(version)),
+      cache_(std::move(cache)),
+      options_(options),
+      manifest_(manifest),
+      output_(std::move(factory), static_cast<uint32_t>(output_level(plan_)),
+              options.file_bytes_max, salt_seed),
+      masks_(RangeDrops::with(nullptr, version_->drops())) {}
+
+bool Compaction::is_move() const {
+  return plan_.kind == CompactionKind::merge && plan_.level > 0 && plan_.upper.size() == 1 &&
+         plan_.lower.empty();
+}
+
+void Compaction::step() {
+  status_ = advance();
+  if (status_) return;
+  over_ = true;
+  const ErrorKind kind = status_.error().kind;
+  if (kind == ErrorKind::corrupt || kind == ErrorKind::format) find_unreadable();
+}
+
+void Compaction::find_unreadable() {
+  for (const auto* tables : {&plan_.upper, &plan_.lower}) {
+    for (const TablePtr& table : *tables) {
+      const auto entries = iterate_level(*cache_, {&table, 1}, ReadMode::bypass_cache);
+      entries->seek_to_first();
+      while (entries->valid()) entries->next();
+      if (!entries->status()) unreadable_.push_back(table->info().number);
+    }
+  }
+  if (!unreadable_.empty()) return;
+  // Each is sound by itself, but together they are not: the same would be met again and again.
+  for (const auto* tables : {&plan_.upper, &plan_.lower})
+    for (const TablePtr& table : *tables) unreadable_.push_back(table->info().number);
+}
+
+Status Compaction::start() {
+  std::vector<std::unique_ptr<EntryIterator>> sources;
+  if (plan_.level == 0) {
+    for (const TablePtr& table : plan_.upper)
+      sources.push_back(iterate_level(*cache_, {&table, 1}, ReadMode::bypass_cache));
+  } else {
+    sources.push_back(iterate_level(*cache_, plan_.upper, ReadMode::bypass_cache));
+  }
+  sources.push_back(iterate_level(*cache_, plan_.lower, ReadMode::bypass_cache));
+  inputs_ = merge_iterators(std::move(sources));
+  inputs_->seek_to_first();
+  return inputs_->status();
+}
+
+Status Compaction::advance() {
+  if (is_move()) {
+    TableInfo moved = plan_.upper.front()->info();
+    ++moved.level;
+    return commit({std::move(moved)});
+  }
+  if (plan_.kind == CompactionKind::discard) return commit({});
+  if (inputs_ == nullptr) KV_TRY(start());
+  const size_t tables_before = output_.tables().size();
+  uint64_t read = 0;
+  for (; inputs_->valid(); inputs_->next()) {
+    if (output_.tables().size() > tables_before || read >= options_.step_bytes) return {};
+    const Entry& entry = inputs_->entry();
+    read += entry.key.size() + entry.value.size();
+    KV_TRY(take(entry));
+  }
+  KV_TRY(inputs_->status());
+  KV_TRY(output_.finish());
+  return commit(output_.tables());
+}
+
+/// The next of the inputs' entries: newer ones of a key come before older ones.
+Status Compaction::take(const Entry& entry) {
+  if (any_key_ && entry.key == last_key_) return {};
+  if (any_key_ && is_new_group(entry.key)) group_ended_ = true;
+  last_key_.assign(entry.key);
+  any_key_ = true;
+  if (entry.kind == EntryKind::removal && hides_nothing(entry.key)) return {};
+  if (is_masked(entry)) return {};
+  KV_TRY(cut_at_drops(entry.key));
+  if (std::exchange(group_ended_, false) && output_.open_bytes() >= options_.file_bytes_max / 2)
+    KV_TRY(output_.cut());
+  return output_.add(entry);
+}
+
+bool Compaction::is_new_group(BytesView key) const {
+  const size_t prefix = options_.group_prefix_bytes;
+  return prefix != 0 && key.substr(0, prefix) != BytesView(last_key_).substr(0, prefix);
+}
+
+/// Whether a removal of the key may go.
+bool Compaction::hides_nothing(BytesView key) const {
+  return KV_PLANTED(drop_live_tombstone) || !version_->may_be_below(output_level(plan_), key);
+}
+
+bool Compaction::is_masked(const Entry& entry) const {
+  return masks_ != nullptr && masks_->masks(entry.key, entry.sequence);
+}
+
+/// No table holds keys from inside and outside of a drop: it would keep the drop from going.
+Status Compaction::cut_at_drops(BytesView key) {
+  if (masks_ == nullptr) return {};
+  const size_t before = std::exchange(place_, masks_->place_of(key));
+  return before == place_ ? Status{} : output_.cut();
+}
+
+Status Compaction::commit(std::vector<TableInfo> added) {
+  added_ = std::move(added);
+  std::vector<TablePtr> gone = plan_.upper;
+  gone.insert(gone.end(), plan_.lower.begin(), plan_.lower.end());
+  drops_removed_ = idle_drops(*version_, gone, added_);
+  ManifestChange change;
+  change.added = added_;
+  change.drops_removed = drops_removed_;
+  if (!is_move()) {
+    for (const TablePtr& table : plan_.upper) change.removed.push_back(table->info().number);
+    for (const TablePtr& table : plan_.lower) change.removed.push_back(table->info().number);
+  }
+  const Status committed = manifest_.commit(change);
+  manifest_failed_ = !committed && !Manifest::is_undone(committed.error());
+  // The files stay also where it is not known whether the commit reached the disk.
+  if (committed || manifest_failed_) output_.keep();
+  over_ = true;
+  return committed;
+}
+
+}  // namespace kv

@@ -1,0 +1,273 @@
+#include "libkv/storage/log/commit_log.h"
+
+#include <algorithm>
+
+#include "libkv/base/assert.h"
+#include "libkv/base/limits.h"
+#include "libkv/base/planted.h"
+#include "libkv/storage/entry.h"
+#include "libkv/storage/range_drops.h"
+
+namespace kv {
+
+CommitLog::CommitLog(Environment& environment, Options options)
+    : environment_(environment),
+      segment_bytes_(options.segment_bytes),
+      sync_interval_(options.sync_interval),
+      pool_(std::make_shared<LogSegmentPool>(environment.files, options.directory,
+                                             options.segment_bytes)),
+      writer_(std::make_shared<LogWriter>(pool_, options.secret, options.next_number,
+                                          std::move(options.before_first_write))),
+      last_sequence_(options.last_sequence),
+      durable_sequence_(options.last_sequence),
+      segments_(std::move(options.old_segments)),
+      tasks_(environment.executor) {}
+
+Status CommitLog::prepare() {
+  return pool_->empty() ? pool_->prepare_spare() : Status{};
+}
+
+Status CommitLog::ready() {
+  if (!failure_) return failure_;
+  if (!spare_status_) {
+    try_for_room_if_due(environment_.clock.now());
+    return spare_status_;
+  }
+  if (is_full()) return fail(ErrorKind::busy, "the commit log is behind");
+  return {};
+}
+
+bool CommitLog::is_full() const {
+  return forming_.size() >= limits::log_forming_bytes_max;
+}
+
+Sequence CommitLog::append(const WriteBatch& batch, Durability durability) {
+  KV_ASSERT(failure_ && !batch.empty());
+  add_to_group(batch);
+  return appended(batch.count(), durability);
+}
+
+Sequence CommitLog::append_drop(const KeyRange& range, Durability durability) {
+  add_alone(LogRecordKind::range_drop, encode_key_range(range));
+  return appended(1, durability);
+}
+
+Sequence CommitLog::append_ingest(Durability durability) {
+  add_alone(LogRecordKind::ingest, {});
+  return appended(1, durability);
+}
+
+void CommitLog::add_alone(LogRecordKind kind, BytesView payload) {
+  KV_ASSERT(failure_);
+  end_record();
+  append_unsealed_record(forming_, kind, last_sequence_ + 1, 1, payload);
+}
+
+Sequence CommitLog::appended(size_t count, Durability durability) {
+  last_sequence_ += count;
+  if (durability == Durability::always) sync_wanted_ = true;
+  if (durability == Durability::interval) {
+    const Instant now = environment_.clock.now();
+    if (!interval_running_) interval_began_ = now;
+    interval_running_ = true;
+    if (now - interval_began_ >= sync_interval_) sync_wanted_ = true;
+  }
+  hand_over_if_due();
+  return last_sequence_;
+}
+
+void CommitLog::add_to_group(const WriteBatch& batch) {
+  const auto count = static_cast<uint32_t>(batch.count());
+  if (open_record_ &&
+      forming_.size() - *open_record_ + batch.encoded().size() <= limits::log_shared_record_bytes)
+    return extend_unsealed_record(forming_, *open_record_, count, batch.encoded());
+  open_record_ = forming_.size();
+  append_unsealed_record(forming_, LogRecordKind::batch, last_sequence_ + 1, count,
+                         batch.encoded());
+}
+
+void CommitLog::end_turn() {
+  in_turn_ = false;
+  hand_over_if_due();
+}
+
+void CommitLog::sync() {
+  if (!failure_ || durable_sequence_ == last_sequence_) return;
+  sync_wanted_ = true;
+  hand_over_if_due();
+}
+
+Instant CommitLog::next_wake() const {
+  Instant at = Instant::max();
+  if (!failure_) return at;
+  if (interval_running_ && !sync_wanted_) at = interval_began_ + sync_interval_;
+  if (!spare_status_) at = std::min(at, spare_tried_ + limits::disk_full_retry_interval);
+  return at;
+}
+
+void CommitLog::on_tick(Instant now) {
+  if (!failure_) return;
+  if (!spare_status_) try_for_room_if_due(now);
+  if (!interval_running_ || now - interval_began_ < sync_interval_) return;
+  interval_running_ = false;
+  if (!KV_PLANTED(interval_without_end)) sync();
+}
+
+void CommitLog::hand_over_if_due() {
+  if (group_running_ || waiting_ || in_turn_ || !failure_) return;
+  if (!sync_wanted_ && forming_.size() <= limits::log_unsynced_bytes_max) return;
+  auto group = std::make_shared<LogGroup>();
+  group->records.swap(forming_);
+  open_record_.reset();
+  group->durable = durable_sequence_;
+  group->sync = sync_wanted_;
+  if (group->sync) interval_running_ = false;
+  sync_wanted_ = false;
+  ++groups_;
+  hand_over(std::move(group), last_sequence_);
+}
+
+void CommitLog::hand_over(std::shared_ptr<LogGroup> group, Sequence last) {
+  group_running_ = true;
+  auto result = std::make_shared<LogGroupResult>();
+  tasks_.run(
+      Lane::log_sync, [writer = writer_, group, result] { *result = writer->write(*group); },
+      [this, group, result, last] { group_over(group, last, std::move(*result)); });
+}
+
+void CommitLog::try_for_room_if_due(Instant now) {
+  if (now - spare_tried_ >= limits::disk_full_retry_interval && !KV_PLANTED(never_try_for_room))
+    try_for_room();
+}
+
+void CommitLog::try_for_room() {
+  spare_tried_ = environment_.clock.now();
+  if (waiting_)
+    hand_over(std::exchange(waiting_, nullptr), waiting_last_);
+  else if (!pool_->empty())
+    spare_status_ = {};
+  else
+    prepare_spare_if_needed();
+}
+
+void CommitLog::group_over(const std::shared_ptr<LogGroup>& group, Sequence last,
+                           LogGroupResult result) {
+  group_running_ = false;
+  written_bytes_ += result.written_bytes;
+  syncs_ += result.syncs;
+  note_segments(result);
+  if (result.waits_for_room) {
+    waiting_ = group;
+    waiting_last_ = last;
+    spare_status_ = result.status;
+    spare_tried_ = environment_.clock.now();
+    return environment_.log.warning("log_waits_for_room", {{"what", result.status.error().what}});
+  }
+  if (!result.status) return fail_with(result.status.error());
+  if (!result.begun.empty()) spare_status_ = {};
+  // Writing has ended meanwhile for another reason: the error was the listener's last word.
+  if (!failure_) return;
+  const bool risen = group->sync && last > durable_sequence_;
+  if (risen) durable_sequence_ = last;
+  // The next group leaves before the listener runs, so that the disk does not wait for it: the
+  // turn's batches are in it, as completions follow its frames.
+  const bool was_full = is_full();
+  end_turn();
+  prepare_spare_if_needed();
+  if (risen && listener_) listener_(durable_sequence_);
+  if (was_full && !is_full() && room_listener_) room_listener_();
+}
+
+void CommitLog::fail_with(const Error& error) {
+  if (!failure_) return;
+  failure_ = fail(error);
+  forming_.clear();
+  open_record_.reset();
+  environment_.log.error("log_failed", {{"what", error.what}});
+  if (listener_) listener_(fail(error));
+}
+
+void CommitLog::note_segments(const LogGroupResult& result) {
+  for (const auto& begun : result.begun) {
+    if (!segments_.empty() && segments_.back().last == kNewest)
+      segments_.back().last = begun.first - 1;
+    segments_.push_back(
+        {pool_->directory() + "/" + log_file_name(begun.number), kNewest, begun.bytes});
+  }
+}
+
+void CommitLog::prepare_spare_if_needed() {
+  if (!spare_running_ && pool_->empty() && failure_) start_spare();
+}
+
+void CommitLog::start_spare() {
+  spare_running_ = true;
+  spare_tried_ = environment_.clock.now();
+  auto status = std::make_shared<Status>();
+  tasks_.run(
+      Lane::background, [pool = pool_, status] { *status = pool->prepare_spare(); },
+      [this, status] {
+        spare_running_ = false;
+        // Only a lack of room is worth waiting for. Any other failure ends writing when the log's
+        // lane meets it too.
+        const bool full = !*status && status->error().kind == ErrorKind::no_space;
+        if (!waiting_) spare_status_ = full ? *status : Status{};
+        if (!*status)
+          environment_.log.warning("log_spare_failed", {{"what", status->error().what}});
+      });
+}
+
+void CommitLog::release(Sequence flushed) {
+  std::vector<std::string> unwanted;
+  while (!segments_.empty() && segments_.front().last <= flushed) {
+    const OldSegment old = segments_.front();
+    segments_.erase(segments_.begin());
+    if (old.bytes != segment_bytes_ || !pool_->take_over(old.path)) unwanted.push_back(old.path);
+    if (!pool_->empty() && !waiting_) spare_status_ = {};
+  }
+  if (!unwanted.empty()) remove_files(std::move(unwanted));
+}
+
+/// Beside the loop: a file system takes its time to free what a file had.
+void CommitLog::remove_files(std::vector<std::string> paths) {
+  auto removed = std::make_shared<Status>();
+  tasks_.run(
+      Lane::background,
+      [&files = environment_.files, paths = std::move(paths), removed] {
+        for (const std::string& path : paths)
+          if (const Status one = files.remove(path); !one) *removed = one;
+      },
+      [this, removed] {
+        if (!*removed)
+          environment_.log.warning("log_release_failed", {{"what", removed->error().what}});
+      });
+}
+
+bool CommitLog::remove_spares(size_t keep) {
+  if (pool_->spares() <= keep) return false;
+  // What cannot be removed is removed when the directory is opened next.
+  tasks_.run(
+      Lane::background, [pool = pool_, keep] { (void)pool->keep_spares(keep); }, [] {});
+  return true;
+}
+
+Status CommitLog::drain() {
+  end_turn();
+  sync();
+  tasks_.finish_all();
+  if (waiting_) {
+    try_for_room();
+    tasks_.finish_all();
+  }
+  if (waiting_) return spare_status_;
+  KV_ASSERT(!failure_ || durable_sequence_ == last_sequence_);
+  return failure_;
+}
+
+uint64_t CommitLog::log_bytes() const {
+  uint64_t bytes = 0;
+  for (const OldSegment& segment : segments_) bytes += segment.bytes;
+  return bytes;
+}
+
+}  // namespace kv

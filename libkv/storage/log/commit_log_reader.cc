@@ -1,0 +1,128 @@
+#include "libkv/storage/log/commit_log_reader.h"
+
+#include <algorithm>
+
+#include "libkv/base/planted.h"
+#include "libkv/storage/entry.h"
+#include "libkv/storage/log/log_chain.h"
+
+namespace kv {
+
+namespace {
+
+bool acceptable(const ParsedRecord& parsed) {
+  if (parsed.check == RecordCheck::header_bad) return false;
+  if (parsed.check == RecordCheck::payload_bad && !KV_PLANTED(torn_tail_as_data)) return false;
+  const LogRecord& record = parsed.record;
+  if (record.first == 0 || record.first > kSequenceMax) return false;
+  return (record.kind == LogRecordKind::segment_header) == (record.count == 0);
+}
+
+bool all_zero(BytesView bytes) {
+  return bytes.find_first_not_of('\0') == BytesView::npos;
+}
+
+bool was_recycled(const LogSegmentScan& scan) {
+  if (scan.records.empty() || scan.records[0].kind != LogRecordKind::segment_header) return true;
+  const auto header = decode_segment_header(scan.records[0].payload);
+  return !header || header->recycled;
+}
+
+}  // namespace
+
+LogSegmentScan scan_log_segment(BytesView segment, uint64_t salt) {
+  LogSegmentScan scan;
+  bool whole = true;
+  uint64_t offset = 0;
+  while (offset + kLogRecordHeaderBytes <= segment.size()) {
+    const ParsedRecord parsed = parse_record(segment, offset, salt);
+    if (acceptable(parsed)) {
+      scan.records.push_back(parsed.record);
+      offset += log_record_bytes(parsed.record.payload.size());
+      if (whole) scan.end_offset = offset;
+      continue;
+    }
+    if (parsed.check == RecordCheck::payload_bad) scan.torn = true;
+    whole = false;
+    offset += 8;
+  }
+  // Behind the last record of a segment's first life there are zeros; behind a recycled one's
+  // anything.
+  const uint64_t end = std::min<uint64_t>(scan.end_offset, segment.size());
+  if (!was_recycled(scan) && !all_zero(segment.substr(static_cast<size_t>(end)))) scan.torn = true;
+  return scan;
+}
+
+namespace {
+
+class LogRecoverer {
+ public:
+  LogRecoverer(FileSystem& files, const LogRecoveryOptions& options,
+               const std::function<void(const LogRecord&)>& apply)
+      : files_(files), options_(options), chain_(options.directory, options.flushed, apply) {}
+
+  Result<LogRecovery> run() {
+    KV_ASSIGN(const std::vector<uint64_t> numbers, segment_numbers());
+    for (const uint64_t number : numbers) KV_TRY(read_segment(number, number == numbers.back()));
+    chain_.end(options_.known_durable);
+    found_.last_sequence = chain_.last_sequence();
+    found_.torn_tail = chain_.torn_tail();
+    found_.corruption = chain_.corruption();
+    if (!numbers.empty()) found_.next_number = numbers.back() + 1;
+    return std::move(found_);
+  }
+
+ private:
+  Result<std::vector<uint64_t>> segment_numbers() {
+    std::vector<uint64_t> numbers;
+    KV_ASSIGN(const auto names, files_.list(options_.directory));
+    for (const std::string& name : names) {
+      if (const auto number = numbered_file(name, ".log")) numbers.push_back(*number);
+      // A spare holds nothing and may be incomplete.
+      if (numbered_file(name, ".spare")) KV_TRY(files_.remove(options_.directory + "/" + name));
+    }
+    std::sort(numbers.begin(), numbers.end());
+    return numbers;
+  }
+
+  Status read_segment(uint64_t number, bool is_last) {
+    const std::string path = options_.directory + "/" + log_file_name(number);
+    KV_ASSIGN(auto file, files_.open(path, OpenMode::write));
+    KV_ASSIGN(const uint64_t size, file->size());
+    std::string bytes(static_cast<size_t>(size), '\0');
+    KV_ASSIGN(const size_t read, file->read_at(0, bytes));
+    bytes.resize(read);
+    const LogSegmentScan scan = scan_log_segment(bytes, log_salt(options_.secret, number));
+    const Sequence before = chain_.last_sequence();
+    KV_TRY(chain_.add(path, scan));
+    if (is_last && chain_.last_sequence() != before && !KV_PLANTED(trust_the_page_cache))
+      KV_TRY(make_durable(*file, bytes));
+    found_.segments.push_back({path, chain_.last_sequence(), size});
+    return {};
+  }
+
+  /// What is taken for data must be on the disk before anybody builds on it. After a crash of the
+  /// process alone it may stand only in the page cache; and after a failed sync it may stand there
+  /// as if it were clean, so that a sync alone would write nothing: it is written again. Earlier
+  /// segments were synced before the next was begun.
+  Status make_durable(File& file, BytesView bytes) {
+    if (options_.known_durable >= chain_.last_sequence()) return {};
+    KV_TRY(file.write_at(0, bytes.substr(0, static_cast<size_t>(chain_.taken_end()))));
+    KV_TRY(file.sync());
+    return files_.sync_directory(options_.directory);
+  }
+
+  FileSystem& files_;
+  const LogRecoveryOptions& options_;
+  LogRecovery found_;
+  LogChain chain_;
+};
+
+}  // namespace
+
+Result<LogRecovery> recover_log(FileSystem& files, const LogRecoveryOptions& options,
+                                const std::function<void(const LogRecord&)>& apply) {
+  return LogRecoverer(files, options, apply).run();
+}
+
+}  // namespace kv

@@ -1,0 +1,47 @@
+// Reads the commit log back: applies what is whole, cuts a torn tail, and tells damage apart from
+// it. Blocking file operations; changes nothing on the disk but to write the newest segment's
+// records again as they are and sync them, so that a second recovery gives the same.
+// What counts and what is damaged is log_chain.h's to say.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "libkv/base/environment.h"
+#include "libkv/storage/engine.h"
+#include "libkv/storage/log/commit_log.h"
+#include "libkv/storage/log/log_segment.h"
+
+namespace kv {
+
+/// What a segment's bytes hold. Views live as long as the bytes.
+struct LogSegmentScan {
+  std::vector<LogRecord> records;  ///< Valid ones in order; the segment's header among them.
+  uint64_t end_offset = 0;         ///< Behind the last record before the first bad one.
+  bool torn = false;  ///< What stands at end_offset is neither the clean end nor an earlier life's.
+};
+/// Finds every valid record, also those behind a bad one. Pure; `segment` may be hostile.
+LogSegmentScan scan_log_segment(BytesView segment, uint64_t salt);
+
+struct LogRecoveryOptions {
+  std::string directory;
+  uint64_t secret = 0;
+  Sequence flushed = 0;        ///< Everything up to it is in SSTables.
+  Sequence known_durable = 0;  ///< What the manifest knows to have been durable.
+};
+
+struct LogRecovery {
+  Sequence last_sequence = 0;
+  uint64_t next_number = 1;
+  bool torn_tail = false;
+  std::vector<CorruptRange> corruption;
+  std::vector<CommitLog::OldSegment> segments;  ///< Oldest first.
+};
+
+/// Calls `apply` for each record above `flushed` that brings operations, in order. Errors: io,
+/// format.
+Result<LogRecovery> recover_log(FileSystem& files, const LogRecoveryOptions& options,
+                                const std::function<void(const LogRecord&)>& apply);
+
+}  // namespace kv

@@ -1,0 +1,116 @@
+#include "libkv/storage/log/log_writer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "libkv/base/planted.h"
+
+namespace kv {
+
+LogWriter::LogWriter(std::shared_ptr<LogSegmentPool> pool, uint64_t secret, uint64_t next_number,
+                     std::function<Status()> before_first_write)
+    : pool_(std::move(pool)),
+      secret_(secret),
+      next_number_(next_number),
+      before_first_write_(std::move(before_first_write)) {}
+
+LogGroupResult LogWriter::write(LogGroup& group) {
+  LogGroupResult result;
+  if (failure_) failure_ = write_records(group, &result);
+  if (result.waits_for_room) {
+    result.status = std::exchange(failure_, Status{});
+    return result;
+  }
+  // The planted bug leaves this sync to the next group, yet calls this one durable.
+  if (failure_ && group.sync && !KV_PLANTED(ack_before_durable)) failure_ = sync(&result);
+  if (!failure_ && group.sync && KV_PLANTED(retry_failed_sync)) failure_ = sync(&result);
+  result.status = failure_;
+  return result;
+}
+
+Status LogWriter::write_records(LogGroup& group, LogGroupResult* result) {
+  if (group.records.empty()) return {};
+  if (before_first_write_) {
+    const Status ready = before_first_write_();
+    if (!ready) return wait_for_room(ready.error(), group, 0, result);
+    before_first_write_ = nullptr;
+  }
+  char* const end = group.records.data() + group.records.size();
+  char* run = group.records.data();
+  char* record = run;
+  while (record < end) {
+    const uint64_t bytes = unsealed_record_bytes(record);
+    const uint64_t at = offset_ + static_cast<uint64_t>(record - run);
+    if (file_ == nullptr || at + bytes > capacity_) {
+      KV_TRY(put(BytesView(run, static_cast<size_t>(record - run)), result));
+      KV_TRY(sync(result));  // The new segment's header vouches for everything before it.
+      auto opened = open_segment(bytes);
+      if (!opened) {
+        const auto written = static_cast<size_t>(record - group.records.data());
+        return wait_for_room(opened.error(), group, written, result);
+      }
+      KV_TRY(begin_segment(std::move(*opened), unsealed_record_first(record), result));
+      run = record;
+      continue;
+    }
+    seal_record(record, salt_, at, group.durable);
+    record += bytes;
+  }
+  return put(BytesView(run, static_cast<size_t>(end - run)), result);
+}
+
+/// Passes the error on, and says so if it is one of which the disk can be freed.
+Status LogWriter::wait_for_room(const Error& error, LogGroup& group, size_t written,
+                                LogGroupResult* result) {
+  result->waits_for_room = error.kind == ErrorKind::no_space;
+  if (result->waits_for_room) group.records.erase(0, written);
+  return fail(error);
+}
+
+/// A file for the next segment, with room for a record of `record_bytes`. After no_space all is as
+/// it was.
+Result<LogSegmentPool::Segment> LogWriter::open_segment(uint64_t record_bytes) {
+  const uint64_t header_bytes = log_record_bytes(encode_segment_header({}).size());
+  const uint64_t capacity = std::max(pool_->segment_bytes(), header_bytes + record_bytes);
+  KV_ASSIGN(auto segment,
+            pool_->open_as(pool_->directory() + "/" + log_file_name(next_number_), capacity));
+  capacity_ = capacity;
+  return segment;
+}
+
+Status LogWriter::begin_segment(LogSegmentPool::Segment segment, Sequence first,
+                                LogGroupResult* result) {
+  LogSegmentHeader header;
+  header.number = next_number_++;
+  header.salt = log_salt(secret_, header.number);
+  header.segment_bytes = capacity_;
+  header.recycled = segment.recycled;
+  file_ = std::move(segment.file);
+  salt_ = header.salt;
+  offset_ = 0;
+  std::string record;
+  append_unsealed_record(record, LogRecordKind::segment_header, first, 0,
+                         encode_segment_header(header));
+  seal_record(record.data(), salt_, 0, first - 1);
+  result->begun.push_back({header.number, first, capacity_});
+  return put(record, result);
+}
+
+Status LogWriter::put(BytesView bytes, LogGroupResult* result) {
+  if (bytes.empty()) return {};
+  KV_TRY(file_->write_at(offset_, bytes));
+  offset_ += bytes.size();
+  result->written_bytes += bytes.size();
+  unsynced_ = true;
+  return {};
+}
+
+Status LogWriter::sync(LogGroupResult* result) {
+  if (!unsynced_) return {};
+  KV_TRY(file_->sync());
+  unsynced_ = false;
+  ++result->syncs;
+  return {};
+}
+
+}  // namespace kv

@@ -1,0 +1,34 @@
+#include "libkv/storage/memory/memory_budget.h"
+
+#include <algorithm>
+
+#include "libkv/base/planted.h"
+#include "libkv/storage/engine.h"
+
+namespace kv {
+
+namespace {
+
+/// One that is written, and four that wait for their flush, fill the memtables' share.
+constexpr uint64_t kMemtablesInBudget = 8;
+constexpr uint64_t kMemtableBytesMin = 64u << 10;
+constexpr uint64_t kMemtableBytesMax = 64u << 20;
+
+}  // namespace
+
+EngineOptions with_memory_shares(const EngineOptions& options) {
+  EngineOptions shared = options;
+  if (shared.memtable_bytes == 0)
+    shared.memtable_bytes =
+        std::clamp(options.memory_bytes / kMemtablesInBudget, kMemtableBytesMin, kMemtableBytesMax);
+  if (shared.block_cache_bytes == 0) shared.block_cache_bytes = options.memory_bytes;
+  return shared;
+}
+
+uint64_t MemoryBudget::cache_max() const {
+  const uint64_t others =
+      KV_PLANTED(cache_alone_counts) ? 0 : used(MemoryHolder::memtables) + tables_used();
+  return std::min(cache_bytes_max_, bytes_ - std::min(bytes_, others));
+}
+
+}  // namespace kv

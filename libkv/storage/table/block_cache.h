@@ -1,0 +1,87 @@
+// Blocks kept in memory after they were read and verified, by (table, offset). Two queues, first in
+// first out (after S3-FIFO: Yang et al., "FIFO Queues are All You Need for Cache Eviction", 2023):
+//
+//   read ──▶ newcomers (a tenth) ──asked for again──▶ main ──▶ out, or round again if it was
+//                 └─ not asked for ─▶ out, its name kept a while: should it come back, to main
+//
+// So a scan, which asks for each block once, pushes out no block that is really in use; and a hit
+// only counts: it moves nothing. A shard finds its blocks in one flat table.
+//
+// Thread-safe: readers on several threads share it, so each shard has a lock, held for a look-up.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <unordered_set>
+#include <vector>
+
+#include "libkv/storage/table/block.h"
+
+namespace kv {
+
+class BlockCache {
+ public:
+  struct Key {
+    uint64_t table = 0;  ///< From 1.
+    uint64_t offset = 0;
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+
+  explicit BlockCache(uint64_t capacity_bytes);
+
+  /// From now on it holds no more than `capacity_bytes`; what is beyond goes at once.
+  void resize(uint64_t capacity_bytes);
+  uint64_t capacity_bytes() const { return shard_capacity_.load() * kShards; }
+  /// What capacity_bytes() says after resize(bytes): the same for all shards.
+  static uint64_t capacity_for(uint64_t bytes) { return bytes / kShards * kShards; }
+
+  std::shared_ptr<const Block> find(Key key);
+  /// Fetches what find() will look at.
+  void expect(Key key);
+  void insert(Key key, std::shared_ptr<const Block> block);
+  uint64_t memory_bytes() const;
+
+ private:
+  class Shard {
+   public:
+    void expect(uint64_t hash);
+    std::shared_ptr<const Block> find(Key key, uint64_t hash);
+    void insert(Key key, uint64_t hash, std::shared_ptr<const Block> block,
+                const std::atomic<uint64_t>& capacity);
+    void resize(uint64_t capacity);
+    uint64_t memory_bytes() const;
+
+   private:
+    struct Slot {
+      Key key;  // Table 0: free.
+      std::shared_ptr<const Block> block;
+      uint32_t bytes = 0;
+      uint8_t asked = 0;
+    };
+    Slot* slot_of(Key key, uint64_t hash);
+    void grow();
+    void make_room(uint64_t capacity);
+    void pass_newcomer();
+    void pass_main();
+    void remove(Slot* slot);
+    void remember(uint64_t hash);
+
+    mutable std::mutex mutex_;
+    std::vector<Slot> slots_;  // Open addressing, linear; a power of two.
+    size_t used_ = 0;
+    std::deque<Key> newcomers_, main_;  // The oldest in front.
+    uint64_t newcomer_bytes_ = 0, main_bytes_ = 0;
+    std::deque<uint64_t> gone_;  // Hashes of newcomers that nobody asked for.
+    std::unordered_set<uint64_t> gone_set_;
+  };
+  static constexpr size_t kShards = 16;
+
+  std::atomic<uint64_t> shard_capacity_;
+  std::array<Shard, kShards> shards_;
+};
+
+}  // namespace kv

@@ -1,0 +1,268 @@
+#include "libkv/storage/table/sstable_reader.h"
+
+#include <optional>
+
+#include "libkv/storage/table/given_sequence.h"
+
+namespace kv {
+
+namespace {
+
+/// What takes longer to unpack is not for the loop, even if the system has it in memory.
+constexpr uint64_t kReadAtOnceBytesMax = 64u << 10;
+
+}  // namespace
+
+Result<std::shared_ptr<SstableReader>> SstableReader::open(FileSystem& files,
+                                                           const std::string& path,
+                                                           const TableInfo& info, BlockCache& cache,
+                                                           ReadCounters& counters,
+                                                           const Options& options) {
+  std::shared_ptr<SstableReader> reader(new SstableReader(cache, counters, options));
+  reader->path_ = path;
+  reader->number_ = info.number;
+  auto file = files.open(path, options.mode);
+  if (!file && file.error().kind == ErrorKind::not_found)
+    return fail(ErrorKind::corrupt, path + ": the file is missing");
+  if (!file) return fail(std::move(file).error());
+  reader->file_ = std::move(*file);
+  KV_TRY(reader->load(info));
+  return reader;
+}
+
+Status SstableReader::load(const TableInfo& info) {
+  KV_ASSIGN(const uint64_t size, file_->size());
+  if (size != info.file_bytes || size < kTableFooterBytes)
+    return fail(ErrorKind::corrupt, path_ + ": " + std::to_string(size) + " bytes instead of " +
+                                        std::to_string(info.file_bytes));
+  std::string bytes(kTableFooterBytes, '\0');
+  KV_ASSIGN(const size_t read, file_->read_at(size - kTableFooterBytes, bytes));
+  bytes.resize(read);
+  auto footer = decode_table_footer(bytes);
+  if (!footer) return fail(located(footer.error()));
+  if (footer->salt != info.salt)
+    return fail(ErrorKind::corrupt, path_ + ": another table than the manifest names");
+  salt_ = footer->salt;
+  given_sequence_ = info.given_sequence;
+  KV_ASSIGN(const BlockBytes filter, read_stored_block(*file_, path_, footer->filter, salt_));
+  filter_ = BloomFilter(filter);
+  KV_ASSIGN(BlockBytes bytes_of_index, read_stored_block(*file_, path_, footer->index, salt_));
+  auto index = TableIndex::parse(std::make_shared<const Block>(std::move(bytes_of_index)));
+  if (!index) return fail(located(index.error()));
+  index_ = std::move(*index);
+  filter_claim_.grow(filter_.memory_bytes());
+  index_claim_.grow(index_.memory_bytes());
+  counters_.tables_opened.fetch_add(1, std::memory_order_relaxed);
+  count_reads(kReadsToOpenTable, kTableFooterBytes + footer->filter.payload_bytes +
+                                     footer->index.payload_bytes + 2 * kBlockTrailerBytes);
+  return {};
+}
+
+Error SstableReader::located(const Error& error) const {
+  return {error.kind, path_ + ": " + error.what};
+}
+
+Result<SstableReader::BlockRead> SstableReader::read_block(BlockHandle handle,
+                                                           ReadMode mode) const {
+  const BlockCache::Key key{number_, handle.offset};
+  if (mode != ReadMode::bypass_cache) {
+    if (auto cached = cache_.find(key)) {
+      counters_.cache_hits.fetch_add(1, std::memory_order_relaxed);
+      return BlockRead{std::move(cached), false};
+    }
+  }
+  KV_ASSIGN(auto block, read_from_file(handle, mode));
+  if (block == nullptr) return BlockRead{};
+  if (mode != ReadMode::bypass_cache) {
+    counters_.cache_misses.fetch_add(1, std::memory_order_relaxed);
+    cache_.insert(key, block);
+  }
+  return BlockRead{std::move(block), mode != ReadMode::cached_only};
+}
+
+Result<std::shared_ptr<const Block>> SstableReader::read_from_file(BlockHandle handle,
+                                                                   ReadMode mode) const {
+  std::shared_ptr<const Block> block;
+  if (mode != ReadMode::cached_only) {
+    KV_ASSIGN(BlockBytes bytes, read_stored_block(*file_, path_, handle, salt_));
+    block = std::make_shared<const Block>(std::move(bytes));
+    if (mode != ReadMode::bypass_cache) count_reads(1, handle.payload_bytes + kBlockTrailerBytes);
+  } else if (handle.payload_bytes <= kReadAtOnceBytesMax) {
+    KV_ASSIGN(auto bytes, read_cached_block(*file_, path_, handle, salt_));
+    if (bytes) block = std::make_shared<const Block>(std::move(*bytes));
+  }
+  return block;
+}
+
+void SstableReader::count_reads(uint64_t reads, uint64_t bytes) const {
+  counters_.disk_reads.fetch_add(reads, std::memory_order_relaxed);
+  counters_.disk_read_bytes.fetch_add(bytes, std::memory_order_relaxed);
+}
+
+void SstableReader::expect_filter(uint64_t key_hash) const {
+  filter_.expect(key_hash);
+}
+
+bool SstableReader::may_hold(uint64_t key_hash) const {
+  counters_.bloom_checks.fetch_add(1, std::memory_order_relaxed);
+  if (filter_.may_contain(key_hash)) return true;
+  counters_.bloom_negatives.fetch_add(1, std::memory_order_relaxed);
+  return false;
+}
+
+void SstableReader::expect_block(size_t block) const {
+  cache_.expect({number_, index_.handle(block).offset});
+}
+
+Result<std::shared_ptr<const Block>> SstableReader::cached_block(size_t block) const {
+  KV_ASSIGN(BlockRead read, read_block(index_.handle(block), ReadMode::cached_only));
+  return std::move(read.block);
+}
+
+Result<TableLookup> SstableReader::find_in(const std::shared_ptr<const Block>& block,
+                                           const TableKey& key) const {
+  TableLookup lookup;
+  bool corrupt = false;
+  const auto entry = block->find(key.key, key.hash, key.at, &corrupt);
+  if (corrupt) return fail(located({ErrorKind::corrupt, "a block does not parse"}));
+  if (!entry) {
+    counters_.bloom_false_positives.fetch_add(1, std::memory_order_relaxed);
+    return lookup;
+  }
+  lookup.outcome = TableLookup::Outcome::found;
+  lookup.sequence = given_sequence_ == 0 ? entry->sequence : given_sequence_;
+  lookup.kind = entry->kind;
+  lookup.value = SharedBytes(block, entry->value);
+  return lookup;
+}
+
+Result<TableLookup> SstableReader::find(const TableKey& key, ReadMode mode) const {
+  TableLookup lookup;
+  if (!may_hold(key.hash)) return lookup;
+  const size_t block = block_for(key.key, key.at);
+  if (block == blocks()) {
+    counters_.bloom_false_positives.fetch_add(1, std::memory_order_relaxed);
+    return lookup;
+  }
+  KV_ASSIGN(const BlockRead read, read_block(index_.handle(block), mode));
+  if (read.block == nullptr) {
+    lookup.outcome = TableLookup::Outcome::needs_disk;
+    return lookup;
+  }
+  KV_ASSIGN(lookup, find_in(read.block, key));
+  lookup.from_disk = read.from_disk;
+  return lookup;
+}
+
+/// Walks the index, and inside it the data block it points at.
+class SstableIterator final : public EntryIterator {
+ public:
+  SstableIterator(std::shared_ptr<const SstableReader> reader, ReadMode mode)
+      : reader_(std::move(reader)), mode_(mode), index_(reader_->index_) {}
+
+  Status status() const override { return status_; }
+
+  void seek(BytesView key, Sequence sequence) override {
+    if (!status_) return;
+    backward_ = false;
+    block_ = index_.find(key, sequence);
+    if (open_block()) data_->seek(key, sequence);
+    skip_forward();
+  }
+  void seek_to_first() override {
+    if (!status_) return;
+    backward_ = false;
+    block_ = 0;
+    if (open_block()) data_->seek_to_first();
+    skip_forward();
+  }
+  void seek_before(BytesView key) override {
+    if (!status_) return;
+    backward_ = true;
+    block_ = index_.find(key, kNewest);
+    // Behind the last block's last key: the last entry of all is the one.
+    if (block_ >= index_.blocks()) return seek_to_last();
+    if (open_block()) data_->seek_before(key);
+    skip_backward();
+  }
+  void seek_to_last() override {
+    if (!status_) return;
+    backward_ = true;
+    block_ = index_.blocks() - 1;
+    if (open_block()) data_->seek_to_last();
+    skip_backward();
+  }
+  void next() override {
+    data_->next();
+    if (!data_->valid()) skip_forward();
+  }
+  void prev() override {
+    data_->prev();
+    if (!data_->valid()) skip_backward();
+  }
+  bool pass_over() override {
+    if (status_ || status_.error().kind != ErrorKind::corrupt) return false;
+    status_ = {};
+    step();
+    if (open_block()) backward_ ? data_->seek_to_last() : data_->seek_to_first();
+    backward_ ? skip_backward() : skip_forward();
+    return true;
+  }
+
+ private:
+  /// One before the first wraps round to one behind the last: both mean the end.
+  void step() { backward_ ? --block_ : ++block_; }
+  bool open_block() {
+    data_.reset();
+    if (block_ >= index_.blocks()) return false;
+    auto read = reader_->read_block(index_.handle(block_), mode_);
+    if (!read) {
+      status_ = fail(read.error());
+      return false;
+    }
+    data_.emplace(std::move(read->block));
+    return true;
+  }
+  bool block_is_sound() {
+    const Status status = data_->status();
+    return status || refuse(status.error());
+  }
+  void skip_forward() {
+    backward_ = false;
+    while (data_ && block_is_sound() && !data_->valid()) {
+      step();
+      if (open_block()) data_->seek_to_first();
+    }
+    show();
+  }
+  void skip_backward() {
+    backward_ = true;
+    while (data_ && block_is_sound() && !data_->valid()) {
+      step();
+      if (open_block()) data_->seek_to_last();
+    }
+    show();
+  }
+  void show() { current_ = data_ && data_->valid() ? &data_->entry() : nullptr; }
+  bool refuse(const Error& error) {
+    status_ = fail(reader_->located(error));
+    data_.reset();
+    return false;
+  }
+
+  std::shared_ptr<const SstableReader> reader_;
+  const ReadMode mode_;
+  const TableIndex& index_;
+  size_t block_ = 0;
+  std::optional<BlockIterator> data_;
+  bool backward_ = false;
+  Status status_;
+};
+
+std::unique_ptr<EntryIterator> SstableReader::iterator(ReadMode mode) const {
+  auto entries = std::make_unique<SstableIterator>(shared_from_this(), mode);
+  if (given_sequence_ == 0) return entries;
+  return std::make_unique<GivenSequenceIterator>(std::move(entries), given_sequence_);
+}
+
+}  // namespace kv

@@ -1,0 +1,252 @@
+#include "libkv/storage/table/table_walk.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "libkv/storage/table/block.h"
+#include "libkv/storage/table/bloom_filter.h"
+
+namespace kv {
+
+const char* to_string(TablePart part) {
+  switch (part) {
+    case TablePart::data:
+      return "data";
+    case TablePart::filter:
+      return "filter";
+    case TablePart::index:
+      return "index";
+    case TablePart::properties:
+      return "properties";
+  }
+  return "?";
+}
+
+namespace {
+
+struct OpenedBlock {
+  TableBlock told;
+  BlockBytes bytes;
+};
+
+struct IndexEntry {
+  std::string last_key;
+  Sequence sequence = 0;
+  BlockHandle handle;
+};
+
+class TableWalker {
+ public:
+  TableWalker(std::unique_ptr<File> file, const std::string& path, TableVisitor& visitor)
+      : file_(std::move(file)), path_(path), visitor_(visitor) {
+    found_.sequence_min = kSequenceMax;
+  }
+
+  Result<TableInfo> run() {
+    KV_ASSIGN(found_.file_bytes, file_->size());
+    KV_ASSIGN(const auto footer, read_footer());
+    if (footer) {
+      found_.salt = footer->salt;
+      visitor_.footer(*footer);
+      KV_TRY(read_filter(footer->filter));
+      KV_TRY(read_index(footer->index));
+      KV_TRY(read_properties(footer->properties));
+      for (const IndexEntry& at : index_) KV_TRY(walk_data(at));
+      check_place(TablePart::filter, footer->filter);
+      check_place(TablePart::index, footer->index);
+      check_place(TablePart::properties, footer->properties);
+      check_end();
+      check_properties();
+    }
+    if (found_.entries == 0) found_.sequence_min = 0;
+    return found_;
+  }
+
+ private:
+  void tell(std::optional<uint64_t> offset, std::string what) {
+    sound_ = false;
+    visitor_.finding({Finding::Severity::corrupt, path_, offset, std::move(what)});
+  }
+
+  Result<std::optional<TableFooter>> read_footer() {
+    std::string bytes(std::min<uint64_t>(found_.file_bytes, kTableFooterBytes), '\0');
+    footer_at_ = found_.file_bytes - bytes.size();
+    KV_ASSIGN(const size_t read, file_->read_at(footer_at_, bytes));
+    bytes.resize(read);
+    const auto footer = decode_table_footer(bytes);
+    if (footer) return std::optional<TableFooter>(*footer);
+    if (footer.error().kind != ErrorKind::corrupt)
+      return fail(footer.error().kind, path_ + ": " + footer.error().what);
+    tell(footer_at_, footer.error().what);
+    return std::optional<TableFooter>();
+  }
+
+  /// Nothing if the block is not sound, which was told.
+  Result<std::optional<OpenedBlock>> read_block(TablePart part, BlockHandle handle) {
+    const std::string name = std::string(to_string(part)) + " block: ";
+    if (handle.payload_bytes > kBlockBytesMax || handle.offset > footer_at_ ||
+        handle.payload_bytes + kBlockTrailerBytes > footer_at_ - handle.offset) {
+      tell(handle.offset, name + "it does not lie in the file");
+      return std::optional<OpenedBlock>();
+    }
+    std::string stored(static_cast<size_t>(handle.payload_bytes) + kBlockTrailerBytes, '\0');
+    KV_ASSIGN(const size_t read, file_->read_at(handle.offset, stored));
+    stored.resize(read);
+    auto bytes = open_stored_block(stored, found_.salt, handle.offset);
+    if (bytes) return OpenedBlock{{part, handle, trailer_of(stored), 0}, std::move(*bytes)};
+    if (bytes.error().kind != ErrorKind::corrupt)
+      return fail(bytes.error().kind,
+                  path_ + ": offset " + std::to_string(handle.offset) + ": " + bytes.error().what);
+    tell(handle.offset, name + bytes.error().what);
+    return std::optional<OpenedBlock>();
+  }
+
+  Status read_filter(BlockHandle handle) {
+    KV_ASSIGN(auto block, read_block(TablePart::filter, handle));
+    if (!block) return {};
+    filter_ = std::move(block->bytes);
+    visitor_.filter(filter_);
+    visitor_.block(block->told);
+    return {};
+  }
+
+  /// Calls `visit` with each entry of a block that is not data, and tells of the block.
+  template <typename Visit>
+  Status walk_block(TablePart part, BlockHandle handle, Visit visit) {
+    KV_ASSIGN(auto block, read_block(part, handle));
+    if (!block) return {};
+    BlockIterator entries(std::make_shared<const Block>(std::move(block->bytes)));
+    for (entries.seek_to_first(); entries.valid(); entries.next(), ++block->told.entries)
+      visit(entries.entry());
+    if (!entries.status())
+      tell(handle.offset, std::string(to_string(part)) + " block: it does not parse");
+    visitor_.block(block->told);
+    return {};
+  }
+
+  Status read_index(BlockHandle handle) {
+    return walk_block(TablePart::index, handle, [&](const Entry& entry) {
+      const auto at = decode_block_handle(entry.value);
+      const bool ascends =
+          index_.empty() || compare_entries(index_.back().last_key, index_.back().sequence,
+                                            entry.key, entry.sequence) < 0;
+      if (!at) tell(handle.offset, "index block: " + at.error().what);
+      if (!ascends) tell(handle.offset, "index block: its keys are out of order");
+      if (at && ascends) index_.push_back({std::string(entry.key), entry.sequence, *at});
+    });
+  }
+
+  Status read_properties(BlockHandle handle) {
+    properties_at_ = handle.offset;
+    return walk_block(TablePart::properties, handle, [&](const Entry& entry) {
+      properties_[std::string(entry.key)] = entry.value;
+      visitor_.property(entry.key, entry.value);
+    });
+  }
+
+  /// Blocks lie one behind the other, so that no byte of the file is outside of all checksums.
+  bool check_place(TablePart part, BlockHandle handle) {
+    const bool in_place = handle.offset == expected_offset_;
+    if (!in_place)
+      tell(handle.offset, std::string(to_string(part)) + " block: it should begin at offset " +
+                              std::to_string(expected_offset_));
+    expected_offset_ = std::max(expected_offset_, std::min(handle.offset, footer_at_) +
+                                                      std::min(handle.payload_bytes, footer_at_) +
+                                                      kBlockTrailerBytes);
+    return in_place;
+  }
+  void check_end() {
+    if (expected_offset_ != footer_at_)
+      tell(expected_offset_, "bytes that belong to no block before the footer");
+  }
+
+  Status walk_data(const IndexEntry& at) {
+    // What overlaps another block would be read again and again for a hostile index.
+    if (!check_place(TablePart::data, at.handle)) return {};
+    KV_ASSIGN(auto opened, read_block(TablePart::data, at.handle));
+    if (!opened) return {};
+    const auto block = std::make_shared<const Block>(std::move(opened->bytes));
+    BlockIterator entries(block);
+    for (entries.seek_to_first(); entries.valid(); entries.next(), ++opened->told.entries)
+      take_entry(*block, entries.entry(), at.handle.offset);
+    if (!entries.status()) tell(at.handle.offset, "data block: it does not parse");
+    const bool ends_as_indexed = found_.last_key == at.last_key && last_sequence_ == at.sequence;
+    if (entries.status() && !ends_as_indexed)
+      tell(at.handle.offset, "data block: it does not end where the index says");
+    visitor_.block(opened->told);
+    return {};
+  }
+
+  void take_entry(const Block& block, const Entry& entry, uint64_t offset) {
+    const bool ascends = found_.entries == 0 || compare_entries(found_.last_key, last_sequence_,
+                                                                entry.key, entry.sequence) < 0;
+    if (!ascends) tell(offset, "data block: an entry is out of order");
+    if (entry.sequence == 0) tell(offset, "data block: an entry has no sequence");
+    const uint64_t hash = key_hash(entry.key);
+    if (!filter_.empty() && !bloom_may_contain(filter_, hash))
+      tell(offset, "data block: the filter denies a key");
+    bool corrupt = false;
+    const auto found = block.find(entry.key, hash, entry.sequence, &corrupt);
+    if (!found || found->value.data() != entry.value.data())
+      tell(offset, "data block: its search does not find an entry");
+    count(entry);
+    visitor_.entry(entry, offset);
+  }
+
+  void count(const Entry& entry) {
+    if (found_.entries++ == 0) found_.first_key = entry.key;
+    found_.last_key = entry.key;
+    last_sequence_ = entry.sequence;
+    if (entry.kind == EntryKind::removal) ++found_.removals;
+    found_.raw_bytes += entry.key.size() + entry.value.size();
+    found_.sequence_min = std::min(found_.sequence_min, entry.sequence);
+    found_.sequence_max = std::max(found_.sequence_max, entry.sequence);
+  }
+
+  /// Only of a table that is sound otherwise: else a difference says nothing new.
+  void check_properties() {
+    if (!sound_) return;
+    const std::map<std::string, std::string> expected = {
+        {"checksum", "xxh3-64"},
+        {"entries", std::to_string(found_.entries)},
+        {"first_key", found_.first_key},
+        {"last_key", found_.last_key},
+        {"raw_bytes", std::to_string(found_.raw_bytes)},
+        {"removals", std::to_string(found_.removals)},
+        {"sequence_max", std::to_string(found_.sequence_max)},
+        {"sequence_min", std::to_string(found_.sequence_min)},
+    };
+    for (const auto& [name, value] : expected) {
+      const auto written = properties_.find(name);
+      if (written == properties_.end() || written->second != value)
+        tell(properties_at_, "properties block: " + name + " is not that of the entries");
+    }
+    const std::string& created = properties_["created_us"];
+    std::from_chars(created.data(), created.data() + created.size(), found_.created_us);
+  }
+
+  const std::unique_ptr<File> file_;
+  const std::string& path_;
+  TableVisitor& visitor_;
+  TableInfo found_;
+  Sequence last_sequence_ = 0;
+  uint64_t footer_at_ = 0;
+  uint64_t properties_at_ = 0;
+  uint64_t expected_offset_ = 0;  // Where the next block must begin.
+  BlockBytes filter_;
+  std::vector<IndexEntry> index_;
+  std::map<std::string, std::string> properties_;
+  bool sound_ = true;
+};
+
+}  // namespace
+
+Result<TableInfo> walk_table(FileSystem& files, const std::string& path, TableVisitor& visitor) {
+  KV_ASSIGN(auto file, files.open(path, OpenMode::read));
+  return TableWalker(std::move(file), path, visitor).run();
+}
+
+}  // namespace kv

@@ -1,0 +1,51 @@
+// Reads every byte of one SSTable and tells what is in it and what is wrong with it: for tools that
+// look at a file nobody serves. Where a reader of the engine ends at the first fault, a walk goes
+// on: past a block that fails its check, past entries out of their order.
+//
+// What it proves of a table without findings: every byte lies in a block whose checksum holds, or
+// in the footer; entries ascend over the whole file; each block ends where the index says, finds
+// each of its entries by its own hash index, and the filter has every key; the properties are those
+// of the entries.
+//
+// Blocking file operations, and nothing is written. One thread's.
+#pragma once
+
+#include <string>
+
+#include "libkv/base/environment.h"
+#include "libkv/storage/entry.h"
+#include "libkv/storage/finding.h"
+#include "libkv/storage/table/stored_block.h"
+#include "libkv/storage/table/table_format.h"
+
+namespace kv {
+
+enum class TablePart { data, filter, index, properties };
+const char* to_string(TablePart part);
+
+/// A block whose checksum holds.
+struct TableBlock {
+  TablePart part = TablePart::data;
+  BlockHandle handle;
+  BlockTrailer trailer;
+  uint64_t entries = 0;  ///< Of data, index and properties. 0: a filter, or it does not parse.
+};
+
+/// Is told what a walk meets: the footer, then filter, index and properties, then the data in its
+/// order, each block behind its entries. Views live until the call returns.
+class TableVisitor {
+ public:
+  virtual ~TableVisitor() = default;
+  virtual void footer(const TableFooter&) {}
+  virtual void filter(BytesView) {}
+  virtual void property(BytesView /*name*/, BytesView /*value*/) {}
+  virtual void entry(const Entry&, uint64_t /*block_offset*/) {}
+  virtual void block(const TableBlock&) {}
+  virtual void finding(const Finding&) {}
+};
+
+/// The table as its entries tell: without number and level. Of what could be read, if there were
+/// findings. Errors: not_found, io, format.
+Result<TableInfo> walk_table(FileSystem& files, const std::string& path, TableVisitor& visitor);
+
+}  // namespace kv
