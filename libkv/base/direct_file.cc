@@ -11,19 +11,17 @@ namespace kv {
 
 namespace {
 
-/// Of the strictest device there is.
-constexpr uint64_t kSectorBytes = 4096;
 constexpr size_t kBufferBytes = 256 << 10;
 
 struct FreeAligned {
   void operator()(char* buffer) const {
-    ::operator delete (buffer, std::align_val_t{kSectorBytes});
+    ::operator delete (buffer, std::align_val_t{kFilePageBytes});
   }
 };
 
 std::span<char> buffer_of_thread() {
   thread_local const std::unique_ptr<char, FreeAligned> buffer(
-      static_cast<char*>(::operator new (kBufferBytes, std::align_val_t{kSectorBytes})));
+      static_cast<char*>(::operator new (kBufferBytes, std::align_val_t{kFilePageBytes})));
   return {buffer.get(), kBufferBytes};
 }
 
@@ -33,10 +31,10 @@ Result<size_t> DirectFile::read_at(uint64_t offset, std::span<char> into) {
   const std::span<char> buffer = buffer_of_thread();
   size_t done = 0;
   while (done < into.size()) {
-    const uint64_t begin = (offset + done) / kSectorBytes * kSectorBytes;
+    const uint64_t begin = (offset + done) / kFilePageBytes * kFilePageBytes;
     const auto before = static_cast<size_t>(offset + done - begin);
     const size_t wanted = std::min(before + (into.size() - done), buffer.size());
-    const size_t whole = (wanted + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
+    const size_t whole = whole_file_pages(wanted);
     const ssize_t read = uninterrupted(
         [&] { return ::pread(descriptor(), buffer.data(), whole, static_cast<off_t>(begin)); });
     if (read < 0) return fail(posix_error(path(), "read", errno));
@@ -46,7 +44,7 @@ Result<size_t> DirectFile::read_at(uint64_t offset, std::span<char> into) {
     std::memcpy(into.data() + done, buffer.data() + before, usable);
     done += usable;
     // Within a sector a read ends where the file does; from there on would be no sector's begin.
-    if (got % kSectorBytes != 0) break;
+    if (got % kFilePageBytes != 0) break;
   }
   return done;
 }

@@ -20,6 +20,13 @@
 
 namespace kv {
 
+/// What direct reads and writes are rounded to: the sector of the strictest device there is.
+inline constexpr size_t kFilePageBytes = 4096;
+/// `bytes`, rounded up to whole pages.
+constexpr uint64_t whole_file_pages(uint64_t bytes) {
+  return (bytes + kFilePageBytes - 1) / kFilePageBytes * kFilePageBytes;
+}
+
 /// An open file, used by position. Closed by its destructor.
 class File {
  public:
@@ -35,6 +42,13 @@ class File {
   }
   /// Writes all of `bytes` or fails (then any part of it may have been written).
   virtual Status write_at(uint64_t offset, BytesView bytes) = 0;
+  /// write_at() and sync() in one. REQUIRES: nothing else of the file is unsynced. Errors are final
+  /// as those of sync() are. Past the page cache where the file was opened to be written through
+  /// and `offset`, length and address are multiples of kFilePageBytes.
+  virtual Status write_synced_at(uint64_t offset, BytesView bytes) {
+    KV_TRY(write_at(offset, bytes));
+    return sync();
+  }
   /// A hint that the range may go to the disk now, so that a later sync has less to wait for.
   /// Promises nothing, and tells of no failure: sync() does.
   virtual void begin_writeback(uint64_t /*offset*/, uint64_t /*length*/) {}
@@ -62,6 +76,8 @@ enum class OpenMode {
   read_direct,  ///< The same, past the system's page cache where the file system can do that.
   write,        ///< Read and write; created if missing.
   write_new,    ///< Read and write; fails if it exists.
+  /// As write, for a file whose synced writes may go past the system's page cache.
+  write_through,
 };
 inline bool only_reads(OpenMode mode) {
   return mode == OpenMode::read || mode == OpenMode::read_direct;

@@ -13,6 +13,7 @@
 #include "libkv/base/direct_file.h"
 #include "libkv/base/posix_error.h"
 #include "libkv/base/posix_file.h"
+#include "libkv/base/write_through_file.h"
 
 namespace kv {
 
@@ -28,6 +29,7 @@ int flags_of(OpenMode mode) {
     case OpenMode::read_direct:
       return O_RDONLY | O_DIRECT | O_CLOEXEC;
     case OpenMode::write:
+    case OpenMode::write_through:
       return O_RDWR | O_CREAT | O_CLOEXEC;
     case OpenMode::write_new:
       return O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
@@ -91,10 +93,22 @@ Result<std::unique_ptr<File>> open_direct(const std::string& path) {
   return std::make_unique<PosixFile>(std::move(plain), path);
 }
 
+/// Where the file system knows no direct writes (EINVAL), an ordinary file.
+Result<std::unique_ptr<File>> open_through(const std::string& path) {
+  KV_ASSIGN(Descriptor plain, open_descriptor(path, flags_of(OpenMode::write_through), "open"));
+  constexpr int kThrough = O_WRONLY | O_DIRECT | O_DSYNC | O_CLOEXEC;
+  Descriptor through(uninterrupted([&] { return ::open(path.c_str(), kThrough); }));
+  if (through.valid())
+    return std::make_unique<WriteThroughFile>(std::move(plain), std::move(through), path);
+  if (errno != EINVAL) return fail(posix_error(path, "open", errno));
+  return std::make_unique<PosixFile>(std::move(plain), path);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<File>> PosixFileSystem::open(const std::string& path, OpenMode mode) {
   if (mode == OpenMode::read_direct) return open_direct(path);
+  if (mode == OpenMode::write_through) return open_through(path);
   KV_ASSIGN(Descriptor descriptor, open_descriptor(path, flags_of(mode), "open"));
   return std::make_unique<PosixFile>(std::move(descriptor), path);
 }

@@ -89,7 +89,7 @@ Result<LogSegmentPool::Segment> LogSegmentPool::open_as(const std::string& path,
     return fail(renamed.error());
   }
   if (!KV_PLANTED(skip_directory_sync)) KV_TRY(files_.sync_directory(directory_));
-  KV_ASSIGN(auto file, files_.open(path, OpenMode::write));
+  KV_ASSIGN(auto file, files_.open(path, OpenMode::write_through));
   return Segment{std::move(file), spare.recycled};
 }
 

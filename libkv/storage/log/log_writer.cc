@@ -16,19 +16,20 @@ LogWriter::LogWriter(std::shared_ptr<LogSegmentPool> pool, uint64_t secret, uint
 
 LogGroupResult LogWriter::write(LogGroup& group) {
   LogGroupResult result;
-  if (failure_) failure_ = write_records(group, &result);
+  // The planted bug leaves this sync to the next group, yet calls this one durable.
+  const bool sync_now = group.sync && !KV_PLANTED(ack_before_durable);
+  if (failure_) failure_ = write_records(group, sync_now, &result);
   if (result.waits_for_room) {
     result.status = std::exchange(failure_, Status{});
     return result;
   }
-  // The planted bug leaves this sync to the next group, yet calls this one durable.
-  if (failure_ && group.sync && !KV_PLANTED(ack_before_durable)) failure_ = sync(&result);
+  if (failure_ && sync_now) failure_ = sync(&result);
   if (!failure_ && group.sync && KV_PLANTED(retry_failed_sync)) failure_ = sync(&result);
   result.status = failure_;
   return result;
 }
 
-Status LogWriter::write_records(LogGroup& group, LogGroupResult* result) {
+Status LogWriter::write_records(LogGroup& group, bool sync_now, LogGroupResult* result) {
   if (group.records.empty()) return {};
   if (before_first_write_) {
     const Status ready = before_first_write_();
@@ -42,8 +43,9 @@ Status LogWriter::write_records(LogGroup& group, LogGroupResult* result) {
     const uint64_t bytes = unsealed_record_bytes(record);
     const uint64_t at = offset_ + static_cast<uint64_t>(record - run);
     if (file_ == nullptr || at + bytes > capacity_) {
-      KV_TRY(put(BytesView(run, static_cast<size_t>(record - run)), result));
-      KV_TRY(sync(result));  // The new segment's header vouches for everything before it.
+      // The new segment's header vouches for everything before it.
+      KV_TRY(put(BytesView(run, static_cast<size_t>(record - run)), true, result));
+      KV_TRY(sync(result));
       auto opened = open_segment(bytes);
       if (!opened) {
         const auto written = static_cast<size_t>(record - group.records.data());
@@ -56,7 +58,7 @@ Status LogWriter::write_records(LogGroup& group, LogGroupResult* result) {
     seal_record(record, salt_, at, group.durable);
     record += bytes;
   }
-  return put(BytesView(run, static_cast<size_t>(end - run)), result);
+  return put(BytesView(run, static_cast<size_t>(end - run)), sync_now, result);
 }
 
 /// Passes the error on, and says so if it is one of which the disk can be freed.
@@ -88,21 +90,36 @@ Status LogWriter::begin_segment(LogSegmentPool::Segment segment, Sequence first,
   file_ = std::move(segment.file);
   salt_ = header.salt;
   offset_ = 0;
+  tail_.begin();
   std::string record;
   append_unsealed_record(record, LogRecordKind::segment_header, first, 0,
                          encode_segment_header(header));
   seal_record(record.data(), salt_, 0, first - 1);
   result->begun.push_back({header.number, first, capacity_});
-  return put(record, result);
+  return put(record, false, result);
 }
 
-Status LogWriter::put(BytesView bytes, LogGroupResult* result) {
+/// Writes `bytes`; and syncs them too, if that is wanted and can be done in one.
+Status LogWriter::put(BytesView bytes, bool sync_wanted, LogGroupResult* result) {
   if (bytes.empty()) return {};
-  KV_TRY(file_->write_at(offset_, bytes));
+  if (sync_wanted && !unsynced_ && fits_pages(bytes)) {
+    const LogTail::Pages pages = tail_.with(offset_, bytes);
+    KV_TRY(file_->write_synced_at(pages.offset, pages.bytes));
+    ++result->syncs;
+  } else {
+    KV_TRY(file_->write_at(offset_, bytes));
+    unsynced_ = true;
+  }
+  tail_.note(bytes);
   offset_ += bytes.size();
   result->written_bytes += bytes.size();
-  unsynced_ = true;
   return {};
+}
+
+/// Whether they are few enough, and the page they end in is all of the file's.
+bool LogWriter::fits_pages(BytesView bytes) const {
+  return bytes.size() <= LogTail::kGroupBytesMax &&
+         whole_file_pages(offset_ + bytes.size()) <= capacity_;
 }
 
 Status LogWriter::sync(LogGroupResult* result) {

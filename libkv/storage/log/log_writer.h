@@ -10,6 +10,7 @@
 
 #include "libkv/storage/log/log_segment.h"
 #include "libkv/storage/log/log_segment_pool.h"
+#include "libkv/storage/log/log_tail.h"
 
 namespace kv {
 
@@ -43,11 +44,12 @@ class LogWriter {
   LogGroupResult write(LogGroup& group);
 
  private:
-  Status write_records(LogGroup& group, LogGroupResult* result);
+  Status write_records(LogGroup& group, bool sync_now, LogGroupResult* result);
   Status wait_for_room(const Error& error, LogGroup& group, size_t written, LogGroupResult* result);
   Result<LogSegmentPool::Segment> open_segment(uint64_t record_bytes);
   Status begin_segment(LogSegmentPool::Segment segment, Sequence first, LogGroupResult* result);
-  Status put(BytesView bytes, LogGroupResult* result);
+  Status put(BytesView bytes, bool sync_wanted, LogGroupResult* result);
+  bool fits_pages(BytesView bytes) const;
   Status sync(LogGroupResult* result);
 
   std::shared_ptr<LogSegmentPool> pool_;
@@ -60,6 +62,7 @@ class LogWriter {
   uint64_t salt_ = 0;
   uint64_t offset_ = 0;
   uint64_t capacity_ = 0;
+  LogTail tail_;
   bool unsynced_ = false;
 };
 

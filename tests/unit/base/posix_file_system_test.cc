@@ -3,6 +3,7 @@
 #include <array>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
 #include <gtest/gtest.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "libkv/base/posix_environment.h"
+#include "libkv/base/random.h"
 
 namespace kv {
 namespace {
@@ -177,6 +179,35 @@ TEST_F(PosixFileSystemTest, ReadersOfADirectoryExcludeItsDaemonAlone) {
   EXPECT_TRUE(two.has_value());
   EXPECT_NE(*one, nullptr);
   EXPECT_EQ(files_.lock_directory(directory_).error().kind, ErrorKind::locked);
+}
+
+TEST_F(PosixFileSystemTest, WritesThroughThePageCacheAndThoseIntoItMakeOneFile) {
+  constexpr size_t kPages = 16;
+  const auto file = files_.open(path("a"), OpenMode::write_through);
+  ASSERT_TRUE(file.has_value());
+  std::string expected(kPages * kFilePageBytes, '\0');
+  ASSERT_TRUE((*file)->write_at(0, expected));
+  ASSERT_TRUE((*file)->sync());
+  alignas(kFilePageBytes) static char pages[kPages * kFilePageBytes];
+  Random random(3);
+  for (int i = 0; i < 300; ++i) {
+    const bool whole_pages = random.below(2) == 0;
+    const size_t unit = whole_pages ? kFilePageBytes : 1;
+    const size_t from = random.below(expected.size() / unit) * unit;
+    const size_t size =
+        std::min(random.below(4 * kFilePageBytes) / unit * unit + unit, expected.size() - from);
+    std::memset(pages, 'a' + i % 26, size);
+    const BytesView bytes(pages, size);
+    if (random.below(3) == 0) {
+      ASSERT_TRUE((*file)->write_at(from, bytes) && (*file)->sync());
+    } else {
+      ASSERT_TRUE((*file)->write_synced_at(from, bytes));
+    }
+    expected.replace(from, size, bytes);
+    std::string read(expected.size(), '\0');
+    ASSERT_EQ((*file)->read_at(0, read).value_or(0), read.size());
+    ASSERT_EQ(read, expected) << i;
+  }
 }
 
 TEST_F(PosixFileSystemTest, RangeLocksConflictAsReadersAndWritersDo) {
