@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "libkv/base/bytes.h"
 #include "libkv/base/result.h"
@@ -38,6 +39,29 @@ inline int compare_keys(BytesView a, BytesView b) {
     if (x != y) return x < y ? -1 : 1;
   }
   return a.size() < b.size() ? -1 : (a.size() > b.size() ? 1 : 0);
+}
+
+/// A part of a key as a number of the same order; a key that ends within it is filled up with
+/// zeros, so equal slices decide nothing.
+inline uint64_t key_slice(BytesView key, size_t offset) {
+  if (key.size() >= offset + 8) return load_comparable(key.data() + offset);
+  char slice[8] = {};
+  if (key.size() > offset) std::memcpy(slice, key.data() + offset, key.size() - offset);
+  return load_comparable(slice);
+}
+
+/// How many bytes two keys have in common at their beginning, `limit` at most.
+inline size_t common_prefix(BytesView a, BytesView b, size_t limit) {
+  limit = std::min({limit, a.size(), b.size()});
+  size_t at = 0;
+  for (; at + 8 <= limit; at += 8) {
+    uint64_t x, y;
+    std::memcpy(&x, a.data() + at, 8);
+    std::memcpy(&y, b.data() + at, 8);
+    if (x != y) break;
+  }
+  while (at < limit && a[at] == b[at]) ++at;
+  return at;
 }
 
 /// Negative, zero or positive as (key, sequence) `a` stands before, at or after `b`.

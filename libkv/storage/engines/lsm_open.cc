@@ -3,6 +3,7 @@
 
 #include "libkv/base/limits.h"
 #include "libkv/base/planted.h"
+#include "libkv/storage/engines/log_replay.h"
 #include "libkv/storage/engines/lsm_engine.h"
 #include "libkv/storage/log/commit_log_reader.h"
 #include "libkv/storage/memory/huge_page.h"
@@ -113,14 +114,17 @@ class LsmOpener {
   static KeyRange range_of(const TableInfo& info) { return {info.first_key, info.last_key + '\0'}; }
 
   Status replay_log() {
-    view_->active = std::make_shared<Memtable>(parts_.blocks);
+    LogReplay replay(environment_.executor, parts_.blocks, parts_.options.memtable_bytes);
     LogRecoveryOptions options;
     options.directory = parts_.directory;
     options.secret = state_.log_secret;
     options.flushed = state_.flushed;
     options.known_durable = state_.clean.value_or(0);
     KV_ASSIGN(LogRecovery log, recover_log(environment_.files, options,
-                                           [this](const LogRecord& record) { replay(record); }));
+                                           [&](auto segment) { replay.take(std::move(segment)); }));
+    view_->waiting = replay.finish();
+    view_->active = view_->waiting.front();
+    view_->waiting.erase(view_->waiting.begin());
     view_->drops = merge_drops(*view_);
     parts_.view = view_;
     report(log);
@@ -137,24 +141,6 @@ class LsmOpener {
         return manifest.clear_clean();
       };
     return {};
-  }
-
-  void replay(const LogRecord& record) {
-    if (view_->active->memory_bytes() >= parts_.options.memtable_bytes) {
-      view_->waiting.insert(view_->waiting.begin(), view_->active);
-      view_->active = std::make_shared<Memtable>(parts_.blocks);
-    }
-    if (record.kind == LogRecordKind::range_drop) {
-      if (KV_PLANTED(forget_drop_at_replay)) return;
-      return view_->active->add_drop({*decode_key_range(record.payload), record.first});
-    }
-    if (record.kind == LogRecordKind::ingest) return view_->active->add_ingest(record.first);
-    Sequence sequence = record.first;
-    WriteBatch::for_each(record.payload, [&](const WriteBatch::Operation& operation) {
-      view_->active->add({operation.key, sequence++,
-                          operation.is_put ? EntryKind::value : EntryKind::removal,
-                          operation.value});
-    });
   }
 
   void report(LogRecovery& log) {

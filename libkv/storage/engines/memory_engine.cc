@@ -210,8 +210,9 @@ Result<std::unique_ptr<Engine>> open_memory_engine(Environment& environment, Met
   Pairs pairs;
   const LogRecoveryOptions recovery{directory, state.log_secret, 0, state.clean.value_or(0)};
   KV_ASSIGN(LogRecovery log,
-            recover_log(environment.files, recovery,
-                        [&pairs](const LogRecord& record) { replay(pairs, record); }));
+            recover_log(environment.files, recovery, [&pairs](const auto& segment) {
+              for (const LogRecord& record : segment->records) replay(pairs, record);
+            }));
   RecoveryReport report;
   report.created = state.created;
   report.clean = state.clean.has_value() && log.corruption.empty();

@@ -57,9 +57,14 @@ namespace {
 
 class LogRecoverer {
  public:
-  LogRecoverer(FileSystem& files, const LogRecoveryOptions& options,
-               const std::function<void(const LogRecord&)>& apply)
-      : files_(files), options_(options), chain_(options.directory, options.flushed, apply) {}
+  using Apply = std::function<void(std::shared_ptr<const RecoveredSegment>)>;
+
+  LogRecoverer(FileSystem& files, const LogRecoveryOptions& options, const Apply& apply)
+      : files_(files),
+        options_(options),
+        apply_(apply),
+        chain_(options.directory, options.flushed,
+               [this](const LogRecord& record) { segment_->records.push_back(record); }) {}
 
   Result<LogRecovery> run() {
     KV_ASSIGN(const std::vector<uint64_t> numbers, segment_numbers());
@@ -89,16 +94,24 @@ class LogRecoverer {
     const std::string path = options_.directory + "/" + log_file_name(number);
     KV_ASSIGN(auto file, files_.open(path, OpenMode::write));
     KV_ASSIGN(const uint64_t size, file->size());
-    std::string bytes(static_cast<size_t>(size), '\0');
-    KV_ASSIGN(const size_t read, file->read_at(0, bytes));
-    bytes.resize(read);
-    const LogSegmentScan scan = scan_log_segment(bytes, log_salt(options_.secret, number));
+    begin_segment();
+    segment_->bytes.resize(static_cast<size_t>(size));
+    KV_ASSIGN(const size_t read, file->read_at(0, segment_->bytes));
+    segment_->bytes.resize(read);
     const Sequence before = chain_.last_sequence();
-    KV_TRY(chain_.add(path, scan));
-    if (is_last && chain_.last_sequence() != before && !KV_PLANTED(trust_the_page_cache))
-      KV_TRY(make_durable(*file, bytes));
+    KV_TRY(chain_.add(path, scan_log_segment(segment_->bytes, log_salt(options_.secret, number))));
     found_.segments.push_back({path, chain_.last_sequence(), size});
+    apply_(segment_);
+    if (is_last && chain_.last_sequence() != before && !KV_PLANTED(trust_the_page_cache))
+      KV_TRY(make_durable(*file, segment_->bytes));
     return {};
+  }
+
+  /// Two in turns: fresh memory of this size costs more than reading into it.
+  void begin_segment() {
+    std::swap(segment_, segment_before_);
+    if (segment_ == nullptr) segment_ = std::make_shared<RecoveredSegment>();
+    segment_->records.clear();
   }
 
   /// What is taken for data must be on the disk before anybody builds on it. After a crash of the
@@ -114,14 +127,18 @@ class LogRecoverer {
 
   FileSystem& files_;
   const LogRecoveryOptions& options_;
+  const Apply& apply_;
   LogRecovery found_;
+  std::shared_ptr<RecoveredSegment> segment_;  // The one that is being read.
+  std::shared_ptr<RecoveredSegment> segment_before_;
   LogChain chain_;
 };
 
 }  // namespace
 
-Result<LogRecovery> recover_log(FileSystem& files, const LogRecoveryOptions& options,
-                                const std::function<void(const LogRecord&)>& apply) {
+Result<LogRecovery> recover_log(
+    FileSystem& files, const LogRecoveryOptions& options,
+    const std::function<void(std::shared_ptr<const RecoveredSegment>)>& apply) {
   return LogRecoverer(files, options, apply).run();
 }
 

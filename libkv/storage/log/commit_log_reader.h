@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -39,9 +40,16 @@ struct LogRecovery {
   std::vector<CommitLog::OldSegment> segments;  ///< Oldest first.
 };
 
-/// Calls `apply` for each record above `flushed` that brings operations, in order. Errors: io,
-/// format.
-Result<LogRecovery> recover_log(FileSystem& files, const LogRecoveryOptions& options,
-                                const std::function<void(const LogRecord&)>& apply);
+/// What counts of one segment: the records above `flushed` that bring operations, in order.
+struct RecoveredSegment {
+  std::string bytes;  ///< Into which the records point.
+  std::vector<LogRecord> records;
+};
+
+/// Calls `apply` for each segment, oldest first. It may go on using the one before until it
+/// returns, and the last one for as long as it likes. Errors: io, format.
+Result<LogRecovery> recover_log(
+    FileSystem& files, const LogRecoveryOptions& options,
+    const std::function<void(std::shared_ptr<const RecoveredSegment>)>& apply);
 
 }  // namespace kv

@@ -20,30 +20,15 @@ constexpr size_t kDepthMax = 16;
 /// So many arrivals in ascending order are no accident but a run that will go on.
 constexpr size_t kRun = 8;
 
-/// A part of a key as a number of the same order; a key that ends within it is filled up with
-/// zeros, so equal slices decide nothing.
-uint64_t slice_of(BytesView key, size_t offset) {
-  if (key.size() >= offset + 8) return load_comparable(key.data() + offset);
-  char slice[8] = {};
-  if (key.size() > offset) std::memcpy(slice, key.data() + offset, key.size() - offset);
-  return load_comparable(slice);
-}
-
-size_t common_prefix(BytesView a, BytesView b, size_t limit) {
-  limit = std::min({limit, a.size(), b.size()});
-  size_t at = 0;
-  for (; at + 8 <= limit; at += 8) {
-    uint64_t x, y;
-    std::memcpy(&x, a.data() + at, 8);
-    std::memcpy(&y, b.data() + at, 8);
-    if (x != y) break;
-  }
-  while (at < limit && a[at] == b[at]) ++at;
-  return at;
-}
-
 uint8_t fingerprint_of(BytesView key) {
   return static_cast<uint8_t>(hash64(key));
+}
+
+/// Has the bytes that insert() copies in the cache soon.
+void prefetch(const Entry& entry) {
+  __builtin_prefetch(entry.key.data());
+  for (size_t at = 0; at < std::min<size_t>(entry.value.size(), 256); at += kCacheLine)
+    __builtin_prefetch(entry.value.data() + at);
 }
 
 /// Sets the slices of keys that are in any order.
@@ -51,7 +36,7 @@ void rank(std::span<FingerprintTree::Ranked> keys) {
   size_t prefix = ~size_t{0};
   for (const auto& ranked : keys)
     prefix = common_prefix(keys[0].newest->key(), ranked.newest->key(), prefix);
-  for (auto& ranked : keys) ranked.slice = slice_of(ranked.newest->key(), prefix);
+  for (auto& ranked : keys) ranked.slice = key_slice(ranked.newest->key(), prefix);
 }
 
 }  // namespace
@@ -143,7 +128,7 @@ size_t FingerprintTree::Inner::separators_up_to(BytesView key, bool inclusive) c
   const BytesView shared = separators()[0]->key().substr(0, prefix);
   const int order = key.substr(0, prefix).compare(shared);
   if (order != 0) return order < 0 ? 0 : count;
-  const uint64_t slice = slice_of(key, prefix);
+  const uint64_t slice = key_slice(key, prefix);
   size_t from = 0;
   for (size_t left = count; left > 0;) {
     const size_t half = left / 2;
@@ -242,7 +227,7 @@ FingerprintTree::Inner* FingerprintTree::new_inner(const Fan& fan, size_t from, 
       common_prefix(fan.separators[from]->key(), fan.separators[to - 1]->key(), ~size_t{0}));
   for (size_t i = 0; i < count; ++i) {
     inner->separators()[i] = fan.separators[from + i];
-    inner->slices()[i] = slice_of(fan.separators[from + i]->key(), inner->prefix);
+    inner->slices()[i] = key_slice(fan.separators[from + i]->key(), inner->prefix);
   }
   for (size_t i = 0; i <= count; ++i)
     new (inner->children() + i) std::atomic<Node*>(fan.children[from + i]);
@@ -269,18 +254,43 @@ const ChainedEntry* FingerprintTree::find(BytesView key) const {
 void FingerprintTree::insert(const Entry& entry) {
   Path path;
   Leaf* leaf = descend({Place::Where::at, entry.key}, path);
+  insert_at(path, leaf, entry);
+}
+
+void FingerprintTree::insert_sorted(std::span<const Entry* const> entries) {
+  constexpr size_t kAhead = 8;  // Far enough for memory to answer.
+  Path path;
+  Leaf* leaf = nullptr;
+  const ChainedEntry* high = nullptr;  // Of the leaf, if there is one.
+  for (size_t at = 0; at < entries.size(); ++at) {
+    if (at + 2 * kAhead < entries.size()) __builtin_prefetch(entries[at + 2 * kAhead]);
+    if (at + kAhead < entries.size()) prefetch(*entries[at + kAhead]);
+    const Entry& entry = *entries[at];
+    if (leaf == nullptr || (high != nullptr && compare_keys(entry.key, high->key()) >= 0)) {
+      path.depth = 0;
+      leaf = descend({Place::Where::at, entry.key}, path);
+      high = path.high();
+    }
+    if (insert_at(path, leaf, entry)) leaf = nullptr;
+  }
+}
+
+/// True if the leaf at the end of `path` was split, and the path with it.
+bool FingerprintTree::insert_at(Path& path, Leaf* leaf, const Entry& entry) {
   const uint8_t fingerprint = fingerprint_of(entry.key);
   if (auto* slot = leaf->find(entry.key, fingerprint)) {
     const ChainedEntry* older = slot->load(std::memory_order_relaxed);
     KV_ASSERT(entry.sequence > older->sequence());
     slot->store(ChainedEntry::create(arena_, entry, older), std::memory_order_release);
-    return;
+    return false;
   }
   const ChainedEntry* added = ChainedEntry::create(arena_, entry, nullptr);
-  if (leaf->count.load(std::memory_order_relaxed) < kLeafSlots)
-    leaf->append(added, fingerprint);
-  else
+  if (leaf->count.load(std::memory_order_relaxed) == kLeafSlots) {
     split(path, leaf, added, fingerprint);
+    return true;
+  }
+  leaf->append(added, fingerprint);
+  return false;
 }
 
 /// When a full leaf is split, this key and those above it go to the right: the median, or if the

@@ -79,6 +79,9 @@ class FingerprintTree {
   /// Copies the entry in. REQUIRES: one writer at a time; its sequence is above that of every
   /// version of its key.
   void insert(const Entry& entry);
+  /// The same for many, ordered by key and of one key the oldest first: the way to the leaf of one
+  /// is mostly that of the one before.
+  void insert_sorted(std::span<const Entry* const> entries);
 
   // All below: any thread.
 
@@ -105,6 +108,7 @@ class FingerprintTree {
   Leaf* descend(const Place& place, Path& path) const;
   void gather(const Place& place, Page& page) const;
   static Ranked pivot(std::span<const Ranked> arrivals, bool may_run);
+  bool insert_at(Path& path, Leaf* leaf, const Entry& entry);
   Leaf* new_leaf();
   Inner* new_inner(const Fan& fan, size_t from, size_t to);
   void split(Path& path, Leaf* full, const ChainedEntry* added, uint8_t fingerprint);

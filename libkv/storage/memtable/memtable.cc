@@ -120,6 +120,17 @@ void Memtable::add(const Entry& entry) {
   ++count_;
 }
 
+void Memtable::add_sorted(std::span<const Entry* const> entries) {
+  Sequence last = last_sequence_;
+  for (const Entry* entry : entries) {
+    KV_ASSERT(entry->sequence > last_sequence_ && entry->sequence <= kSequenceMax);
+    last = std::max(last, entry->sequence);
+  }
+  entries_.insert_sorted(entries);
+  last_sequence_ = last;
+  count_ += entries.size();
+}
+
 void Memtable::add_ingest(Sequence sequence) {
   KV_ASSERT(sequence > last_sequence_ && sequence <= kSequenceMax);
   last_sequence_ = sequence;

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "libkv/storage/entry.h"
@@ -22,6 +23,8 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
 
   /// REQUIRES: the loop's thread; sequences only rise.
   void add(const Entry& entry);
+  /// The same for many: ordered by key and of one key the oldest first, all above those before.
+  void add_sorted(std::span<const Entry* const> entries);
   /// Of a whole range, to be carried to the flush: it is the view that shows it to readers. The
   /// same is required.
   void add_drop(RangeDrop drop);

@@ -63,8 +63,9 @@ class LogRecoveryTest : public testing::Test {
   LogRecovery recover(Sequence flushed = 0, Sequence known_durable = 0) {
     applied_.clear();
     const LogRecoveryOptions options{"log", kSecret, flushed, known_durable};
-    auto found = recover_log(files_, options,
-                             [this](const LogRecord& record) { applied_.push_back(record.first); });
+    auto found = recover_log(files_, options, [this](const auto& segment) {
+      for (const LogRecord& record : segment->records) applied_.push_back(record.first);
+    });
     EXPECT_TRUE(found);
     return std::move(*found);
   }
@@ -239,7 +240,7 @@ TEST_F(LogRecoveryTest, ANewerFormatIsRefused) {
   seal_record(record.data(), segment.salt(), 0, 0);
   const auto file = files_.open("log/" + log_file_name(1), OpenMode::write);
   ASSERT_TRUE((*file)->write_at(0, record));
-  const auto found = recover_log(files_, {"log", kSecret, 0, 0}, [](const LogRecord&) {});
+  const auto found = recover_log(files_, {"log", kSecret, 0, 0}, [](const auto&) {});
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().kind, ErrorKind::format);
 }
@@ -342,11 +343,13 @@ TEST_F(CommitLogTest, SegmentsAreRecycledOnlyWhenReleased) {
   }
   ASSERT_TRUE(log_->drain());
   Sequence first = 0, last = 0;
-  const auto found = recover_log(process_.environment().files, {"log", kSecret, 20, 0},
-                                 [&](const LogRecord& record) {
-                                   if (first == 0) first = record.first;
-                                   last = record.first;
-                                 });
+  const auto found =
+      recover_log(process_.environment().files, {"log", kSecret, 20, 0}, [&](const auto& segment) {
+        for (const LogRecord& record : segment->records) {
+          if (first == 0) first = record.first;
+          last = record.first;
+        }
+      });
   ASSERT_TRUE(found);
   EXPECT_TRUE(found->corruption.empty());
   EXPECT_EQ(first, 21u);
@@ -359,8 +362,10 @@ TEST_F(CommitLogTest, ARecordLargerThanASegmentGetsOneOfItsOwn) {
   append(Durability::always);
   ASSERT_TRUE(log_->drain());
   std::vector<Sequence> found;
-  ASSERT_TRUE(recover_log(process_.environment().files, {"log", kSecret, 0, 0},
-                          [&](const LogRecord& record) { found.push_back(record.first); }));
+  ASSERT_TRUE(
+      recover_log(process_.environment().files, {"log", kSecret, 0, 0}, [&](const auto& segment) {
+        for (const auto& record : segment->records) found.push_back(record.first);
+      }));
   EXPECT_EQ(found, (std::vector<Sequence>{1, 2, 3}));
 }
 

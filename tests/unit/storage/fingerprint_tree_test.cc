@@ -2,6 +2,7 @@
 // split it in every way, and with readers beside the writer.
 #include "libkv/storage/memtable/fingerprint_tree.h"
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <map>
@@ -17,14 +18,16 @@ namespace {
 
 class ModelledTable {
  public:
-  void add(const std::string& key, Random& random) {
-    const bool is_removal = random.below(8) == 0;
-    const std::string value =
-        is_removal ? "" : std::to_string(++sequence_) + std::string(random.below(40), 'v');
-    if (is_removal) ++sequence_;
-    const auto kind = is_removal ? EntryKind::removal : EntryKind::value;
-    table_->add({key, sequence_, kind, value});
-    model_[{key, ~sequence_}] = {kind, value};
+  void add(const std::string& key, Random& random) { table_->add(entry_of(note(key, random))); }
+  /// All at once, as a replay of the log does.
+  void add_sorted(std::vector<std::string> keys, Random& random) {
+    std::vector<Entry> entries;
+    for (const std::string& key : keys) entries.push_back(entry_of(note(key, random)));
+    std::stable_sort(entries.begin(), entries.end(),
+                     [](const Entry& a, const Entry& b) { return a.key < b.key; });
+    std::vector<const Entry*> sorted;
+    for (const Entry& entry : entries) sorted.push_back(&entry);
+    table_->add_sorted(sorted);
   }
   void check_find(const std::string& key, Sequence at) const {
     const auto found = table_->find(key, at);
@@ -76,6 +79,17 @@ class ModelledTable {
   };
   using Model = std::map<std::pair<std::string, Sequence>, Content>;  // Negated: newest first.
 
+  Model::const_iterator note(const std::string& key, Random& random) {
+    const bool is_removal = random.below(8) == 0;
+    const std::string value =
+        is_removal ? "" : std::to_string(++sequence_) + std::string(random.below(40), 'v');
+    if (is_removal) ++sequence_;
+    const auto kind = is_removal ? EntryKind::removal : EntryKind::value;
+    return model_.insert_or_assign({key, ~sequence_}, Content{kind, value}).first;
+  }
+  static Entry entry_of(Model::const_iterator at) {
+    return {at->first.first, ~at->first.second, at->second.kind, at->second.value};
+  }
   static void check_entry(const Entry& entry, Model::const_iterator expected) {
     ASSERT_EQ(entry.key, expected->first.first);
     ASSERT_EQ(entry.sequence, ~expected->first.second);
@@ -103,6 +117,11 @@ void run_against_model(const KeyMaker& make_key, int entries) {
     table.check_find(key, kNewest);
     table.add(key, random);
     table.check_find(key, kNewest);
+    if (i % 64 == 0) {
+      std::vector<std::string> run(random.below(200));
+      for (std::string& one : run) one = make_key(random);
+      table.add_sorted(run, random);
+    }
     const std::string other = make_key(random);
     const Sequence at = random.below(table.sequence() + 1);
     table.check_find(other, at);
