@@ -70,7 +70,7 @@ void LsmEngine::ingest_committed() {
   for (const TableInfo& info : ended->tables()) added.push_back(new_table(info));
   auto next = std::make_shared<ReadView>(*view_);
   next->version = view_->version->changed(added, {});
-  install(std::move(next), view_->version->drops());
+  view_ = std::move(next);
   ended->finish({});
   start_work();
   room_made();

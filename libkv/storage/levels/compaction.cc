@@ -110,7 +110,7 @@ Compaction::Compaction(CompactionPlan plan, std::shared_ptr<const Version> versi
       manifest_(manifest),
       output_(std::move(factory), static_cast<uint32_t>(output_level(plan_)),
               options.file_bytes_max, salt_seed),
-      masks_(RangeDrops::with(nullptr, version_->drops())) {}
+      masks_(version_->masks()) {}
 
 bool Compaction::is_move() const {
   return plan_.kind == CompactionKind::merge && plan_.level > 0 && plan_.upper.size() == 1 &&
