@@ -121,8 +121,9 @@ void Compaction::step() {
   status_ = advance();
   if (status_) return;
   over_ = true;
-  const ErrorKind kind = status_.error().kind;
-  if (kind == ErrorKind::corrupt || kind == ErrorKind::format) find_unreadable();
+  const Error& error = status_.error();
+  if (manifest_failed_ || error.kind == ErrorKind::io || Manifest::is_undone(error)) return;
+  find_unreadable();
 }
 
 void Compaction::find_unreadable() {
