@@ -100,6 +100,7 @@ class LsmEngine final : public Engine {
   void copy_if_flushed();
   void fail_checkpoint(const Status& status);
   Status may_ingest(const std::vector<std::string>& paths);
+  void verify_ingested();
   void link_ingested();
   void commit_ingest();
   void ingest_committed();

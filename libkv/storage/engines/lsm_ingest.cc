@@ -29,14 +29,19 @@ void LsmEngine::ingest(std::vector<std::string> paths, std::function<void(Result
   rotate_memtable();
   ingest_ = std::make_shared<Ingest>(std::move(paths), factory_, manifest_, at, std::move(done));
   ingest_state_ = IngestState::linking;
+  verify_ingested();
+  start_work();
+}
+
+/// Other reads go between the slices.
+void LsmEngine::verify_ingested() {
   tasks_.run(
-      Lane::read, [ingest = ingest_] { ingest->verify(); },
+      Lane::read, [ingest = ingest_] { ingest->verify_slice(); },
       [this, ingest = ingest_] {
         if (ingest != ingest_) return;
         if (!ingest->status()) return fail_ingest(ingest->status());
-        link_ingested();
+        ingest->is_verified() ? link_ingested() : verify_ingested();
       });
-  start_work();
 }
 
 void LsmEngine::link_ingested() {
