@@ -65,7 +65,7 @@ struct EngineOptions {
   /// Memtables, block cache, and filters and indexes of open tables, all together
   /// (storage/memory/memory_budget.h).
   uint64_t memory_bytes = 256u << 20;
-  /// Of one memtable. 0: an eighth of memory_bytes, from 64 KiB to 64 MiB.
+  /// Of one memtable, 2 KiB at least. 0: an eighth of memory_bytes, from 64 KiB to 64 MiB.
   uint64_t memtable_bytes = 0;
   /// The cache has no more, however much is left to it. 0: all that is left.
   uint64_t block_cache_bytes = 0;

@@ -39,12 +39,17 @@ std::string encode_key_range(const KeyRange& range);
 Result<KeyRange> decode_key_range(BytesView bytes);
 
 /// What drops mask. Immutable; any thread may read.
+///
+/// The pieces lie in leaves that versions of it share, so that one drop more costs the leaf or two
+/// that it cuts and the list of leaves, however many drops there are (path copying: Driscoll et
+/// al., "Making Data Structures Persistent", 1989; here of a tree of two floors).
 class RangeDrops {
  public:
   using Ptr = std::shared_ptr<const RangeDrops>;  ///< Null: none.
 
   /// REQUIRES: `drop` is newer than all in `before`.
   static Ptr with(const Ptr& before, const RangeDrop& drop);
+  /// The same for each, oldest first; of many, in n log n.
   static Ptr with(Ptr before, std::span<const RangeDrop> drops);
 
   /// The sequence of the newest drop over `key`; 0: there is none.
@@ -54,16 +59,30 @@ class RangeDrops {
   bool masks_all(BytesView first, BytesView last, Sequence sequence) const;
   /// Equal for keys that the same pieces cover; rises from key to key.
   size_t place_of(BytesView key) const;
+  /// Of all drops that are the newest over some key, ascending. The others mask nothing that these
+  /// do not.
+  std::vector<Sequence> sequences() const;
+  size_t pieces() const;
+  /// How many leaves `before` does not have: what it cost to make this one of that one.
+  size_t leaves_beside(const RangeDrops& before) const;
 
  private:
   struct Piece {
     KeyRange range;
     Sequence sequence;
   };
+  using Leaf = std::vector<Piece>;  // Not empty.
+  using Leaves = std::vector<std::shared_ptr<const Leaf>>;
+  class Cutter;
+  struct Place {
+    size_t leaf, piece;
+  };
   /// The first piece that ends behind `key`.
-  std::vector<Piece>::const_iterator piece_at(BytesView key) const;
+  Place place_at(BytesView key) const;
+  const Piece* piece_at(Place place) const;
+  Place after(Place place) const;
 
-  std::vector<Piece> pieces_;  // In the order of their keys; none overlap, none is empty.
+  Leaves leaves_;  // In the order of their keys; no pieces overlap, none is empty.
 };
 
 }  // namespace kv

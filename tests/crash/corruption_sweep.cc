@@ -2,7 +2,8 @@
 //
 // A flipped bit in each Nth byte, zeros, and a cut: in every block of every file of an engine that
 // was closed in order — data, index, filter and properties of its SSTables, their footers, the
-// records of its log, the pages of its metadata and their journal. The engine may refuse, but:
+// records of its log, the pages of its metadata and their journal; and the same of a checkpoint
+// that was made of it. The engine may refuse, but:
 //   - only damaged metadata keep it from opening;
 //   - a read gives what was written last or `corrupt` with the file's name, before compactions and
 //     after them; what the log has lost may show as an older value, if the recovery reports it;
@@ -24,13 +25,14 @@ constexpr const char* kDamageNames[] = {"bit", "zeros", "cut"};
 class DamagedStore {
  public:
   DamagedStore(const SoundStore& sound, StorageWorld& world, const std::string& file)
-      : sound_(sound), world_(world), file_(file) {}
+      : sound_(sound), contents_(sound.contents_of(file)), world_(world), file_(file) {}
 
   /// Whether anything was told: by errors or by the report.
   bool told() const { return told_; }
   const std::string& problem() const { return problem_; }
 
   void check() {
+    world_.directory = SoundStore::is_copy(file_) ? SoundStore::kCopy : SoundStore::kDirectory;
     const Status opened = world_.open();
     if (!opened) return check_refusal(opened.error());
     check_report();
@@ -55,10 +57,11 @@ class DamagedStore {
   }
 
   void check_report() {
-    expect(report().last_sequence >= sound_.last(), "sequences would be used again");
+    expect(report().last_sequence >= contents_.last, "sequences would be used again");
     for (const CorruptRange& range : report().corruption) {
       told_ = true;
-      expect(range.file.find("data") == 0, "the report names another file: " + range.file);
+      expect(range.file.find(world_.directory) == 0,
+             "the report names another file: " + range.file);
     }
     expect(report().corruption.empty() || !report().clean, "damaged, and yet clean");
   }
@@ -76,8 +79,8 @@ class DamagedStore {
 
   void check_lookup(const std::string& key, const Result<Lookup>& lookup) {
     if (!lookup) return check_error(lookup.error());
-    const auto expected = sound_.pairs().find(key);
-    const bool is_there = expected != sound_.pairs().end();
+    const auto expected = contents_.pairs.find(key);
+    const bool is_there = expected != contents_.pairs.end();
     expect(lookup->value.has_value() == is_there, "the presence of " + key + " is false");
     if (is_there && lookup->value)
       expect(lookup->value->view() == expected->second, "the value of " + key + " is false");
@@ -92,11 +95,11 @@ class DamagedStore {
     const auto iterator = world_.engine->iterate({}, reverse);
     size_t seen = 0;
     for (; iterator->valid(); iterator->next(), ++seen) {
-      const auto expected = sound_.pairs().find(std::string(iterator->key()));
-      expect(expected != sound_.pairs().end() && iterator->value() == expected->second,
+      const auto expected = contents_.pairs.find(std::string(iterator->key()));
+      expect(expected != contents_.pairs.end() && iterator->value() == expected->second,
              "a walk shows a false " + std::string(iterator->key()));
     }
-    if (iterator->status()) return expect(seen == sound_.pairs().size(), "a walk lost pairs");
+    if (iterator->status()) return expect(seen == contents_.pairs.size(), "a walk lost pairs");
     check_error(iterator->status().error());
     check_passing_over(reverse);
   }
@@ -115,7 +118,7 @@ class DamagedStore {
       }
     } while (iterator->pass_over());
     if (!iterator->status()) return;  // An index: nobody knows what is behind.
-    for (const auto& [key, value] : sound_.pairs())
+    for (const auto& [key, value] : contents_.pairs)
       if (world_.get(key)) expect(seen[key] == value, "passing over blocks lost " + key);
   }
 
@@ -134,6 +137,7 @@ class DamagedStore {
   }
 
   const SoundStore& sound_;
+  const SoundStore::Contents& contents_;
   StorageWorld& world_;
   const std::string file_;
   bool told_ = false;
@@ -155,6 +159,7 @@ class Sweep {
     }
     image_ = sound_.image();
     for (const std::string& path : image_.paths()) {
+      if (path.starts_with("made/")) continue;  // What was ingested: nobody reads it any more.
       const std::string bytes = bytes_of(path);
       for (const FileBlock& block : blocks_of(path, bytes)) sweep(path, block);
     }

@@ -68,15 +68,18 @@ class StorageWorld {
     Environment& world = environment->environment();
     MetaStore* store = meta.get();
     if (meta_type_ == MetaType::sqlite) {
-      KV_TRY(world.files.make_directories("data"));
-      KV_ASSIGN(sqlite_, open_sqlite_meta(world, "data/meta.db"));
+      KV_TRY(world.files.make_directories(directory));
+      KV_ASSIGN(sqlite_, open_sqlite_meta(world, directory + "/meta.db"));
       store = sqlite_.get();
     }
-    auto opened = type_ == EngineType::lsm ? open_lsm_engine(world, *store, "data", options)
-                                           : open_memory_engine(world, *store, "data", options);
-    if (!opened) return fail(opened.error());
-    engine = std::move(*opened);
+    KV_ASSIGN(engine, open_engine(*store, directory));
     return {};
+  }
+  /// One of the same type, in the process that runs.
+  Result<std::unique_ptr<Engine>> open_engine(MetaStore& store, const std::string& where) {
+    Environment& world = environment->environment();
+    return type_ == EngineType::lsm ? open_lsm_engine(world, store, where, options)
+                                    : open_memory_engine(world, store, where, options);
   }
   /// The process ends without warning; the disk keeps what the kernel has.
   void end() {
@@ -125,6 +128,7 @@ class StorageWorld {
 
  public:
   EngineOptions options = tiny_engine_options();
+  std::string directory = "data";  ///< The engine's.
   CountingLog log;
   SimScheduler scheduler;
   SimDisk disk;

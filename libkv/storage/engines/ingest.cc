@@ -42,14 +42,6 @@ class IngestVisitor final : public TableVisitor {
 
 }  // namespace
 
-Result<TableInfo> verify_ingested(FileSystem& files, const std::string& path) {
-  IngestVisitor visitor(path);
-  KV_ASSIGN(TableInfo info, walk_table(files, path, visitor));
-  if (visitor.error() && !KV_PLANTED(ingest_unverified)) return fail(*visitor.error());
-  if (info.entries == 0) return fail(ErrorKind::invalid, path + ": a table without pairs");
-  return info;
-}
-
 uint32_t ingest_level(const Version& version, const TableInfo& info) {
   size_t deepest = 1;
   for (size_t level = 1; level < kLevels; ++level)
@@ -64,15 +56,45 @@ uint32_t ingest_level(const Version& version, const TableInfo& info) {
   return level;
 }
 
+struct Ingest::Reading {
+  IngestVisitor visitor;
+  std::optional<TableWalk> walk;
+};
+
+Ingest::Ingest(std::vector<std::string> paths, std::shared_ptr<TableFactory> factory,
+               Manifest manifest, Sequence at, Done done)
+    : paths_(std::move(paths)),
+      factory_(std::move(factory)),
+      manifest_(manifest),
+      at_(at),
+      done_(std::move(done)) {}
+
 Ingest::~Ingest() {
   for (const std::string& path : links_) (void)factory_->files.remove(path);
 }
 
-Status Ingest::try_verify() {
-  for (const std::string& path : paths_) {
-    KV_ASSIGN(TableInfo info, verify_ingested(factory_->files, path));
-    verified_.push_back({path, std::move(info)});
+Status Ingest::try_verify_slice() {
+  const std::string& path = paths_[verified_.size()];
+  if (reading_ == nullptr) {
+    reading_ = std::make_unique<Reading>(Reading{IngestVisitor(path), std::nullopt});
+    KV_ASSIGN(reading_->walk, TableWalk::open(factory_->files, path, reading_->visitor));
   }
+  KV_ASSIGN(const bool is_over, reading_->walk->step(kVerifySliceBytes));
+  return is_over ? end_reading() : Status{};
+}
+
+Status Ingest::end_reading() {
+  const auto ended = std::exchange(reading_, nullptr);
+  const std::string& path = paths_[verified_.size()];
+  const TableInfo& info = ended->walk->found();
+  if (ended->visitor.error() && !KV_PLANTED(ingest_unverified))
+    return fail(*ended->visitor.error());
+  if (info.entries == 0) return fail(ErrorKind::invalid, path + ": a table without pairs");
+  verified_.push_back({path, info});
+  return is_verified() ? sort_verified() : Status{};
+}
+
+Status Ingest::sort_verified() {
   std::sort(verified_.begin(), verified_.end(), [](const Verified& a, const Verified& b) {
     return a.info.first_key < b.info.first_key;
   });

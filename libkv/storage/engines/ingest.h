@@ -2,7 +2,8 @@
 // that was written before the call and older than what comes after it: the call takes a sequence of
 // its own, and ends the memtable with it.
 //
-//   verify (Lane::read) ─▶ link (Lane::background) ─▶ all before is flushed, no compaction runs
+//   verify (Lane::read, a slice at a time) ─▶ link (Lane::background) ─▶ all before is flushed, no
+//   compaction runs
 //        ─▶ levels (the loop) ─▶ commit (Lane::background) ─▶ installed
 //
 // A file is named by the manifest once it and its link are synced. What failed leaves nothing but
@@ -21,10 +22,9 @@
 
 namespace kv {
 
-/// Reads all of a file that an IngestWriter made and proves that it may be taken. The table's
-/// number, level and sequences are open. Errors: corrupt, invalid (no such table, or over a limit),
-/// not_found, format, io.
-Result<TableInfo> verify_ingested(FileSystem& files, const std::string& path);
+/// Of a table, about, what a slice of its verification reads: a read that waits behind one waits
+/// for a millisecond or so.
+inline constexpr uint64_t kVerifySliceBytes = 256u << 10;
 
 /// The deepest of the levels in use at which a table of these keys may stand: neither there nor
 /// above may any table overlap it.
@@ -34,25 +34,25 @@ class Ingest {
  public:
   using Done = std::function<void(Result<Sequence>)>;
 
+  /// REQUIRES: there is a path.
   Ingest(std::vector<std::string> paths, std::shared_ptr<TableFactory> factory, Manifest manifest,
-         Sequence at, Done done)
-      : paths_(std::move(paths)),
-        factory_(std::move(factory)),
-        manifest_(manifest),
-        at_(at),
-        done_(std::move(done)) {}
+         Sequence at, Done done);
   /// Removes the links unless the manifest may name them.
   ~Ingest();
   Ingest(const Ingest&) = delete;
   Ingest& operator=(const Ingest&) = delete;
 
   // The steps, each blocking, in their order; after one that failed no other.
-  void verify() { status_ = try_verify(); }
+  /// Reads all of the files, which IngestWriters made, and proves that they may be taken. Again,
+  /// until is_verified(). Errors: corrupt, invalid (no such table, or over a limit, or they
+  /// overlap), not_found, format, io.
+  void verify_slice() { status_ = try_verify_slice(); }
   void link() { status_ = try_link(); }
   void commit();
 
   Sequence at() const { return at_; }
   const Status& status() const { return status_; }
+  bool is_verified() const { return verified_.size() == paths_.size(); }
   /// The loop, between link() and commit().
   void place(const Version& version);
   const std::vector<TableInfo>& tables() const { return tables_; }
@@ -60,7 +60,10 @@ class Ingest {
   void finish(const Status& status);
 
  private:
-  Status try_verify();
+  struct Reading;  // Of the first of the paths that is not verified.
+  Status try_verify_slice();
+  Status end_reading();
+  Status sort_verified();
   Status try_link();
 
   const std::vector<std::string> paths_;
@@ -72,7 +75,8 @@ class Ingest {
     std::string path;
     TableInfo info;
   };
-  std::vector<Verified> verified_;  // In the order of their keys.
+  std::unique_ptr<Reading> reading_;
+  std::vector<Verified> verified_;  // Of all: in the order of their keys.
   std::vector<TableInfo> tables_;
   std::vector<std::string> links_;  // To be removed if all was in vain.
   Status status_;

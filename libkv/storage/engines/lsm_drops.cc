@@ -1,4 +1,6 @@
 // The LSM engine's part of dropped ranges: into the log, the active memtable and the view.
+#include <algorithm>
+
 #include "libkv/base/planted.h"
 #include "libkv/storage/batch_limits.h"
 #include "libkv/storage/engines/lsm_engine.h"
@@ -10,12 +12,10 @@ namespace {
 /// Whether a table is of no use any more because of it.
 bool frees_tables(const Version& version, const RangeDrop& drop) {
   const auto masks = RangeDrops::with(nullptr, drop);
-  for (size_t level = 0; level < kLevels; ++level)
-    for (const TablePtr& table : version.level(level))
-      if (masks->masks_all(table->info().first_key, table->info().last_key,
-                           table->info().sequence_max))
-        return true;
-  return false;
+  return version.any_in(drop.range, [&](const TablePtr& table) {
+    const TableInfo& info = table->info();
+    return masks->masks_all(info.first_key, info.last_key, info.sequence_max);
+  });
 }
 
 }  // namespace
@@ -43,9 +43,26 @@ bool LsmEngine::keeps_drops() const {
   return ingest_ != nullptr && !KV_PLANTED(forget_drop_over_ingest);
 }
 
-/// `drops`: those that the manifest names now.
-void LsmEngine::install(std::shared_ptr<ReadView> next, std::vector<RangeDrop> drops) {
-  if (next->drops != nullptr) {
+/// The oldest waiting memtable, with its drops, is part of the version now, or needs not be.
+void LsmEngine::install_flushed(std::shared_ptr<ReadView> next,
+                                const std::vector<RangeDrop>& drops) {
+  if (!view_->waiting.back()->drops().empty()) {
+    std::vector<RangeDrop> all = next->version->drops();
+    all.insert(all.end(), drops.begin(), drops.end());
+    next->version = next->version->with_drops(std::move(all));
+    next->drops = merge_drops(*next);
+  }
+  view_ = std::move(next);
+}
+
+/// `idle`: drops that the manifest does not name any more.
+void LsmEngine::install_compacted(std::shared_ptr<ReadView> next,
+                                  const std::vector<Sequence>& idle) {
+  if (!idle.empty()) {
+    std::vector<RangeDrop> drops = next->version->drops();
+    std::erase_if(drops, [&](const RangeDrop& drop) {
+      return std::binary_search(idle.begin(), idle.end(), drop.sequence);
+    });
     next->version = next->version->with_drops(std::move(drops));
     next->drops = merge_drops(*next);
   }

@@ -231,9 +231,7 @@ void LsmEngine::flush_over(Flush& flush) {
     counted_.bytes_written_flush += info.file_bytes;
   }
   next->version = view_->version->changed(added, {});
-  std::vector<RangeDrop> drops = next->version->drops();
-  drops.insert(drops.end(), flush.drops().begin(), flush.drops().end());
-  install(std::move(next), std::move(drops));
+  install_flushed(std::move(next), flush.drops());
   // Giving a memtable's memory back takes milliseconds, which are not the loop's.
   tasks_.run(
       Lane::background, [memtable = flush.take_memtable()] {}, [this] { room_made(); });
@@ -250,13 +248,18 @@ void LsmEngine::start_compaction() {
   // What an ingest brings is older than what is written meanwhile: none of that may sink below
   // where the ingest will find its place.
   if (ingest_ != nullptr && !KV_PLANTED(compact_beside_ingest)) return;
+  if (settled_.lock() == view_->version) return;
   const Version& version = *view_->version;
   auto plan = plan_discard(version);
   if (!plan) plan = picker_.pick(version);
   if (!plan && is_level0_masked(version)) plan = picker_.pick_level0(version);
   if (!plan)
     plan = plan_rewrite(version, [this](uint64_t number) { return picker_.is_readable(number); });
-  if (plan) begin_compaction(std::move(*plan));
+  if (!plan) {
+    settled_ = view_->version;
+    return;
+  }
+  begin_compaction(std::move(*plan));
 }
 
 void LsmEngine::begin_compaction(CompactionPlan plan) {
@@ -302,12 +305,7 @@ void LsmEngine::install_compaction() {
   }
   auto next = std::make_shared<ReadView>(*view_);
   next->version = view_->version->changed(added, removed);
-  std::vector<RangeDrop> drops = next->version->drops();
-  const std::vector<Sequence>& idle = ended->drops_removed();
-  std::erase_if(drops, [&](const RangeDrop& drop) {
-    return std::find(idle.begin(), idle.end(), drop.sequence) != idle.end();
-  });
-  install(std::move(next), std::move(drops));
+  install_compacted(std::move(next), ended->drops_removed());
   note_version();
   ++counted_.compactions;
   counted_.bytes_written_compaction += ended->written_bytes();

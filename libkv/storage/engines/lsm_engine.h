@@ -100,6 +100,7 @@ class LsmEngine final : public Engine {
   void copy_if_flushed();
   void fail_checkpoint(const Status& status);
   Status may_ingest(const std::vector<std::string>& paths);
+  void verify_ingested();
   void link_ingested();
   void commit_ingest();
   void ingest_committed();
@@ -110,7 +111,8 @@ class LsmEngine final : public Engine {
   void step_compaction();
   void compaction_stepped();
   void install_compaction();
-  void install(std::shared_ptr<ReadView> next, std::vector<RangeDrop> drops);
+  void install_flushed(std::shared_ptr<ReadView> next, const std::vector<RangeDrop>& drops);
+  void install_compacted(std::shared_ptr<ReadView> next, const std::vector<Sequence>& idle);
   /// Decides what a job's failure means. `is_final`: it ends writing.
   void job_failed(const char* job, const Error& error, bool is_final);
   void remove_obsolete_files();
@@ -131,6 +133,7 @@ class LsmEngine final : public Engine {
   CommitLog log_;
   RecoveryReport report_;
   CompactionPicker picker_;
+  std::weak_ptr<const Version> settled_;  // Of which there is nothing to compact.
 
   bool closed_ = false;
   bool drop_frees_tables_ = false;  // Once it is flushed: one in the active memtable.

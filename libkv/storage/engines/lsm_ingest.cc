@@ -29,14 +29,19 @@ void LsmEngine::ingest(std::vector<std::string> paths, std::function<void(Result
   rotate_memtable();
   ingest_ = std::make_shared<Ingest>(std::move(paths), factory_, manifest_, at, std::move(done));
   ingest_state_ = IngestState::linking;
+  verify_ingested();
+  start_work();
+}
+
+/// Other reads go between the slices.
+void LsmEngine::verify_ingested() {
   tasks_.run(
-      Lane::read, [ingest = ingest_] { ingest->verify(); },
+      Lane::read, [ingest = ingest_] { ingest->verify_slice(); },
       [this, ingest = ingest_] {
         if (ingest != ingest_) return;
         if (!ingest->status()) return fail_ingest(ingest->status());
-        link_ingested();
+        ingest->is_verified() ? link_ingested() : verify_ingested();
       });
-  start_work();
 }
 
 void LsmEngine::link_ingested() {
@@ -70,7 +75,7 @@ void LsmEngine::ingest_committed() {
   for (const TableInfo& info : ended->tables()) added.push_back(new_table(info));
   auto next = std::make_shared<ReadView>(*view_);
   next->version = view_->version->changed(added, {});
-  install(std::move(next), view_->version->drops());
+  view_ = std::move(next);
   ended->finish({});
   start_work();
   room_made();

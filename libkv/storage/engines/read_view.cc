@@ -66,7 +66,7 @@ std::optional<Result<TableLookup>> look_up_in_table(TableCache& cache, const Tab
 }  // namespace
 
 RangeDrops::Ptr merge_drops(const ReadView& view) {
-  RangeDrops::Ptr drops = RangeDrops::with(nullptr, view.version->drops());
+  RangeDrops::Ptr drops = view.version->masks();
   for (auto memtable = view.waiting.rbegin(); memtable != view.waiting.rend(); ++memtable)
     drops = RangeDrops::with(std::move(drops), (*memtable)->drops());
   return RangeDrops::with(std::move(drops), view.active->drops());

@@ -110,7 +110,7 @@ Compaction::Compaction(CompactionPlan plan, std::shared_ptr<const Version> versi
       manifest_(manifest),
       output_(std::move(factory), static_cast<uint32_t>(output_level(plan_)),
               options.file_bytes_max, salt_seed),
-      masks_(RangeDrops::with(nullptr, version_->drops())) {}
+      masks_(version_->masks()) {}
 
 bool Compaction::is_move() const {
   return plan_.kind == CompactionKind::merge && plan_.level > 0 && plan_.upper.size() == 1 &&
@@ -121,8 +121,9 @@ void Compaction::step() {
   status_ = advance();
   if (status_) return;
   over_ = true;
-  const ErrorKind kind = status_.error().kind;
-  if (kind == ErrorKind::corrupt || kind == ErrorKind::format) find_unreadable();
+  const Error& error = status_.error();
+  if (manifest_failed_ || error.kind == ErrorKind::io || Manifest::is_undone(error)) return;
+  find_unreadable();
 }
 
 void Compaction::find_unreadable() {

@@ -101,7 +101,8 @@ class Compaction {
   /// The drops of the version whose rows went with it.
   const std::vector<Sequence>& drops_removed() const { return drops_removed_; }
   uint64_t written_bytes() const { return output_.written_bytes(); }
-  /// After `corrupt`: the numbers of the inputs that cannot be read through.
+  /// After an error that would be met again: the numbers of the inputs that cannot be read
+  /// through, or else of all of them.
   const std::vector<uint64_t>& unreadable() const { return unreadable_; }
 
  private:

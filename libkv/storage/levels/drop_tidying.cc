@@ -24,15 +24,23 @@ bool any_table(const Version& version, const Visit& visit) {
 }  // namespace
 
 bool may_mask(const Version& version, const RangeDrop& drop) {
-  return any_table(version,
-                   [&](const TablePtr& table) { return may_mask_in(table->info(), drop); });
+  return version.any_in(drop.range,
+                        [&](const TablePtr& table) { return may_mask_in(table->info(), drop); });
 }
 
 std::vector<Sequence> idle_drops(const Version& version, const std::vector<TablePtr>& removed,
                                  const std::vector<TableInfo>& added) {
   std::vector<Sequence> idle;
+  if (version.drops().empty()) return idle;
+  const std::vector<Sequence> shown = version.masks()->sequences();
   for (const RangeDrop& drop : version.drops()) {
-    const bool masks_old = any_table(version, [&](const TablePtr& table) {
+    // What newer ones cover as a whole, they mask as well.
+    const bool shows = std::binary_search(shown.begin(), shown.end(), drop.sequence);
+    if (!shows || (KV_PLANTED(release_half_covered_drop) && drop.sequence != shown.back())) {
+      idle.push_back(drop.sequence);
+      continue;
+    }
+    const bool masks_old = version.any_in(drop.range, [&](const TablePtr& table) {
       return may_mask_in(table->info(), drop) && !KV_PLANTED(release_drop_early) &&
              std::find(removed.begin(), removed.end(), table) == removed.end();
     });
@@ -45,7 +53,7 @@ std::vector<Sequence> idle_drops(const Version& version, const std::vector<Table
 
 std::optional<CompactionPlan> plan_discard(const Version& version) {
   if (version.drops().empty()) return std::nullopt;
-  const auto masks = RangeDrops::with(nullptr, version.drops());
+  const RangeDrops::Ptr& masks = version.masks();
   CompactionPlan plan;
   plan.kind = CompactionKind::discard;
   any_table(version, [&](const TablePtr& table) {
@@ -70,7 +78,7 @@ std::optional<CompactionPlan> plan_rewrite(const Version& version,
                                            const std::function<bool(uint64_t)>& is_readable) {
   std::optional<CompactionPlan> plan;
   for (const RangeDrop& drop : version.drops()) {
-    any_table(version, [&](const TablePtr& table) {
+    version.any_in(drop.range, [&](const TablePtr& table) {
       const TableInfo& info = table->info();
       if (info.level == 0 || !may_mask_in(info, drop) || !is_readable(info.number)) return false;
       plan = CompactionPlan{info.level, {table}, {}, CompactionKind::rewrite};

@@ -18,7 +18,7 @@ namespace kv {
 bool may_mask(const Version& version, const RangeDrop& drop);
 
 /// Of the version's drops those that mask nothing in it any more, once it is without `removed` and
-/// with `added`.
+/// with `added`, or nothing that newer ones do not mask as well. Ascending.
 std::vector<Sequence> idle_drops(const Version& version, const std::vector<TablePtr>& removed,
                                  const std::vector<TableInfo>& added);
 

@@ -16,7 +16,12 @@ const TablePtr* Version::table_for(const std::vector<TablePtr>& level, BytesView
 }
 
 Version::Version(Levels levels, std::vector<RangeDrop> drops)
-    : levels_(std::move(levels)), drops_(std::move(drops)) {
+    : Version(std::move(levels), std::move(drops), nullptr) {
+  masks_ = RangeDrops::with(nullptr, drops_);
+}
+
+Version::Version(Levels levels, std::vector<RangeDrop> drops, RangeDrops::Ptr masks)
+    : levels_(std::move(levels)), drops_(std::move(drops)), masks_(std::move(masks)) {
   KV_ASSERT(levels_.size() == kLevels);
   std::sort(levels_[0].begin(), levels_[0].end(), [](const TablePtr& a, const TablePtr& b) {
     const bool is_newer = a->info().sequence_max > b->info().sequence_max;
@@ -71,7 +76,7 @@ std::shared_ptr<const Version> Version::changed(const std::vector<TablePtr>& add
       return std::find(removed.begin(), removed.end(), table) != removed.end();
     });
   for (const TablePtr& table : added) levels[table->info().level].push_back(table);
-  return std::make_shared<const Version>(std::move(levels), drops_);
+  return std::shared_ptr<const Version>(new Version(std::move(levels), drops_, masks_));
 }
 
 std::shared_ptr<const Version> Version::with_drops(std::vector<RangeDrop> drops) const {

@@ -8,6 +8,7 @@
 // Thread-safe to read.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -100,6 +101,8 @@ class Version {
 
   /// As the manifest names them, oldest first.
   const std::vector<RangeDrop>& drops() const { return drops_; }
+  /// The same, merged; null: none.
+  const RangeDrops::Ptr& masks() const { return masks_; }
   const std::vector<TablePtr>& level(size_t level) const { return levels_[level]; }
   uint64_t level_bytes(size_t level) const;
   size_t table_count() const;
@@ -110,6 +113,10 @@ class Version {
   void each_candidate(BytesView key, const Visit& visit) const;
   /// The tables of `level` that hold keys in [first, last].
   std::vector<TablePtr> overlapping(size_t level, BytesView first, BytesView last) const;
+  /// Calls `visit(table)` for each that holds, or may hold, keys of the range, until it returns
+  /// true; whether one did. Of a sorted level only those are looked at.
+  template <typename Visit>
+  bool any_in(const KeyRange& range, const Visit& visit) const;
   /// Whether a level below `level` may hold `key`.
   bool may_be_below(size_t level, BytesView key) const;
   /// Whether a level below `level` has a table with keys in [first, last].
@@ -120,11 +127,13 @@ class Version {
   std::shared_ptr<const Version> with_drops(std::vector<RangeDrop> drops) const;
 
  private:
+  Version(Levels levels, std::vector<RangeDrop> drops, RangeDrops::Ptr masks);
   /// The table of a sorted level that may hold `key`, or null.
   static const TablePtr* table_for(const std::vector<TablePtr>& level, BytesView key);
 
   Levels levels_;
   std::vector<RangeDrop> drops_;
+  RangeDrops::Ptr masks_;
 };
 
 template <typename Visit>
@@ -137,6 +146,24 @@ void Version::each_candidate(BytesView key, const Visit& visit) const {
     const TablePtr* table = table_for(levels_[level], key);
     if (table != nullptr && !visit(*table, static_cast<int>(level))) return;
   }
+}
+
+template <typename Visit>
+bool Version::any_in(const KeyRange& range, const Visit& visit) const {
+  for (const TablePtr& table : levels_[0])
+    if (overlaps(range, table->info().first_key, table->info().last_key) && visit(table))
+      return true;
+  for (size_t level = 1; level < kLevels; ++level) {
+    const std::vector<TablePtr>& tables = levels_[level];
+    auto at = std::partition_point(tables.begin(), tables.end(), [&](const TablePtr& table) {
+      return table->info().last_key < range.from;
+    });
+    for (; at != tables.end(); ++at) {
+      if (!overlaps(range, (*at)->info().first_key, (*at)->info().last_key)) break;
+      if (visit(*at)) return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace kv

@@ -13,6 +13,8 @@ namespace {
 constexpr uint64_t kMemtablesInBudget = 8;
 constexpr uint64_t kMemtableBytesMin = 64u << 10;
 constexpr uint64_t kMemtableBytesMax = 64u << 20;
+/// Who asks for less gets this: smaller ones would be full before anything is in them.
+constexpr uint64_t kMemtableBytesLeast = 2u << 10;
 
 }  // namespace
 
@@ -21,6 +23,7 @@ EngineOptions with_memory_shares(const EngineOptions& options) {
   if (shared.memtable_bytes == 0)
     shared.memtable_bytes =
         std::clamp(options.memory_bytes / kMemtablesInBudget, kMemtableBytesMin, kMemtableBytesMax);
+  shared.memtable_bytes = std::max(shared.memtable_bytes, kMemtableBytesLeast);
   if (shared.block_cache_bytes == 0) shared.block_cache_bytes = options.memory_bytes;
   return shared;
 }

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "libkv/storage/table/block.h"
@@ -38,6 +39,8 @@ struct IndexEntry {
   BlockHandle handle;
 };
 
+}  // namespace
+
 class TableWalker {
  public:
   TableWalker(std::unique_ptr<File> file, const std::string& path, TableVisitor& visitor)
@@ -45,27 +48,43 @@ class TableWalker {
     found_.sequence_min = kSequenceMax;
   }
 
-  Result<TableInfo> run() {
+  Result<bool> step(uint64_t bytes) {
+    if (!std::exchange(begun_, true)) KV_TRY(begin());
+    // What lies in few bytes may be many: both are work.
+    const uint64_t raw_before = found_.raw_bytes;
+    uint64_t read = 0;
+    for (; next_ < index_.size(); ++next_) {
+      if (read >= bytes || found_.raw_bytes - raw_before >= bytes) return false;
+      KV_TRY(walk_data(index_[next_]));
+      read += index_[next_].handle.payload_bytes;
+    }
+    end();
+    return true;
+  }
+  const TableInfo& found() const { return found_; }
+
+ private:
+  Status begin() {
     KV_ASSIGN(found_.file_bytes, file_->size());
-    KV_ASSIGN(const auto footer, read_footer());
-    if (footer) {
-      found_.salt = footer->salt;
-      visitor_.footer(*footer);
-      KV_TRY(read_filter(footer->filter));
-      KV_TRY(read_index(footer->index));
-      KV_TRY(read_properties(footer->properties));
-      for (const IndexEntry& at : index_) KV_TRY(walk_data(at));
-      check_place(TablePart::filter, footer->filter);
-      check_place(TablePart::index, footer->index);
-      check_place(TablePart::properties, footer->properties);
+    KV_ASSIGN(footer_, read_footer());
+    if (!footer_) return {};
+    found_.salt = footer_->salt;
+    visitor_.footer(*footer_);
+    KV_TRY(read_filter(footer_->filter));
+    KV_TRY(read_index(footer_->index));
+    return read_properties(footer_->properties);
+  }
+  void end() {
+    if (footer_) {
+      check_place(TablePart::filter, footer_->filter);
+      check_place(TablePart::index, footer_->index);
+      check_place(TablePart::properties, footer_->properties);
       check_end();
       check_properties();
     }
     if (found_.entries == 0) found_.sequence_min = 0;
-    return found_;
   }
 
- private:
   void tell(std::optional<uint64_t> offset, std::string what) {
     sound_ = false;
     visitor_.finding({Finding::Severity::corrupt, path_, offset, std::move(what)});
@@ -236,17 +255,40 @@ class TableWalker {
   uint64_t footer_at_ = 0;
   uint64_t properties_at_ = 0;
   uint64_t expected_offset_ = 0;  // Where the next block must begin.
+  std::optional<TableFooter> footer_;
   BlockBytes filter_;
   std::vector<IndexEntry> index_;
+  bool begun_ = false;
+  size_t next_ = 0;  // Of the index.
   std::map<std::string, std::string> properties_;
   bool sound_ = true;
 };
 
-}  // namespace
+TableWalk::TableWalk(std::unique_ptr<TableWalker> walker) : walker_(std::move(walker)) {}
+TableWalk::TableWalk(TableWalk&&) noexcept = default;
+TableWalk& TableWalk::operator=(TableWalk&&) noexcept = default;
+TableWalk::~TableWalk() = default;
+
+Result<TableWalk> TableWalk::open(FileSystem& files, const std::string& path,
+                                  TableVisitor& visitor) {
+  KV_ASSIGN(auto file, files.open(path, OpenMode::read));
+  return TableWalk(std::make_unique<TableWalker>(std::move(file), path, visitor));
+}
+
+Result<bool> TableWalk::step(uint64_t bytes) {
+  return walker_->step(bytes);
+}
+
+const TableInfo& TableWalk::found() const {
+  return walker_->found();
+}
 
 Result<TableInfo> walk_table(FileSystem& files, const std::string& path, TableVisitor& visitor) {
-  KV_ASSIGN(auto file, files.open(path, OpenMode::read));
-  return TableWalker(std::move(file), path, visitor).run();
+  KV_ASSIGN(TableWalk walk, TableWalk::open(files, path, visitor));
+  for (bool is_over = false; !is_over;) {
+    KV_ASSIGN(is_over, walk.step(kBlockBytesMax));
+  }
+  return walk.found();
 }
 
 }  // namespace kv

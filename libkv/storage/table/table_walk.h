@@ -10,6 +10,7 @@
 // Blocking file operations, and nothing is written. One thread's.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "libkv/base/environment.h"
@@ -42,6 +43,28 @@ class TableVisitor {
   virtual void entry(const Entry&, uint64_t /*block_offset*/) {}
   virtual void block(const TableBlock&) {}
   virtual void finding(const Finding&) {}
+};
+
+class TableWalker;
+
+/// A walk in steps, for who shares the thread with others.
+class TableWalk {
+ public:
+  /// `files`, `path` and `visitor` must outlive it. Errors: not_found, io.
+  static Result<TableWalk> open(FileSystem& files, const std::string& path, TableVisitor& visitor);
+  TableWalk(TableWalk&&) noexcept;
+  TableWalk& operator=(TableWalk&&) noexcept;
+  ~TableWalk();
+
+  /// Reads blocks until it has seen so many bytes of data; true: it is over. REQUIRES: `bytes` > 0.
+  /// Errors: io, format; then there is no more.
+  Result<bool> step(uint64_t bytes);
+  /// What walk_table() returns. REQUIRES: it is over.
+  const TableInfo& found() const;
+
+ private:
+  explicit TableWalk(std::unique_ptr<TableWalker> walker);
+  std::unique_ptr<TableWalker> walker_;
 };
 
 /// The table as its entries tell: without number and level. Of what could be read, if there were

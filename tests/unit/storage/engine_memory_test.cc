@@ -4,6 +4,7 @@
 
 #include "libkv/base/random.h"
 #include "libkv/storage/memory/memory_budget.h"
+#include "tests/crash/engine_history.h"
 #include "tests/crash/storage_world.h"
 
 namespace kv {
@@ -40,6 +41,29 @@ TEST(MemoryBudgetTest, SharesFollowFromTheWhole) {
   options.block_cache_bytes = 5 << 20;
   EXPECT_EQ(with_memory_shares(options).memtable_bytes, uint64_t{3} << 20);
   EXPECT_EQ(with_memory_shares(options).block_cache_bytes, uint64_t{5} << 20);
+  options.memtable_bytes = 1;
+  EXPECT_EQ(with_memory_shares(options).memtable_bytes, uint64_t{2} << 10);
+}
+
+/// A memtable that is full before anything is in it would be flushed for nothing, again and again.
+TEST(SmallMemtables, TakeSomeWritesAllTheSame) {
+  for (const uint64_t bytes : {1u, 300u, 512u, 2048u}) {
+    StorageWorld world(6);
+    world.options.memtable_bytes = bytes;
+    ASSERT_TRUE(world.open());
+    for (int i = 0; i < 200; ++i) {
+      WriteBatch batch;
+      batch.put("k" + std::to_string(i), std::string(20, 'v'));
+      ASSERT_TRUE(world.engine->apply(batch, Durability::always)) << bytes;
+      world.run_until_idle();
+    }
+    const EngineStats stats = world.engine->stats();
+    EXPECT_GT(stats.flushes, 1u);
+    EXPECT_LT(stats.flushes, 200 / 4u) << bytes;
+    EXPECT_EQ(state_of(*world.engine)->size(), 200u);
+    ASSERT_TRUE(world.open());
+    EXPECT_EQ(state_of(*world.engine)->size(), 200u);
+  }
 }
 
 // 64 KiB are what a memtable reserves at a time.

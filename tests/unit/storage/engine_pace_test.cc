@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "libkv/base/limits.h"
+#include "tests/crash/checkpoint_copy.h"
 #include "tests/crash/engine_history.h"
 #include "tests/crash/storage_world.h"
 
@@ -133,6 +134,41 @@ TEST_P(EnginePaceTest, AFullLogCallsWhenItHasRoom) {
   world.scheduler.run_until_true([this] { return calls > 0; });
   EXPECT_GT(calls, 0);
   EXPECT_NE(engine().room_at(), Instant::max());
+}
+
+/// The rate that writers are slowed to at first, after so many memtables were drained that ended
+/// long before they were full, as a checkpoint ends them.
+uint64_t rate_after_small_flushes(int count) {
+  StorageWorld world(9);
+  world.options.memtable_bytes = 64 << 10;
+  EXPECT_TRUE(world.open());
+  Engine& engine = *world.engine;
+  const auto put = [&engine](int i) {
+    WriteBatch batch;
+    batch.put("k" + std::to_string(i % 50), std::string(1000, 'v'));
+    EXPECT_TRUE(engine.apply(batch, Durability::none));
+  };
+  for (int i = 0; i < 300; ++i) {
+    put(i);
+    world.run_until_idle();
+  }
+  const uint64_t flushes = engine.stats().flushes;
+  for (int i = 0; i < count; ++i) {
+    put(i);
+    CheckpointCopy("copy" + std::to_string(i)).ask_for(world, [](const Result<Sequence>& done) {
+      EXPECT_TRUE(done);
+    });
+    world.run_until_idle();
+  }
+  EXPECT_GE(engine.stats().flushes, flushes + static_cast<uint64_t>(count));
+  for (int i = 0; engine.stats().write_rate == 0 && i < 1000; ++i) put(i);
+  return engine.stats().write_rate;
+}
+
+TEST(DrainRate, MemtablesThatEndedEarlySayNothingOfIt) {
+  const uint64_t rate = rate_after_small_flushes(0);
+  EXPECT_GT(rate, 4 * limits::write_rate_min) << "this would prove little";
+  EXPECT_GT(rate_after_small_flushes(40), rate / 2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, LsmPaceTest, testing::Values(EngineType::lsm));

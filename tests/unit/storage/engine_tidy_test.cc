@@ -4,8 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include "libkv/base/hash.h"
+#include "libkv/storage/byte_coding.h"
 #include "libkv/storage/levels/manifest.h"
 #include "tests/crash/engine_history.h"
+#include "tests/crash/file_blocks.h"
 #include "tests/crash/storage_world.h"
 
 namespace kv {
@@ -55,6 +58,23 @@ class EngineTidyTest : public testing::Test {
     return static_cast<size_t>(std::count_if(names->begin(), names->end(), [](const auto& name) {
       return name.ends_with(".log") || name.ends_with(".spare");
     }));
+  }
+  /// As if a later version of this program had compressed a block of the table.
+  static void make_newer(FileSystem& files, const std::string& path) {
+    const auto file = std::move(*files.open(path, OpenMode::write));
+    std::string bytes(static_cast<size_t>(*file->size()), '\0');
+    ASSERT_EQ(*file->read_at(0, bytes), bytes.size());
+    const FileBlock block = table_blocks(bytes).back();
+    ASSERT_EQ(std::string(block.kind), "data");
+    const uint64_t salt =
+        decode_table_footer(BytesView(bytes).substr(bytes.size() - kTableFooterBytes))->salt;
+    std::string stored = bytes.substr(block.offset, block.bytes);
+    const size_t head = stored.size() - kBlockTrailerBytes, checked = head + 8;
+    stored[head] = 9;
+    stored.resize(checked);
+    append_word<uint64_t>(stored, hash64(stored, salt + block.offset));
+    ASSERT_TRUE(file->write_at(block.offset, stored));
+    ASSERT_TRUE(file->sync());
   }
   void check() {
     EXPECT_TRUE(*state_of(engine()) == *history.state_at(history.last()));
@@ -122,6 +142,22 @@ TEST_F(EngineTidyTest, ALittleIsNotWorthIt) {
   EXPECT_LE(engine().stats().bytes_written_compaction + engine().stats().bytes_written_flush,
             before.bytes_written_compaction + before.bytes_written_flush + 20'000);
   check();
+}
+
+/// A table that nobody can read through is left where it is: an idle engine does not try for ever.
+TEST_F(EngineTidyTest, WhatANewerVersionWroteIsNotTriedAgainAndAgain) {
+  write(60);
+  ASSERT_FALSE(tables().empty());
+  const std::string path = "data/" + table_file_name(tables().back().number);
+  ASSERT_TRUE(engine().close());
+  world.end();
+  SimFileSystem files(world.disk);
+  make_newer(files, path);
+  ASSERT_TRUE(world.open());
+  write(100);
+  idle();
+  EXPECT_GT(world.log.count("storage_job_failed"), 0u);
+  EXPECT_EQ(state_of(engine()).error().kind, ErrorKind::format);
 }
 
 TEST_F(EngineTidyTest, TablesEndWhereGroupsDo) {

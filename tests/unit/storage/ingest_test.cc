@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "libkv/storage/table/table_walk.h"
 #include "tests/crash/checkpoint_copy.h"
 #include "tests/crash/prepared_table.h"
 #include "tests/unit/storage/written_world.h"
@@ -240,7 +241,8 @@ TEST(IngestWriterTest, RefusesWhatIsOutOfOrderOrEmpty) {
   EXPECT_EQ(writer->put("a", "2").error().kind, ErrorKind::invalid);
   EXPECT_TRUE(writer->put("c", "3"));
   EXPECT_TRUE(writer->finish());
-  EXPECT_EQ(verify_ingested(files, "data/a")->entries, 2u);
+  TableVisitor nobody;
+  EXPECT_EQ(walk_table(files, "data/a", nobody)->entries, 2u);
   EXPECT_FALSE(IngestWriter::create(files, "data/a", {}));
 }
 
@@ -251,13 +253,34 @@ TEST_F(IngestTest, ATableThatChangedSinceItWasVerifiedIsNotTaken) {
   const auto factory = std::make_shared<TableFactory>(environment.files, environment.clock, "other",
                                                       TableOptions(), 1);
   Ingest ingest({path}, factory, Manifest(*world_.meta), 1, [](const Result<Sequence>&) {});
-  ingest.verify();
-  ASSERT_TRUE(ingest.status());
+  ingest.verify_slice();
+  ASSERT_TRUE(ingest.status() && ingest.is_verified());
   const auto file = *environment.files.open(path, OpenMode::write);
   ASSERT_TRUE(file->truncate(*file->size() - 1));
   ingest.link();
   ASSERT_FALSE(ingest.status());
   EXPECT_EQ(ingest.status().error().what, path + ": it has changed since it was verified");
+}
+
+/// One that verified all of a large table at once would keep reads waiting for as long.
+TEST_F(IngestTest, TablesAreVerifiedInSlices) {
+  constexpr int kPairs = 400;
+  const std::string left = prepare(pairs(0, kPairs, std::string(8 << 10, 'x')));
+  const std::string right = prepare(pairs(kPairs, kPairs + 10, "small"));
+  Environment& environment = world_.environment->environment();
+  const auto factory = std::make_shared<TableFactory>(environment.files, environment.clock, "other",
+                                                      TableOptions(), 1);
+  Ingest ingest({right, left}, factory, Manifest(*world_.meta), 1, [](const Result<Sequence>&) {});
+  uint64_t slices = 0;
+  for (; !ingest.is_verified(); ++slices) {
+    const uint64_t reads = world_.disk.faults().calls(FaultKind::read);
+    ingest.verify_slice();
+    ASSERT_TRUE(ingest.status());
+    // A block has one of the large values; the footer and three blocks are not data.
+    EXPECT_LE(world_.disk.faults().calls(FaultKind::read) - reads,
+              4 + kVerifySliceBytes / (8 << 10));
+  }
+  EXPECT_GE(slices, 1 + kPairs * (8 << 10) / kVerifySliceBytes);
 }
 
 }  // namespace

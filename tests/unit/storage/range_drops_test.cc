@@ -1,6 +1,7 @@
 // What dropped ranges mask, against a map from keys to sequences.
 #include "libkv/storage/range_drops.h"
 
+#include <algorithm>
 #include <map>
 
 #include <gtest/gtest.h>
@@ -71,6 +72,96 @@ TEST_F(RangeDropsTest, AGapOfOneKeyIsSeen) {
   EXPECT_FALSE(drops_->masks_all("a", "bb", 0));
   EXPECT_TRUE(drops_->masks_all("ba", "bb", 1));
   EXPECT_FALSE(drops_->masks_all("ba", "c", 0));
+}
+
+/// Many drops over many keys, made one by one, all at once, and some at a time.
+class ManyDropsTest : public testing::Test {
+ protected:
+  static constexpr size_t kKeys = 3000;
+  static std::string key(size_t n) { return "k" + std::to_string(100000 + n); }
+
+  std::vector<RangeDrop> random_drops(size_t count, size_t width) {
+    std::vector<RangeDrop> drops;
+    while (drops.size() < count) {
+      const auto from = static_cast<size_t>(random_.below(kKeys));
+      const auto to = from + 1 + static_cast<size_t>(random_.below(width));
+      const Sequence sequence = drops.size() + 1;
+      drops.push_back({{key(from), random_.below(200) == 0 ? "" : key(to)}, sequence});
+    }
+    return drops;
+  }
+  static std::vector<Sequence> newest_by_key(const std::vector<RangeDrop>& drops) {
+    std::vector<Sequence> newest(kKeys, 0);
+    for (const RangeDrop& drop : drops)
+      for (size_t n = 0; n < kKeys; ++n)
+        if (key(n) >= drop.range.from && (drop.range.to.empty() || key(n) < drop.range.to))
+          newest[n] = drop.sequence;
+    return newest;
+  }
+  static void check(const RangeDrops& drops, const std::vector<Sequence>& newest) {
+    for (size_t n = 0; n < kKeys; ++n) {
+      ASSERT_EQ(drops.newest_over(key(n)), newest[n]) << key(n);
+      if (n > 0 && newest[n] != newest[n - 1]) {
+        ASSERT_LT(drops.place_of(key(n - 1)), drops.place_of(key(n)));
+      }
+    }
+    for (const Sequence sequence : newest)
+      if (sequence != 0) {
+        const auto all = drops.sequences();
+        ASSERT_TRUE(std::binary_search(all.begin(), all.end(), sequence));
+      }
+  }
+
+  Random random_{9};
+};
+
+TEST_F(ManyDropsTest, InWhateverPortionsTheyMaskTheSame) {
+  for (const size_t width : {3, 40, 1500}) {
+    const std::vector<RangeDrop> drops = random_drops(600, width);
+    const std::vector<Sequence> newest = newest_by_key(drops);
+    RangeDrops::Ptr one_by_one, in_portions;
+    for (const RangeDrop& drop : drops) one_by_one = RangeDrops::with(one_by_one, drop);
+    std::span<const RangeDrop> left = drops;
+    while (!left.empty()) {
+      const size_t portion = std::min<size_t>(left.size(), 1 + random_.below(30));
+      in_portions = RangeDrops::with(in_portions, left.first(portion));
+      left = left.subspan(portion);
+    }
+    check(*one_by_one, newest);
+    check(*in_portions, newest);
+    check(*RangeDrops::with(nullptr, drops), newest);
+    EXPECT_EQ(one_by_one->sequences(), RangeDrops::with(nullptr, drops)->sequences());
+    for (int i = 0; i < 300; ++i) {
+      const auto first = static_cast<size_t>(random_.below(kKeys));
+      const std::string last = key(first + static_cast<size_t>(random_.below(2 * width)));
+      const Sequence sequence = random_.below(600);
+      EXPECT_EQ(one_by_one->masks_all(key(first), last, sequence),
+                in_portions->masks_all(key(first), last, sequence));
+    }
+  }
+}
+
+/// Partitions are dropped one after the other: each costs little, however many there were.
+TEST_F(ManyDropsTest, OneMoreCutsALeafOrTwo) {
+  RangeDrops::Ptr drops;
+  size_t leaves = 0;
+  for (size_t n = 0; n < kKeys; n += 2) {
+    const RangeDrops::Ptr before = drops;
+    drops = RangeDrops::with(before, {{key(n), key(n + 1)}, n + 1});
+    if (before == nullptr) continue;
+    ASSERT_LE(drops->leaves_beside(*before), 2u);
+    leaves += drops->leaves_beside(*before);
+  }
+  EXPECT_EQ(drops->pieces(), kKeys / 2);
+  EXPECT_LE(leaves, kKeys / 2 + kKeys / 2 / 16);
+  // A wide one takes the place of many, and is one.
+  const RangeDrops::Ptr wide = RangeDrops::with(drops, {{key(5), key(kKeys - 4)}, kKeys + 1});
+  EXPECT_LE(wide->leaves_beside(*drops), 2u);
+  EXPECT_LT(wide->pieces(), 10u);
+  for (size_t n = 0; n < kKeys; ++n) {
+    const Sequence alone = n % 2 == 0 ? n + 1 : 0;
+    EXPECT_EQ(wide->newest_over(key(n)), n < 5 || n >= kKeys - 4 ? alone : kKeys + 1) << n;
+  }
 }
 
 TEST(KeyRanges, AsBytes) {
