@@ -7,12 +7,13 @@
 
 #include <unistd.h>
 
+#include "libkv/base/aligned_buffers.h"
+
 namespace kv {
 
 namespace {
 
-/// Of the strictest device there is.
-constexpr uint64_t kSectorBytes = 4096;
+constexpr uint64_t kSectorBytes = AlignedBuffers::kAlignment;
 constexpr size_t kBufferBytes = 256 << 10;
 
 struct FreeAligned {
@@ -28,6 +29,10 @@ std::span<char> buffer_of_thread() {
 }
 
 }  // namespace
+
+std::optional<RawFile> DirectFile::raw() const {
+  return RawFile{descriptor(), kSectorBytes, path()};
+}
 
 Result<size_t> DirectFile::read_at(uint64_t offset, std::span<char> into) {
   const std::span<char> buffer = buffer_of_thread();
