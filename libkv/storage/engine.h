@@ -199,6 +199,9 @@ class Engine {
 
   /// The answer if no disk is needed, else nothing: use get().
   virtual std::optional<Result<Lookup>> get_if_cached(BytesView key) = 0;
+  /// The same for many keys, in their order; the waits for memory overlap.
+  virtual std::vector<std::optional<Result<Lookup>>> get_many_if_cached(
+      std::span<const BytesView> keys);
   /// Completes on the loop, never before returning. corrupt: a block of this key's fails.
   virtual void get(BytesView key, std::function<void(Result<Lookup>)> done) = 0;
 
