@@ -55,6 +55,7 @@ inline constexpr size_t walk_slice_keys = 1'024;     ///< Then the reading threa
 inline constexpr size_t map_waiters_max = 4'096;     ///< Requests that wait for a newer map.
 inline constexpr size_t fetch_bytes_max = 8u << 20;  ///< Of one answer to a repair.
 inline constexpr size_t promotions_max = 64;         ///< Hints merged into own data at a time.
+inline constexpr size_t reads_together_max = 256;    ///< Keys that are looked up at once.
 inline constexpr Duration promotion_retry_interval = 5s;
 inline constexpr size_t unreadable_hints_max = 4'096;       ///< That are known, each told of once.
 inline constexpr Duration unreadable_retry_interval = 60s;  ///< For partitions not read through.
