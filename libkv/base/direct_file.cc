@@ -27,6 +27,10 @@ std::span<char> buffer_of_thread() {
 
 }  // namespace
 
+std::optional<RawFile> DirectFile::raw() const {
+  return RawFile{descriptor(), kFilePageBytes, path()};
+}
+
 Result<size_t> DirectFile::read_at(uint64_t offset, std::span<char> into) {
   const std::span<char> buffer = buffer_of_thread();
   size_t done = 0;

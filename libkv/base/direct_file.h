@@ -12,6 +12,7 @@ class DirectFile final : public PosixFile {
   using PosixFile::PosixFile;
   Result<size_t> read_at(uint64_t offset, std::span<char> into) override;
   Result<size_t> read_cached_at(uint64_t, std::span<char>) override { return size_t{0}; }
+  std::optional<RawFile> raw() const override;
 };
 
 }  // namespace kv

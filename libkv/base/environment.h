@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,6 +27,12 @@ inline constexpr size_t kFilePageBytes = 4096;
 constexpr uint64_t whole_file_pages(uint64_t bytes) {
   return (bytes + kFilePageBytes - 1) / kFilePageBytes * kFilePageBytes;
 }
+/// How the kernel knows an open file, for who reads it by other means than File::read_at().
+struct RawFile {
+  int descriptor = -1;
+  size_t alignment = 1;  ///< Of a read's offset and length, and of the memory it fills.
+  BytesView path;        ///< For errors. As long as the file.
+};
 
 /// An open file, used by position. Closed by its destructor.
 class File {
@@ -40,6 +47,8 @@ class File {
     (void)offset, (void)into;
     return size_t{0};
   }
+  /// Nothing: it is no file of the kernel's.
+  virtual std::optional<RawFile> raw() const { return std::nullopt; }
   /// Writes all of `bytes` or fails (then any part of it may have been written).
   virtual Status write_at(uint64_t offset, BytesView bytes) = 0;
   /// write_at() and sync() in one. REQUIRES: nothing else of the file is unsynced. Errors are final
@@ -116,6 +125,18 @@ class Clock {
 /// order between tasks).
 enum class Lane { log_sync, background, read };
 
+/// One read of a file that goes on beside the loop without a thread. Its asker and the executor
+/// share it; the loop's thread alone looks at it.
+struct FileRead {
+  std::shared_ptr<File> file;  ///< Open until the read is over.
+  uint64_t offset = 0;
+  size_t length = 0;
+  /// Set when it is over. Fewer than `length`: the file ends there, or they cannot be had in this
+  /// way; File::read_at() knows. Errors: io.
+  Result<SharedBytes> bytes{};
+  bool is_over = false;
+};
+
 /// Runs work off the loop and completions on it. In the simulator both run on one thread, the
 /// completion after a simulated delay; a crash drops what has not completed.
 class Executor {
@@ -123,6 +144,15 @@ class Executor {
   virtual ~Executor() = default;
   /// Runs `work` on `lane`, then `done` on the loop's thread. Never runs either before returning.
   virtual void run(Lane lane, std::function<void()> work, std::function<void()> done) = 0;
+  /// Begins `read`, then runs `done` on the loop's thread; never before returning. False: there is
+  /// no such way to this file, or as many reads as there may be go on. Then nothing has begun, and
+  /// File::read_at() on Lane::read is the way.
+  virtual bool begin_read(const std::shared_ptr<FileRead>& /*read*/,
+                          std::function<void()> /*done*/) {
+    return false;
+  }
+  /// Waits until `read` is over; its `done` is still to come. REQUIRES: begin_read() took it.
+  virtual void finish_read(FileRead& /*read*/) {}
 };
 
 struct Environment {

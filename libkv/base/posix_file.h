@@ -16,6 +16,7 @@ class PosixFile : public File {
 
   Result<size_t> read_at(uint64_t offset, std::span<char> into) override;
   Result<size_t> read_cached_at(uint64_t offset, std::span<char> into) override;
+  std::optional<RawFile> raw() const override { return RawFile{descriptor(), 1, path()}; }
   Status write_at(uint64_t offset, BytesView bytes) override;
   void begin_writeback(uint64_t offset, uint64_t length) override;
   Status sync() override;

@@ -74,6 +74,7 @@ ThreadExecutor::~ThreadExecutor() {
   }
   for (LaneState& lane : lanes_)
     for (std::thread& thread : lane.threads) thread.join();
+  ring_.reset();
   close(completion_fd_);
 }
 
@@ -89,6 +90,29 @@ void ThreadExecutor::run(Lane lane, std::function<void()> work, std::function<vo
   ++outstanding_;
   if (more_threads) start_thread(lane);
   state.wake.notify_one();
+}
+
+// Opened where the first read comes from: most programs never read.
+ReadRing* ThreadExecutor::ring() {
+  if (options_.use_read_ring && !std::exchange(ring_tried_, true))
+    ring_ = open_read_ring(completion_fd_);
+  return ring_.get();
+}
+
+bool ThreadExecutor::begin_read(const std::shared_ptr<FileRead>& read, std::function<void()> done) {
+  if (ring() == nullptr || !ring_->begin(read, std::move(done))) return false;
+  ++outstanding_;
+  return true;
+}
+
+void ThreadExecutor::submit_reads() {
+  if (ring_ != nullptr && !ring_->submit()) signal_completion();
+}
+
+void ThreadExecutor::finish_read(FileRead& read) {
+  if (read.is_over) return;
+  ring_->finish(read, ready_);
+  signal_completion();
 }
 
 void ThreadExecutor::start_thread(Lane lane) {
@@ -142,6 +166,7 @@ void ThreadExecutor::fetch_completions() {
   uint64_t count = 0;
   const ssize_t got = read(completion_fd_, &count, sizeof count);
   KV_ASSERT(got == sizeof count || errno == EAGAIN);
+  if (ring_ != nullptr) ring_->reap(ready_);
   const std::lock_guard lock(completed_mutex_);
   signalled_ = false;
   if (ready_.empty()) {
@@ -170,6 +195,7 @@ bool ThreadExecutor::drain(Duration limit) {
   const auto deadline = std::chrono::steady_clock::now() + limit;
   for (;;) {
     run_completions();
+    submit_reads();
     if (outstanding_ == 0) return true;
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());

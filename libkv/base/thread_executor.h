@@ -5,6 +5,10 @@
 //       └── run_completions(): done() ◄── completions ◄────────┘
 //                     ▲ completion_fd() becomes readable
 //
+// A read of one block needs no thread where the kernel has a ring for it (read_ring.h):
+//
+//     loop ── begin_read() … submit_reads() ──► ring ──► completion_fd(), run_completions(): done()
+//
 // A lane has one thread (`read`: several), started at first use so that an idle daemon has none.
 // Within log_sync and within background both works and completions keep the order of run().
 //
@@ -21,17 +25,20 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 #include "libkv/base/environment.h"
+#include "libkv/base/read_ring.h"
 
 namespace kv {
 
 struct ThreadExecutorOptions {
   size_t read_threads = 2;            ///< At least 1.
   size_t completions_per_call = 256;  ///< What run_completions() runs at most, at least 1.
+  bool use_read_ring = true;          ///< Where there is one; else threads do all reads.
 };
 
 class ThreadExecutor final : public Executor {
@@ -47,6 +54,12 @@ class ThreadExecutor final : public Executor {
 
   void run(Lane lane, std::function<void()> work, std::function<void()> done) override;
 
+  bool begin_read(const std::shared_ptr<FileRead>& read, std::function<void()> done) override;
+  void finish_read(FileRead& read) override;
+  /// Hands the reads begun since the last call to the kernel, all at once: at the end of a turn,
+  /// before completion_fd() is waited for.
+  void submit_reads();
+
   /// Readable (POLLIN) while run_completions() has something to do. Owned by this object.
   int completion_fd() const { return completion_fd_; }
   /// Runs the completions that have come, up to the bound; the rest keeps completion_fd() readable.
@@ -57,7 +70,7 @@ class ThreadExecutor final : public Executor {
   /// completed. False if `limit` passed first; then the rest is still there.
   bool drain(Duration limit);
 
-  /// Works handed in whose completion has not run yet.
+  /// Works and reads handed in whose completion has not run yet.
   size_t queued() const { return outstanding_; }
 
  private:
@@ -80,6 +93,7 @@ class ThreadExecutor final : public Executor {
   void completed(std::function<void()> done);
   void fetch_completions();
   void signal_completion();
+  ReadRing* ring();
 
   const ThreadExecutorOptions options_;
   int completion_fd_;
@@ -92,6 +106,8 @@ class ThreadExecutor final : public Executor {
 
   std::deque<std::function<void()>> ready_;  // Fetched, not yet run. The loop's alone.
   size_t outstanding_ = 0;                   // The loop's alone.
+  std::unique_ptr<ReadRing> ring_;           // The loop's alone. Opened for the first read.
+  bool ring_tried_ = false;
 };
 
 }  // namespace kv

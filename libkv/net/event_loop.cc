@@ -103,6 +103,8 @@ bool EventLoop::take_events(Duration limit) {
 }
 
 void EventLoop::turn(LoopHandler& handler, Duration limit) {
+  // Those of the last turn, which has sent what others wait for.
+  if (executor_ != nullptr) executor_->submit_reads();
   const bool completions = take_events(time_to_wait(handler, limit));
   const Instant begun = clock_.now();
   if (transport_.next_wake() <= begun) transport_.on_tick(begun);

@@ -30,7 +30,35 @@ struct Reads::FetchStep {
 Reads::Reads(ReplicaCore& core) : core_(core), self_(std::make_shared<Reads*>(this)) {}
 
 void Reads::look_up(const std::string& key, LookedUp then) {
+  if (gathers_) {
+    gathered_.push_back({key, std::move(then)});
+    if (gathered_.size() >= limits::reads_together_max) answer_gathered();
+    return;
+  }
   if (const auto cached = core_.engine.get_if_cached(key)) return then(*cached);
+  look_up_on_disk(key, std::move(then));
+}
+
+// What is answered may ask for more: its hint.
+void Reads::answer_gathered() {
+  while (!gathered_.empty()) look_up_together(std::exchange(gathered_, {}));
+}
+
+void Reads::look_up_together(std::vector<Wanted> wanted) {
+  std::vector<BytesView> keys;
+  keys.reserve(wanted.size());
+  for (const Wanted& one : wanted) keys.emplace_back(one.key);
+  const auto answers = core_.engine.get_many_if_cached(keys);
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (answers[i]) {
+      wanted[i].then(*answers[i]);
+    } else {
+      look_up_on_disk(wanted[i].key, std::move(wanted[i].then));
+    }
+  }
+}
+
+void Reads::look_up_on_disk(const std::string& key, LookedUp then) {
   if (on_disk_ >= limits::disk_reads_max) {
     return then(fail(ErrorKind::busy, "too many reads wait for the disk"));
   }

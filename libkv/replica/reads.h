@@ -1,5 +1,6 @@
 // Reads of single keys: for coordinators, for repairs, for explain. What memory can answer is
-// answered at once; what needs the disk comes later and holds nothing up.
+// answered at once; what needs the disk comes later and holds nothing up. What one frame asks for
+// is looked up together, as long as nothing comes between that could change it.
 //
 //   slot       own data, joined with a hint that it still has from its time as a fallback
 //   fallback   the hint
@@ -11,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "libkv/replica/replica_core.h"
 #include "libkv/replica/stored_hint.h"
@@ -44,14 +46,31 @@ class Reads {
   void explain(KeyspaceId keyspace, const SharedBytes& key,
                std::function<void(const KeyFacts&)> done);
 
+  /// From here to end_gather() the keys that are asked for wait for each other, so that they are
+  /// looked up together.
+  void begin_gather() { gathers_ = true; }
+  void end_gather() {
+    answer_gathered();
+    gathers_ = false;
+  }
+  /// Answers what waits so. Before every change of what it could find.
+  void answer_gathered();
+
   size_t waiting_for_disk() const { return on_disk_; }
 
  private:
   struct ReadStep;
   struct FetchStep;
   using LookedUp = std::function<void(const Result<Lookup>&)>;
-  /// Calls `then` now or when the disk has answered. busy: too many wait for it.
+  struct Wanted {
+    std::string key;
+    LookedUp then;
+  };
+  /// Calls `then` now, with those that are gathered, or when the disk has answered. busy: too many
+  /// wait for it.
   void look_up(const std::string& key, LookedUp then);
+  void look_up_on_disk(const std::string& key, LookedUp then);
+  void look_up_together(std::vector<Wanted> wanted);
 
   void read_hint(const std::shared_ptr<ReadStep>& step);
   void finish_read(const std::shared_ptr<ReadStep>& step);
@@ -62,6 +81,8 @@ class Reads {
 
   ReplicaCore& core_;
   size_t on_disk_ = 0;
+  bool gathers_ = false;
+  std::vector<Wanted> gathered_;
   std::shared_ptr<Reads*> self_;  // What the engine's completions look at.
 };
 

@@ -1,9 +1,11 @@
 #include "libkv/replica/replica.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "libkv/base/assert.h"
+#include "libkv/base/planted.h"
 #include "libkv/replica/refusals.h"
 
 namespace kv {
@@ -51,6 +53,7 @@ Replica::Replica(Environment& environment, Engine& engine, MemberNumber member,
 void Replica::set_map(MapPointer map) {
   KV_ASSERT(map != nullptr);
   if (map->epoch <= core_.epoch()) return;
+  reads_.answer_gathered();
   KV_ASSERT(!core_.map || core_.map->partition_bits == map->partition_bits);
   core_.map = std::move(map);
   debts_.settle_pending();
@@ -109,6 +112,14 @@ void Replica::serve(Asker asker, const Request& request, Duration time_left, Par
     return core_.answers.answer(asker, refusal(request, Answer::no_map, 0));
   }
   if (request.epoch > core_.epoch()) return wait_for_map(asker, request, deadline, part, act);
+  take_up(asker, request, deadline, part, act);
+}
+
+// What is gathered was asked for earlier, and must not find what this changes.
+template <typename Part, typename Request>
+void Replica::take_up(Asker asker, const Request& request, Instant deadline, Part& part,
+                      void (Part::*act)(Asker, const Request&, Instant)) {
+  if (!std::is_same_v<Part, Reads> && !KV_PLANTED(read_past_writes)) reads_.answer_gathered();
   (part.*act)(asker, request, deadline);
 }
 
@@ -123,7 +134,7 @@ void Replica::wait_for_map(Asker asker, const Request& request, Instant deadline
   const bool waits = gate_.wait(request.epoch, until,
                                 [this, asker, request, deadline, &part, act, refuse](auto outcome) {
                                   if (outcome == MapGate::Outcome::map_came)
-                                    return (part.*act)(asker, request, deadline);
+                                    return take_up(asker, request, deadline, part, act);
                                   refuse(core_.now() >= deadline ? Answer::late : Answer::busy);
                                 });
   if (!waits) return refuse(Answer::busy);

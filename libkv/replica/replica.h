@@ -51,6 +51,11 @@ class Replica {
   Instant next_wake() const { return core_.write_gate.next_wake(); }
   void on_room_time(Instant now) { core_.write_gate.on_time(now); }
 
+  /// Around the requests of one frame: its reads are looked up together, in the order of what
+  /// changes what they find.
+  void begin_frame() { reads_.begin_gather(); }
+  void end_frame() { reads_.end_gather(); }
+
   void on_mint(Asker asker, const msg::Mint& request);
   void on_merge(Asker asker, const msg::Merge& request);
   void on_read(Asker asker, const msg::Read& request);
@@ -101,6 +106,9 @@ class Replica {
   template <typename Part, typename Request>
   void serve(Asker asker, const Request& request, Duration time_left, Part& part,
              void (Part::*act)(Asker, const Request&, Instant));
+  template <typename Part, typename Request>
+  void take_up(Asker asker, const Request& request, Instant deadline, Part& part,
+               void (Part::*act)(Asker, const Request&, Instant));
   template <typename Part, typename Request>
   void wait_for_map(Asker asker, const Request& request, Instant deadline, Part& part,
                     void (Part::*act)(Asker, const Request&, Instant));

@@ -117,8 +117,10 @@ struct NodeService::Receiver {
 void NodeService::on_frame(PeerId from, Frame frame, Instant now) {
   engine_.begin_turn();
   const uint64_t foreign = frames_.wrong_cluster;
+  replica_->begin_frame();
   const Epoch epoch =
       dispatch(frame, directory_.cluster(), environment_.log, &frames_, Receiver{*this, from, now});
+  replica_->end_frame();
   if (frames_.wrong_cluster != foreign) return on_frame_of_another_cluster(from, frame);
   watch_.want(epoch);
 }

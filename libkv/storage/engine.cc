@@ -5,6 +5,14 @@
 namespace kv {
 
 // One after the other: for engines that have nothing to overlap.
+std::vector<std::optional<Result<Lookup>>> Engine::get_many_if_cached(
+    std::span<const BytesView> keys) {
+  std::vector<std::optional<Result<Lookup>>> answers;
+  answers.reserve(keys.size());
+  for (const BytesView key : keys) answers.push_back(get_if_cached(key));
+  return answers;
+}
+
 std::optional<Engine::Lookups> Engine::multi_get(std::span<const BytesView> keys,
                                                  std::function<void(Lookups)> done) {
   struct Waiting {

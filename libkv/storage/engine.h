@@ -70,7 +70,8 @@ struct EngineOptions {
   /// The cache has no more, however much is left to it. 0: all that is left.
   uint64_t block_cache_bytes = 0;
   uint64_t log_segment_bytes = 8u << 20;
-  uint32_t block_bytes = 8u << 10;
+  /// Before compression. What a get from the disk reads: devices are paid by the page.
+  uint32_t block_bytes = 4u << 10;
   uint32_t bloom_bits_per_key = 10;
   /// Tables are read past the system's page cache where the file system can: their blocks are then
   /// in the engine's own cache or nowhere in memory.
@@ -199,6 +200,9 @@ class Engine {
 
   /// The answer if no disk is needed, else nothing: use get().
   virtual std::optional<Result<Lookup>> get_if_cached(BytesView key) = 0;
+  /// The same for many keys, in their order; the waits for memory overlap.
+  virtual std::vector<std::optional<Result<Lookup>>> get_many_if_cached(
+      std::span<const BytesView> keys);
   /// Completes on the loop, never before returning. corrupt: a block of this key's fails.
   virtual void get(BytesView key, std::function<void(Result<Lookup>)> done) = 0;
 

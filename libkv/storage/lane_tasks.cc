@@ -5,11 +5,30 @@
 
 namespace kv {
 
-// The lock orders the loop, which may want to end the task, and the lane's thread, which runs it.
 class LaneTasks::Task {
  public:
-  Task(std::function<void()> work, std::function<void()> done)
-      : work_(std::move(work)), done_(std::move(done)) {}
+  explicit Task(std::function<void()> done) : done_(std::move(done)) {}
+  virtual ~Task() = default;
+
+  /// The loop: the work is over when this returns.
+  virtual void finish() = 0;
+  /// The same, or it never runs.
+  virtual void drop() = 0;
+  std::function<void()> take_done() { return std::exchange(done_, nullptr); }
+
+  // Loop only. The owner is null once the task is completed or dropped.
+  LaneTasks* owner = nullptr;
+  std::list<std::shared_ptr<Task>>::iterator position;
+
+ private:
+  std::function<void()> done_;
+};
+
+// The lock orders the loop, which may want to end the task, and the lane's thread, which runs it.
+class LaneTasks::LaneTask final : public Task {
+ public:
+  LaneTask(std::function<void()> work, std::function<void()> done)
+      : Task(std::move(done)), work_(std::move(work)) {}
 
   /// Any thread: runs the work unless somebody else has taken it.
   void run_if_unclaimed() {
@@ -20,25 +39,18 @@ class LaneTasks::Task {
     state_ = State::over;
     over_.notify_all();
   }
-  /// The loop: the work never runs, or is over when this returns.
-  void drop() {
+  void finish() override {
+    run_if_unclaimed();
+    wait();
+  }
+  void drop() override {
     if (claim()) {
       work_ = nullptr;
       const std::lock_guard lock(mutex_);
       state_ = State::over;
     }
     wait();
-    done_ = nullptr;
   }
-  void wait() {
-    std::unique_lock lock(mutex_);
-    over_.wait(lock, [this] { return state_ == State::over; });
-  }
-  std::function<void()> take_done() { return std::exchange(done_, nullptr); }
-
-  // Loop only. The owner is null once the task is completed or dropped.
-  LaneTasks* owner = nullptr;
-  std::list<std::shared_ptr<Task>>::iterator position;
 
  private:
   enum class State { waiting, running, over };
@@ -48,12 +60,28 @@ class LaneTasks::Task {
     state_ = State::running;
     return true;
   }
+  void wait() {
+    std::unique_lock lock(mutex_);
+    over_.wait(lock, [this] { return state_ == State::over; });
+  }
 
   std::mutex mutex_;
   std::condition_variable over_;
   State state_ = State::waiting;
   std::function<void()> work_;
-  std::function<void()> done_;
+};
+
+class LaneTasks::ReadTask final : public Task {
+ public:
+  ReadTask(Executor& executor, std::shared_ptr<FileRead> read, std::function<void()> done)
+      : Task(std::move(done)), executor_(executor), read_(std::move(read)) {}
+
+  void finish() override { executor_.finish_read(*read_); }
+  void drop() override { finish(); }
+
+ private:
+  Executor& executor_;
+  const std::shared_ptr<FileRead> read_;
 };
 
 LaneTasks::~LaneTasks() {
@@ -61,14 +89,27 @@ LaneTasks::~LaneTasks() {
 }
 
 void LaneTasks::run(Lane lane, std::function<void()> work, std::function<void()> done) {
-  auto task = std::make_shared<Task>(std::move(work), std::move(done));
-  task->owner = this;
-  task->position = tasks_.insert(tasks_.end(), task);
+  auto task = std::make_shared<LaneTask>(std::move(work), std::move(done));
+  add(task);
   executor_.run(
       lane, [task] { task->run_if_unclaimed(); },
       [task] {
         if (task->owner != nullptr) task->owner->complete(task);
       });
+}
+
+bool LaneTasks::read(std::shared_ptr<FileRead> read, std::function<void()> done) {
+  auto task = std::make_shared<ReadTask>(executor_, read, std::move(done));
+  const bool has_begun = executor_.begin_read(read, [task] {
+    if (task->owner != nullptr) task->owner->complete(task);
+  });
+  if (has_begun) add(task);
+  return has_begun;
+}
+
+void LaneTasks::add(const std::shared_ptr<Task>& task) {
+  task->owner = this;
+  task->position = tasks_.insert(tasks_.end(), task);
 }
 
 void LaneTasks::complete(std::shared_ptr<Task> task) {
@@ -80,8 +121,7 @@ void LaneTasks::complete(std::shared_ptr<Task> task) {
 void LaneTasks::finish_all() {
   while (!tasks_.empty()) {
     const std::shared_ptr<Task> task = tasks_.front();
-    task->run_if_unclaimed();
-    task->wait();
+    task->finish();
     complete(task);
   }
 }
@@ -92,6 +132,7 @@ void LaneTasks::abandon_all() {
     tasks_.pop_front();
     task->owner = nullptr;
     task->drop();
+    (void)task->take_done();
   }
 }
 

@@ -1,7 +1,7 @@
-// The work an owner has running on the executor's lanes, so that the owner can end: wait for it, or
-// drop it. Neither depends on the loop coming round again: work that no thread has begun is run (or
-// dropped) by the one who waits. That is also what makes close() work where everything runs on one
-// thread, as in the simulator.
+// The work an owner has running on the executor's lanes, and its reads beside them, so that the
+// owner can end: wait for it, or drop it. Neither depends on the loop coming round again: work that
+// no thread has begun is run (or dropped) by the one who waits. That is also what makes close()
+// work where everything runs on one thread, as in the simulator.
 //
 // REQUIRES: all calls on the loop's thread. The executor must outlive this object, not the work's
 // own later (empty) completions.
@@ -25,14 +25,21 @@ class LaneTasks {
 
   /// `work` on the lane, then `done` on the loop. Runs neither before returning.
   void run(Lane lane, std::function<void()> work, std::function<void()> done);
+  /// Begins `read`, then `done` on the loop; never before returning. False, and nothing has begun:
+  /// the executor has no such way (environment.h).
+  bool read(std::shared_ptr<FileRead> read, std::function<void()> done);
   /// Returns when nothing is left, what completions started included.
   void finish_all();
-  /// Waits for work that has begun; work that has not never runs; no completion runs any more.
+  /// Waits for reads, and for work that has begun; work that has not never runs; no completion runs
+  /// any more.
   void abandon_all();
   bool empty() const { return tasks_.empty(); }
 
  private:
   class Task;
+  class LaneTask;
+  class ReadTask;
+  void add(const std::shared_ptr<Task>& task);
   void complete(std::shared_ptr<Task> task);
 
   Executor& executor_;

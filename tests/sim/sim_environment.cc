@@ -70,4 +70,25 @@ void SimEnvironment::ProcessExecutor::run(Lane lane, std::function<void()> work,
                });
 }
 
+// As long as a task on Lane::read takes. The file is read when that time is over.
+bool SimEnvironment::ProcessExecutor::begin_read(const std::shared_ptr<FileRead>& read,
+                                                 std::function<void()> done) {
+  run(
+      Lane::read, [this, read] { finish_read(*read); }, std::move(done));
+  return true;
+}
+
+void SimEnvironment::ProcessExecutor::finish_read(FileRead& read) {
+  if (read.is_over) return;
+  std::string bytes(read.length, '\0');
+  if (const auto got = read.file->read_at(read.offset, bytes); !got) {
+    read.bytes = fail(got.error());
+  } else {
+    bytes.resize(*got);
+    read.bytes = SharedBytes(std::move(bytes));
+  }
+  read.is_over = true;
+  read.file.reset();
+}
+
 }  // namespace kv

@@ -66,6 +66,8 @@ class SimEnvironment {
    public:
     explicit ProcessExecutor(SimEnvironment& process) : process_(process) {}
     void run(Lane lane, std::function<void()> work, std::function<void()> done) override;
+    bool begin_read(const std::shared_ptr<FileRead>& read, std::function<void()> done) override;
+    void finish_read(FileRead& read) override;
 
    private:
     /// When a task posted now on `lane` has run.

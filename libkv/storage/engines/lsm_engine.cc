@@ -5,7 +5,6 @@
 #include "libkv/base/limits.h"
 #include "libkv/base/planted.h"
 #include "libkv/storage/batch_limits.h"
-#include "libkv/storage/engines/multi_lookup.h"
 #include "libkv/storage/failed_iterator.h"
 #include "libkv/storage/levels/drop_tidying.h"
 
@@ -13,8 +12,6 @@ namespace kv {
 
 namespace {
 
-/// Into which the keys of a multi_get that need the disk are divided.
-constexpr size_t kMultiGetRuns = 4;
 /// Only tests have smaller ones, which want many tables of little data.
 constexpr uint64_t kSmallMemtableBytes = 1u << 20;
 
@@ -64,6 +61,7 @@ LsmEngine::LsmEngine(Environment& environment, Parts parts)
       report_(std::move(parts.report)),
       picker_(compaction_options_),
       pace_(debt_bounds(options_, cache_->budget()->memtables_max())),
+      block_reads_(tasks_),
       tasks_(environment.executor) {}
 
 Status LsmEngine::start(Sequence flushed) {
@@ -101,80 +99,6 @@ Result<Sequence> LsmEngine::apply(const WriteBatch& batch, Durability durability
   counted_.bytes_written_user += batch.payload_bytes();
   pace(batch.payload_bytes());
   return last;
-}
-
-std::optional<Result<Lookup>> LsmEngine::get_if_cached(BytesView key) {
-  if (closed_) return Result<Lookup>(fail(closed_error()));
-  auto answer = look_up(*view_, *cache_, key, log_.last_sequence(), ReadMode::cached_only);
-  if (answer) cache_->counters().gets.fetch_add(1, std::memory_order_relaxed);
-  return answer;
-}
-
-void LsmEngine::get(BytesView key, std::function<void(Result<Lookup>)> done) {
-  cache_->counters().gets.fetch_add(1, std::memory_order_relaxed);
-  auto answer = std::make_shared<Result<Lookup>>(fail(closed_error()));
-  auto read = [answer, cache = cache_, view = view_, at = log_.last_sequence(),
-               wanted = std::string(key)] {
-    *answer = *look_up(*view, *cache, wanted, at, ReadMode::fill_cache);
-  };
-  tasks_.run(Lane::read,
-             closed_ ? std::function<void()>([] {}) : std::function<void()>(std::move(read)),
-             [answer, done = std::move(done)] { done(std::move(*answer)); });
-}
-
-/// Those of a multi_get that need the disk, in the order of their keys, so that keys of one block
-/// are read one after the other; in a few runs, so that the disk has several to do.
-struct LsmEngine::ManyReads {
-  struct Wanted {
-    std::string key;
-    size_t index;
-  };
-  std::vector<Wanted> wanted;
-  std::shared_ptr<const ReadView> view;
-  Sequence at = 0;
-  Lookups answers;
-  size_t runs_left = 0;
-  std::function<void(Lookups)> done;
-};
-
-std::optional<Engine::Lookups> LsmEngine::multi_get(std::span<const BytesView> keys,
-                                                    std::function<void(Lookups)> done) {
-  Lookups answers(keys.size());
-  if (closed_) {
-    for (Result<Lookup>& answer : answers) answer = fail(closed_error());
-    return answers;
-  }
-  cache_->counters().gets.fetch_add(keys.size(), std::memory_order_relaxed);
-  const auto missing = look_up_many(*view_, *cache_, keys, log_.last_sequence(), answers);
-  if (missing.empty()) return answers;
-  const auto reads = std::make_shared<ManyReads>();
-  for (const size_t index : missing) reads->wanted.push_back({std::string(keys[index]), index});
-  std::sort(reads->wanted.begin(), reads->wanted.end(),
-            [](const auto& a, const auto& b) { return a.key < b.key; });
-  reads->view = view_;
-  reads->at = log_.last_sequence();
-  reads->answers = std::move(answers);
-  reads->done = std::move(done);
-  const size_t run = std::max<size_t>(1, (missing.size() + kMultiGetRuns - 1) / kMultiGetRuns);
-  reads->runs_left = (missing.size() + run - 1) / run;
-  for (size_t begin = 0; begin < missing.size(); begin += run)
-    read_some(reads, begin, std::min(begin + run, missing.size()));
-  return std::nullopt;
-}
-
-void LsmEngine::read_some(const std::shared_ptr<ManyReads>& reads, size_t begin, size_t end) {
-  tasks_.run(
-      Lane::read,
-      [reads, cache = cache_, begin, end] {
-        for (size_t i = begin; i < end; ++i) {
-          const ManyReads::Wanted& wanted = reads->wanted[i];
-          reads->answers[wanted.index] =
-              *look_up(*reads->view, *cache, wanted.key, reads->at, ReadMode::fill_cache);
-        }
-      },
-      [reads] {
-        if (--reads->runs_left == 0) reads->done(std::move(reads->answers));
-      });
 }
 
 std::unique_ptr<EngineIterator> LsmEngine::iterate(const KeyRange& range, bool reverse) {

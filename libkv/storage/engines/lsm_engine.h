@@ -5,7 +5,8 @@
 //                                                 Lane::background
 // State changes on the loop only: jobs on lanes get what they need by shared_ptr, and their results
 // are installed when they complete. Readers hold a ReadView and never wait for any of it.
-// Its work on whole ranges is in lsm_drops.cc, lsm_checkpoint.cc and lsm_ingest.cc.
+// Its work on whole ranges is in lsm_drops.cc, lsm_checkpoint.cc and lsm_ingest.cc, reads in
+// lsm_reads.cc.
 #pragma once
 
 #include <deque>
@@ -13,6 +14,7 @@
 #include <string>
 
 #include "libkv/storage/engine.h"
+#include "libkv/storage/engines/block_reads.h"
 #include "libkv/storage/engines/checkpoint.h"
 #include "libkv/storage/engines/flush.h"
 #include "libkv/storage/engines/ingest.h"
@@ -58,6 +60,8 @@ class LsmEngine final : public Engine {
   void begin_turn() override { log_.begin_turn(); }
   void end_turn() override { log_.end_turn(); }
   std::optional<Result<Lookup>> get_if_cached(BytesView key) override;
+  std::vector<std::optional<Result<Lookup>>> get_many_if_cached(
+      std::span<const BytesView> keys) override;
   void get(BytesView key, std::function<void(Result<Lookup>)> done) override;
   std::optional<Lookups> multi_get(std::span<const BytesView> keys,
                                    std::function<void(Lookups)> done) override;
@@ -70,7 +74,14 @@ class LsmEngine final : public Engine {
   Status close() override;
 
  private:
+  // lsm_reads.cc: keys whose blocks are not in memory.
+  struct PendingGet;
   struct ManyReads;
+  bool await_block(const std::shared_ptr<PendingGet>& pending);
+  void go_on(const std::shared_ptr<PendingGet>& pending, const BlockReads::Outcome& read);
+  void get_on_lane(const std::shared_ptr<PendingGet>& pending);
+  void await_one_of(const std::shared_ptr<ManyReads>& reads, BytesView key, size_t index);
+  void run_on_lanes(const std::shared_ptr<ManyReads>& reads);
   void read_some(const std::shared_ptr<ManyReads>& reads, size_t begin, size_t end);
 
   // lsm_pace.cc: who may write when.
@@ -159,6 +170,7 @@ class LsmEngine final : public Engine {
   Sequence tidied_at_ = 0;          // What had been written when last looked.
   std::optional<Instant> tidy_at_;  // Absent: all is tidy.
   EngineStats counted_;
+  BlockReads block_reads_;
   LaneTasks tasks_;  // Last: nothing runs any more when the rest is destroyed.
 };
 

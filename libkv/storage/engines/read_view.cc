@@ -44,13 +44,19 @@ std::span<const Candidate> candidates_for(const Version& version, BytesView key,
   return candidates;
 }
 
+std::nullopt_t stopped(LookupStop* stop, const TableFile& file, OpenTable table, size_t block) {
+  if (stop != nullptr) *stop = {&file, std::move(table), block, nullptr};
+  return std::nullopt;
+}
+
 /// Nothing if `mode` is cached_only and the disk is needed.
 std::optional<Result<TableLookup>> look_up_in_table(TableCache& cache, const TableFile& file,
-                                                    const TableKey& key, ReadMode mode) {
+                                                    const TableKey& key, ReadMode mode,
+                                                    LookupStop* stop) {
   uint64_t reads = 0;
   OpenTable table = cache.find(file);
   if (!table) {
-    if (mode == ReadMode::cached_only) return std::nullopt;
+    if (mode == ReadMode::cached_only) return stopped(stop, file, {}, 0);
     auto opened = cache.open(file);
     if (!opened) return Result<TableLookup>(fail(opened.error()));
     table = std::move(*opened);
@@ -59,7 +65,16 @@ std::optional<Result<TableLookup>> look_up_in_table(TableCache& cache, const Tab
   auto found = table->find(key, mode);
   if (found && found->from_disk) ++reads;
   if (reads > 0) cache.counters().disk_reads_of_gets.fetch_add(reads, std::memory_order_relaxed);
-  if (found && found->outcome == TableLookup::Outcome::needs_disk) return std::nullopt;
+  if (found && found->outcome == TableLookup::Outcome::needs_disk)
+    return stopped(stop, file, std::move(table), found->block);
+  return found;
+}
+
+/// In the table where it stopped, whose block has come.
+std::optional<Result<TableLookup>> go_on_from(const LookupStop& stop, const TableKey& key) {
+  if (KV_PLANTED(skip_the_stop)) return Result<TableLookup>();
+  auto found = stop.table->find_in(stop.block, key);
+  if (found) found->from_disk = true;
   return found;
 }
 
@@ -81,16 +96,20 @@ std::optional<Lookup> look_up_in_memtables(const ReadView& view, BytesView key, 
 }
 
 std::optional<Result<Lookup>> look_up(const ReadView& view, TableCache& cache, BytesView key,
-                                      Sequence at, ReadMode mode) {
-  if (auto known = look_up_in_memtables(view, key, at)) {
+                                      Sequence at, ReadMode mode, LookupStop* stop) {
+  bool goes_on = stop != nullptr && stop->block != nullptr;
+  if (auto known = goes_on ? std::nullopt : look_up_in_memtables(view, key, at)) {
     cache.counters().memtable_hits.fetch_add(1, std::memory_order_relaxed);
     return std::move(*known);
   }
   const TableKey wanted{key, key_hash(key), at};
   Lookup lookup;
   for (const Candidate& candidate : candidates_for(*view.version, key, wanted.hash)) {
+    if (goes_on && candidate.table != stop->file) continue;
     if (view.masks_in(candidate.table->info(), key)) continue;
-    auto found = look_up_in_table(cache, *candidate.table, wanted, mode);
+    auto found = std::exchange(goes_on, false)
+                     ? go_on_from(*stop, wanted)
+                     : look_up_in_table(cache, *candidate.table, wanted, mode, stop);
     if (!found) return std::nullopt;
     if (!*found) return Result<Lookup>(fail(found->error()));
     if ((*found)->from_disk) lookup.found_in = FoundIn::disk;

@@ -36,10 +36,19 @@ struct ReadView {
 /// The drops of the memtables and the version, merged anew.
 RangeDrops::Ptr merge_drops(const ReadView& view);
 
+/// Where a look-up stopped because it needs the disk, and what it needs there.
+struct LookupStop {
+  const TableFile* file = nullptr;     ///< Of the view.
+  OpenTable table{};                   ///< None: the table is to be opened, which is several reads.
+  size_t block_number = 0;             ///< Of the open table.
+  std::shared_ptr<const Block> block;  ///< Set by who has read it: the look-up goes on with it.
+};
+
 /// The newest value of `key` at or below `at`. Nothing if `mode` is cached_only and the disk is
-/// needed. Errors: corrupt, io.
+/// needed; then `stop`, if there is one, says for what. It goes on from a stop that has its block.
+/// Errors: corrupt, io.
 std::optional<Result<Lookup>> look_up(const ReadView& view, TableCache& cache, BytesView key,
-                                      Sequence at, ReadMode mode);
+                                      Sequence at, ReadMode mode, LookupStop* stop = nullptr);
 
 /// What the memtables say of `key`, a removal included; nothing if they do not know it.
 std::optional<Lookup> look_up_in_memtables(const ReadView& view, BytesView key, Sequence at);

@@ -73,10 +73,7 @@ Result<SstableReader::BlockRead> SstableReader::read_block(BlockHandle handle,
   }
   KV_ASSIGN(auto block, read_from_file(handle, mode));
   if (block == nullptr) return BlockRead{};
-  if (mode != ReadMode::bypass_cache) {
-    counters_.cache_misses.fetch_add(1, std::memory_order_relaxed);
-    cache_.insert(key, block);
-  }
+  if (mode != ReadMode::bypass_cache) keep(key, block);
   return BlockRead{std::move(block), mode != ReadMode::cached_only};
 }
 
@@ -92,6 +89,34 @@ Result<std::shared_ptr<const Block>> SstableReader::read_from_file(BlockHandle h
     if (bytes) block = std::make_shared<const Block>(std::move(*bytes));
   }
   return block;
+}
+
+void SstableReader::keep(BlockCache::Key key, const std::shared_ptr<const Block>& block) const {
+  counters_.cache_misses.fetch_add(1, std::memory_order_relaxed);
+  cache_.insert(key, block);
+}
+
+std::shared_ptr<FileRead> SstableReader::read_of(size_t block) const {
+  const BlockHandle handle = index_.handle(block);
+  if (handle.payload_bytes > kReadAtOnceBytesMax) return nullptr;
+  auto read = std::make_shared<FileRead>();
+  read->file = file_;
+  read->offset = handle.offset;
+  read->length = static_cast<size_t>(handle.payload_bytes) + kBlockTrailerBytes;
+  return read;
+}
+
+Result<std::shared_ptr<const Block>> SstableReader::take_read(size_t block,
+                                                              const FileRead& read) const {
+  if (!read.bytes) return fail(read.bytes.error());
+  const BlockHandle handle = index_.handle(block);
+  const uint64_t length = handle.payload_bytes + kBlockTrailerBytes;
+  if (read.bytes->size() != length) return nullptr;
+  KV_ASSIGN(BlockBytes bytes, open_read_block(read.bytes->view(), path_, handle, salt_));
+  auto opened = std::make_shared<const Block>(std::move(bytes));
+  count_reads(1, length);
+  keep(cache_key(block), opened);
+  return opened;
 }
 
 void SstableReader::count_reads(uint64_t reads, uint64_t bytes) const {
@@ -111,7 +136,7 @@ bool SstableReader::may_hold(uint64_t key_hash) const {
 }
 
 void SstableReader::expect_block(size_t block) const {
-  cache_.expect({number_, index_.handle(block).offset});
+  cache_.expect(cache_key(block));
 }
 
 Result<std::shared_ptr<const Block>> SstableReader::cached_block(size_t block) const {
@@ -147,6 +172,7 @@ Result<TableLookup> SstableReader::find(const TableKey& key, ReadMode mode) cons
   KV_ASSIGN(const BlockRead read, read_block(index_.handle(block), mode));
   if (read.block == nullptr) {
     lookup.outcome = TableLookup::Outcome::needs_disk;
+    lookup.block = block;
     return lookup;
   }
   KV_ASSIGN(lookup, find_in(read.block, key));

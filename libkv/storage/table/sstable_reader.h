@@ -43,6 +43,7 @@ struct TableKey {
 struct TableLookup {
   enum class Outcome { absent, found, needs_disk };
   Outcome outcome = Outcome::absent;
+  size_t block = 0;  ///< Where it needs the disk: for this one.
   Sequence sequence = 0;
   EntryKind kind = EntryKind::value;
   SharedBytes value;
@@ -81,6 +82,14 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
   /// Errors: corrupt.
   Result<TableLookup> find_in(const std::shared_ptr<const Block>& block, const TableKey& key) const;
 
+  // A block is read in two steps by who does not wait for it.
+  /// The read that brings it. Null: it takes too long to unpack for that.
+  std::shared_ptr<FileRead> read_of(size_t block) const;
+  /// The block that is in what was read, which the cache now has, too. Null: too little was read,
+  /// for whatever reason. Errors: corrupt, format, io.
+  Result<std::shared_ptr<const Block>> take_read(size_t block, const FileRead& read) const;
+  BlockCache::Key cache_key(size_t block) const { return {number_, index_.handle(block).offset}; }
+
   std::unique_ptr<EntryIterator> iterator(ReadMode mode) const;
 
   /// Of index and filter.
@@ -101,13 +110,14 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
   Result<BlockRead> read_block(BlockHandle handle, ReadMode mode) const;
   Result<std::shared_ptr<const Block>> read_from_file(BlockHandle handle, ReadMode mode) const;
   void count_reads(uint64_t reads, uint64_t bytes) const;
+  void keep(BlockCache::Key key, const std::shared_ptr<const Block>& block) const;
   /// `status` with the file's name before it.
   Error located(const Error& error) const;
 
   BlockCache& cache_;
   ReadCounters& counters_;
   std::string path_;
-  std::unique_ptr<File> file_;
+  std::shared_ptr<File> file_;
   uint64_t number_ = 0;
   uint64_t salt_ = 0;
   Sequence given_sequence_ = 0;

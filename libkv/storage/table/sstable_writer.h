@@ -13,7 +13,7 @@
 namespace kv {
 
 struct TableOptions {
-  uint32_t block_bytes = 8u << 10;
+  uint32_t block_bytes = 4u << 10;
   uint32_t bloom_bits_per_key = 10;
   BlockCompression compression = BlockCompression::lz4;
 };

@@ -84,14 +84,14 @@ Result<std::string> room_for(const std::string& path, BlockHandle handle) {
   return std::string(static_cast<size_t>(handle.payload_bytes) + kBlockTrailerBytes, '\0');
 }
 
-Result<BlockBytes> open_located(BytesView stored, const std::string& path, BlockHandle handle,
-                                uint64_t salt) {
+}  // namespace
+
+Result<BlockBytes> open_read_block(BytesView stored, const std::string& path, BlockHandle handle,
+                                   uint64_t salt) {
   auto block = open_stored_block(stored, salt, handle.offset);
   if (!block) return fail(located(path, handle, block.error()));
   return block;
 }
-
-}  // namespace
 
 Result<BlockBytes> read_stored_block(File& file, const std::string& path, BlockHandle handle,
                                      uint64_t salt) {
@@ -99,7 +99,7 @@ Result<BlockBytes> read_stored_block(File& file, const std::string& path, BlockH
   KV_ASSIGN(const size_t read, file.read_at(handle.offset, stored));
   if (read != stored.size())
     return fail(located(path, handle, {ErrorKind::corrupt, "the file is cut short"}));
-  return open_located(stored, path, handle, salt);
+  return open_read_block(stored, path, handle, salt);
 }
 
 Result<std::optional<BlockBytes>> read_cached_block(File& file, const std::string& path,
@@ -107,7 +107,7 @@ Result<std::optional<BlockBytes>> read_cached_block(File& file, const std::strin
   KV_ASSIGN(std::string stored, room_for(path, handle));
   KV_ASSIGN(const size_t read, file.read_cached_at(handle.offset, stored));
   if (read != stored.size()) return std::optional<BlockBytes>();
-  KV_ASSIGN(BlockBytes block, open_located(stored, path, handle, salt));
+  KV_ASSIGN(BlockBytes block, open_read_block(stored, path, handle, salt));
   return std::optional<BlockBytes>(std::move(block));
 }
 

@@ -49,5 +49,8 @@ Result<BlockBytes> read_stored_block(File& file, const std::string& path, BlockH
 /// The same without waiting for the disk: nothing where that is needed.
 Result<std::optional<BlockBytes>> read_cached_block(File& file, const std::string& path,
                                                     BlockHandle handle, uint64_t salt);
+/// The block in what somebody else has read from its place; the same errors.
+Result<BlockBytes> open_read_block(BytesView stored, const std::string& path, BlockHandle handle,
+                                   uint64_t salt);
 
 }  // namespace kv

@@ -6,7 +6,8 @@
 // durable; what one turn writes leaves as one group. An unsynced write is over when it is visible:
 // the engine hands its log to the system a mebibyte at a time, where LevelDB and RocksDB call
 // write() each time. A get that needs the disk is outstanding. Several workers who only read have a
-// thread and a snapshot each; many keys a call, and reads beside writes, are the loop's alone.
+// thread and a snapshot each; many keys a call, reads beside writes, and reads past the page cache,
+// of which many are to be outstanding, are the loop's alone.
 #include <algorithm>
 #include <deque>
 
@@ -75,6 +76,7 @@ class Loop {
 
   Status end_turn(bool must_wait) {
     engine_->end_turn();
+    executor_.submit_reads();
     if (must_wait) KV_TRY(wait_for_something());
     executor_.run_completions();
     engine_->on_tick(monotonic_now());
@@ -303,7 +305,9 @@ class KvEngine final : public BenchEngine {
   }
 
   void only_reads(bool yes) override { only_reads_ = yes; }
-  bool is_one_loop() const override { return !only_reads_ || loop_->has_one_worker(); }
+  bool is_one_loop() const override {
+    return !only_reads_ || loop_->has_one_worker() || counts_reads_;
+  }
   void begin_turn() override { loop_->engine().begin_turn(); }
   Status end_turn(bool must_wait) override { return loop_->end_turn(must_wait); }
 

@@ -92,6 +92,7 @@ Status Soak::turn() {
   engine.begin_turn();
   for (size_t i = 0; i < kStepsPerTurn && outstanding_ < kOutstandingMax; ++i) KV_TRY(step());
   engine.end_turn();
+  executor_.submit_reads();
   if (outstanding_ >= kOutstandingMax) KV_TRY(wait_for_something());
   executor_.run_completions();
   engine.on_tick(monotonic_now());
@@ -99,6 +100,7 @@ Status Soak::turn() {
 }
 
 Status Soak::wait_for_something() {
+  executor_.submit_reads();  // A completion may have begun some.
   pollfd waiting{executor_.completion_fd(), POLLIN, 0};
   const timespec limit{std::chrono::duration_cast<std::chrono::seconds>(kCompletionWait).count(),
                        0};

@@ -9,6 +9,9 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <pthread.h>
+#include <unistd.h>
+
+#include "libkv/base/posix_file_system.h"
 
 namespace kv {
 namespace {
@@ -163,6 +166,105 @@ TEST(ThreadExecutor, TheDestructorFinishesWhatHasBegunAndCompletesNothing) {
   EXPECT_TRUE(finished);
   EXPECT_FALSE(completed);
   EXPECT_EQ(witness.use_count(), 1) << "what dropped work captured is freed";
+}
+
+/// A file of its own name, as long as this lives.
+class ReadFile {
+ public:
+  explicit ReadFile(const std::string& bytes) {
+    path_ = testing::TempDir() + "kv-thread-executor-" + std::to_string(::getpid());
+    const auto made = files_.open(path_, OpenMode::write);
+    EXPECT_TRUE(made && (*made)->truncate(0) && (*made)->write_at(0, bytes));
+  }
+  ~ReadFile() { EXPECT_TRUE(files_.remove(path_)); }
+  std::shared_ptr<FileRead> read(uint64_t offset, size_t length) {
+    auto read = std::make_shared<FileRead>();
+    read->file = std::move(*files_.open(path_, OpenMode::read));
+    read->offset = offset;
+    read->length = length;
+    return read;
+  }
+
+ private:
+  PosixFileSystem files_;
+  std::string path_;
+};
+
+TEST(ThreadExecutor, ReadsCompleteInALaterTurn) {
+  ThreadExecutor executor;
+  ReadFile file("0123456789");
+  std::string came;
+  const auto read = file.read(3, 4);
+  if (!executor.begin_read(read, [&] { came = read->bytes->view(); })) GTEST_SKIP() << "no ring";
+  EXPECT_EQ(executor.queued(), 1u);
+  EXPECT_FALSE(readable(executor.completion_fd())) << "nothing is asked of the kernel before";
+  executor.submit_reads();
+  ASSERT_TRUE(wait_readable(executor.completion_fd()));
+  EXPECT_EQ(came, "");
+  EXPECT_EQ(executor.run_completions(), 1u);
+  EXPECT_EQ(came, "3456");
+  EXPECT_EQ(executor.queued(), 0u);
+  EXPECT_FALSE(readable(executor.completion_fd()));
+}
+
+TEST(ThreadExecutor, DrainWaitsForReadsAndForWhatTheyBegin) {
+  ThreadExecutor executor;
+  ReadFile file("0123456789");
+  int over = 0;
+  std::function<void()> again = [&] {
+    if (++over < 5) {
+      ASSERT_TRUE(executor.begin_read(file.read(0, 10), again));
+    }
+  };
+  if (!executor.begin_read(file.read(0, 10), again)) GTEST_SKIP() << "no ring";
+  executor.run(
+      Lane::read, [] {}, [] {});
+  ASSERT_TRUE(executor.drain(10s));
+  EXPECT_EQ(over, 5);
+}
+
+TEST(ThreadExecutor, AReadThatWasWaitedForStillCompletes) {
+  ThreadExecutor executor;
+  ReadFile file("0123456789");
+  int over = 0;
+  const auto other = file.read(0, 1), wanted = file.read(2, 3);
+  if (!executor.begin_read(other, [&] { ++over; })) GTEST_SKIP() << "no ring";
+  ASSERT_TRUE(executor.begin_read(wanted, [&] { ++over; }));
+  executor.finish_read(*wanted);
+  EXPECT_TRUE(wanted->is_over);
+  EXPECT_EQ(wanted->bytes->view(), "234");
+  EXPECT_EQ(over, 0);
+  executor.finish_read(*other);
+  ASSERT_TRUE(wait_readable(executor.completion_fd()));
+  EXPECT_EQ(executor.run_completions(), 2u);
+  EXPECT_EQ(over, 2);
+}
+
+TEST(ThreadExecutor, WithoutARingItTakesNoReads) {
+  ThreadExecutor executor({.use_read_ring = false});
+  ReadFile file("0123456789");
+  EXPECT_FALSE(executor.begin_read(file.read(0, 10), [] {}));
+  EXPECT_EQ(executor.queued(), 0u);
+}
+
+TEST(ThreadExecutor, TheDestructorWaitsForReadsAndCompletesNone) {
+  const auto witness = std::make_shared<int>(0);
+  ReadFile file(std::string(100'000, 'x'));
+  std::vector<std::shared_ptr<FileRead>> reads;
+  {
+    ThreadExecutor executor;
+    for (int i = 0; i < 100; ++i) {
+      reads.push_back(file.read(static_cast<uint64_t>(i) * 1000, 1000));
+      if (!executor.begin_read(reads.back(), [witness] { ++*witness; })) GTEST_SKIP() << "no ring";
+      if (i == 50) executor.submit_reads();
+    }
+  }
+  EXPECT_EQ(witness.use_count(), 1);
+  EXPECT_EQ(*witness, 0);
+  for (const auto& read : reads) {
+    EXPECT_TRUE(read->is_over);
+    EXPECT_EQ(read->bytes->view(), std::string(1000, 'x'));
+  }
 }
 
 TEST(ThreadExecutor, ManyWorksOnAllLanesAllComplete) {

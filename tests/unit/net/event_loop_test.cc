@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 
+#include "libkv/base/posix_file_system.h"
 #include "tests/unit/net/loop_fixture.h"
 
 namespace kv {
@@ -37,6 +38,22 @@ TEST(EventLoop, RunsCompletionsOnItsThread) {
       Lane::log_sync, [] {}, [&] { completed = std::this_thread::get_id(); });
   ASSERT_TRUE(test.until([&] { return executor.queued() == 0; }));
   EXPECT_EQ(completed, std::this_thread::get_id());
+}
+
+TEST(EventLoop, TheReadsOfATurnReachTheKernelByThemselves) {
+  SocketDirectory directory;
+  PosixFileSystem files;
+  ThreadExecutor executor;
+  TestLoop test({}, &executor);
+  const auto read = std::make_shared<FileRead>();
+  read->file = std::move(*files.open(directory.path("file"), OpenMode::write));
+  ASSERT_TRUE(read->file->write_at(0, "0123456789"));
+  read->offset = 2;
+  read->length = 5;
+  std::string came;
+  if (!executor.begin_read(read, [&] { came = read->bytes->view(); })) GTEST_SKIP() << "no ring";
+  ASSERT_TRUE(test.until([&] { return executor.queued() == 0; }));
+  EXPECT_EQ(came, "23456");
 }
 
 TEST(EventLoop, StopsFromAnotherThread) {

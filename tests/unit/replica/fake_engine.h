@@ -42,6 +42,7 @@ class FakeEngine final : public Engine {
   std::set<std::string> damaged;  ///< Keys whose block fails its checksum.
   std::optional<ErrorKind> refuse_with;
   int syncs_asked = 0;
+  int lookups_of_many = 0;
   Instant room = Instant::min();  ///< When the next write may come.
 
   void make_room() {
@@ -108,6 +109,11 @@ class FakeEngine final : public Engine {
   std::optional<Result<Lookup>> get_if_cached(BytesView key) override {
     if (all_cold || cold.count(std::string(key)) != 0) return std::nullopt;
     return look_up(std::string(key), FoundIn::memtable);
+  }
+  std::vector<std::optional<Result<Lookup>>> get_many_if_cached(
+      std::span<const BytesView> keys) override {
+    ++lookups_of_many;
+    return Engine::get_many_if_cached(keys);
   }
   void get(BytesView key, std::function<void(Result<Lookup>)> done) override {
     reads_.emplace_back(std::string(key), std::move(done));

@@ -82,6 +82,51 @@ TEST_F(ReadTest, AReadFromTheDiskHoldsNothingUp) {
   EXPECT_EQ(values(answers.last<msg::ReadDone>().record), std::vector<std::string>{"v"});
 }
 
+TEST_F(ReadTest, ReadsOfOneFrameAreLookedUpTogether) {
+  open();
+  for (int i = 0; i < 20; ++i) mint("k" + std::to_string(i), "v" + std::to_string(i));
+  engine->cold = {own_key("k3"), own_key("k7")};
+  replica->begin_frame();
+  for (int i = 0; i < 20; ++i)
+    replica->on_read({static_cast<uint64_t>(i)}, read_of("k" + std::to_string(i)));
+  EXPECT_TRUE(answers.all<msg::ReadDone>().empty());
+  EXPECT_EQ(engine->lookups_of_many, 0);
+  replica->end_frame();
+  EXPECT_EQ(engine->lookups_of_many, 1);
+  ASSERT_EQ(answers.all<msg::ReadDone>().size(), 18u) << "two wait for the disk, for themselves";
+  ASSERT_EQ(engine->waiting_reads(), 2u);
+  while (engine->waiting_reads() > 0) engine->answer_read();
+  for (const auto& [asker, done] : answers.all<msg::ReadDone>())
+    EXPECT_EQ(values(done.record), std::vector<std::string>{"v" + std::to_string(asker)});
+  EXPECT_EQ(answers.all<msg::ReadDone>().size(), 20u);
+}
+
+TEST_F(ReadTest, AReadBeforeAWriteInItsFrameDoesNotSeeIt) {
+  open();
+  mint("k", "before");
+  replica->begin_frame();
+  replica->on_read({1}, read_of("k"));
+  msg::Mint request = mint_of("k", "after");
+  request.context = answers.last<msg::MintMade>().record.context;
+  mint(request);
+  replica->on_read({2}, read_of("k"));
+  replica->end_frame();
+  const auto& done = answers.all<msg::ReadDone>();
+  ASSERT_EQ(done.size(), 2u);
+  EXPECT_EQ(values(done[0].second.record), std::vector<std::string>{"before"});
+  EXPECT_EQ(values(done[1].second.record), std::vector<std::string>{"after"});
+}
+
+TEST_F(ReadTest, AReadBeforeAMapInItsFrameIsAnsweredByTheOlder) {
+  open();
+  mint("k", "v");
+  replica->begin_frame();
+  replica->on_read({1}, read_of("k"));
+  replica->set_map(map_with_rows(6, [](PartitionRow& row) { row.slots[0].owner = 6; }));
+  replica->end_frame();
+  EXPECT_EQ(answers.last<msg::ReadDone>().answer, Answer::ok);
+}
+
 TEST_F(ReadTest, WhatWasPlannedBeforeAMapIsNotAnsweredAfterIt) {
   open();
   mint("k", "v");

@@ -17,8 +17,12 @@
 namespace kv {
 namespace {
 
-/// The memory budget; 0: more than is needed.
-class EngineThreadsTest : public testing::TestWithParam<uint64_t> {
+struct Threads {
+  uint64_t memory_bytes;  ///< The budget; 0: more than is needed.
+  bool use_read_ring;     ///< Where there is one.
+};
+
+class EngineThreadsTest : public testing::TestWithParam<Threads> {
  public:
   EngineThreadsTest() {
     directory_ = (std::filesystem::temp_directory_path() /
@@ -29,8 +33,8 @@ class EngineThreadsTest : public testing::TestWithParam<uint64_t> {
     options_.log_segment_bytes = 64 << 10;
     options_.block_cache_bytes = 256 << 10;
     options_.block_bytes = 1024;
-    if (GetParam() == 0) return;
-    options_.memory_bytes = GetParam();
+    if (GetParam().memory_bytes == 0) return;
+    options_.memory_bytes = GetParam().memory_bytes;
     options_.block_bytes = 128;
     options_.direct_reads = true;
   }
@@ -80,6 +84,7 @@ class EngineThreadsTest : public testing::TestWithParam<uint64_t> {
 
   std::string directory_;
   EngineOptions options_;
+  const ThreadExecutorOptions threads_{.use_read_ring = GetParam().use_read_ring};
   NullLog log_;
   MemoryMeta rows_;
   std::unique_ptr<MetaStore> meta_ = open_memory_meta(&rows_);
@@ -89,7 +94,7 @@ class EngineThreadsTest : public testing::TestWithParam<uint64_t> {
 TEST_P(EngineThreadsTest, WritesReadsAndScansGoOnTogether) {
   Random random(4);
   EngineState state;
-  ThreadExecutor executor;
+  ThreadExecutor executor(threads_);
   Environment environment = posix_.with(executor, log_);
   auto engine = open(environment);
   ASSERT_NE(engine, nullptr);
@@ -169,7 +174,7 @@ TEST_P(EngineThreadsTest, WritesReadsAndScansGoOnTogether) {
   EXPECT_GT(engine->stats().compactions, 0u);
   const EngineStats stats = engine->stats();
   EXPECT_LE(stats.memory_used(), stats.memory_bytes);
-  if (GetParam() > 0) {
+  if (GetParam().memory_bytes > 0) {
     EXPECT_GT(stats.tables_opened, stats.flushes);
   }
   ASSERT_TRUE(engine->close());
@@ -190,7 +195,7 @@ TEST_P(EngineThreadsTest, WritesReadsAndScansGoOnTogether) {
 TEST_P(EngineThreadsTest, CheckpointsAndIngestsGoOnBesideWrites) {
   Random random(5);
   EngineState state, ingested;
-  ThreadExecutor executor;
+  ThreadExecutor executor(threads_);
   Environment environment = posix_.with(executor, log_);
   const auto engine = open(environment);
   ASSERT_NE(engine, nullptr);
@@ -234,7 +239,7 @@ TEST_P(EngineThreadsTest, CheckpointsAndIngestsGoOnBesideWrites) {
 TEST_P(EngineThreadsTest, WhatIsRemovedWhileTablesAreIngestedStaysRemoved) {
   Random random(6);
   EngineState state;
-  ThreadExecutor executor;
+  ThreadExecutor executor(threads_);
   Environment environment = posix_.with(executor, log_);
   const auto engine = open(environment);
   ASSERT_NE(engine, nullptr);
@@ -280,7 +285,7 @@ TEST_P(EngineThreadsTest, WhatIsRemovedWhileTablesAreIngestedStaysRemoved) {
 TEST_P(EngineThreadsTest, CloseWaitsForWhatIsRunning) {
   EngineState state;
   {
-    ThreadExecutor executor;
+    ThreadExecutor executor(threads_);
     Environment environment = posix_.with(executor, log_);
     auto engine = open(environment);
     for (int i = 0; i < 2000; ++i) {
@@ -290,15 +295,20 @@ TEST_P(EngineThreadsTest, CloseWaitsForWhatIsRunning) {
     }
     ASSERT_TRUE(engine->close());
   }
-  ThreadExecutor executor;
+  ThreadExecutor executor(threads_);
   Environment environment = posix_.with(executor, log_);
   auto engine = open(environment);
   EXPECT_TRUE(engine->recovery().clean);
   EXPECT_TRUE(*state_of(*engine) == state);
 }
 
-INSTANTIATE_TEST_SUITE_P(Budgets, EngineThreadsTest, testing::Values(0, 160 << 10),
-                         [](const auto& budget) { return budget.param == 0 ? "enough" : "tiny"; });
+INSTANTIATE_TEST_SUITE_P(Budgets, EngineThreadsTest,
+                         testing::Values(Threads{0, true}, Threads{160 << 10, true},
+                                         Threads{160 << 10, false}),
+                         [](const auto& of) {
+                           if (of.param.memory_bytes == 0) return "enough";
+                           return of.param.use_read_ring ? "tiny" : "tinyWithoutRing";
+                         });
 
 }  // namespace
 }  // namespace kv

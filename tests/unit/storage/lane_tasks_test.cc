@@ -15,6 +15,15 @@ class HeldExecutor final : public Executor {
   void run(Lane, std::function<void()> work, std::function<void()> done) override {
     held_.push_back({std::move(work), std::move(done)});
   }
+  bool begin_read(const std::shared_ptr<FileRead>& read, std::function<void()> done) override {
+    if (!takes_reads) return false;
+    held_.push_back({[this, read] { finish_read(*read); }, std::move(done)});
+    return true;
+  }
+  void finish_read(FileRead& read) override { reads += std::exchange(read.is_over, true) ? 0 : 1; }
+
+  bool takes_reads = true;
+  int reads = 0;
   void run_all() {
     while (!held_.empty()) {
       run_work();
@@ -60,6 +69,51 @@ TEST(LaneTasksTest, FinishRunsWhatNobodyHasBegun) {
   EXPECT_EQ(trace, "123");
   executor.run_all();  // The executor's own turn comes too late and does nothing.
   EXPECT_EQ(trace, "123");
+}
+
+TEST(LaneTasksTest, AReadAndDoneRunOnce) {
+  HeldExecutor executor;
+  LaneTasks tasks(executor);
+  int done = 0;
+  ASSERT_TRUE(tasks.read(std::make_shared<FileRead>(), [&] { ++done; }));
+  EXPECT_FALSE(tasks.empty());
+  executor.run_all();
+  EXPECT_EQ(executor.reads, 1);
+  EXPECT_EQ(done, 1);
+  EXPECT_TRUE(tasks.empty());
+  executor.takes_reads = false;
+  EXPECT_FALSE(tasks.read(std::make_shared<FileRead>(), [&] { ++done; }));
+  EXPECT_TRUE(tasks.empty());
+}
+
+TEST(LaneTasksTest, FinishWaitsForReadsAndForThoseThatTheyBegin) {
+  HeldExecutor executor;
+  LaneTasks tasks(executor);
+  int done = 0;
+  ASSERT_TRUE(tasks.read(std::make_shared<FileRead>(), [&] {
+    ++done;
+    ASSERT_TRUE(tasks.read(std::make_shared<FileRead>(), [&] { ++done; }));
+  }));
+  tasks.finish_all();
+  EXPECT_EQ(executor.reads, 2);
+  EXPECT_EQ(done, 2);
+  executor.run_all();
+  EXPECT_EQ(executor.reads, 2);
+  EXPECT_EQ(done, 2);
+}
+
+TEST(LaneTasksTest, AnAbandonedReadIsOverAndTellsNobody) {
+  HeldExecutor executor;
+  const auto witness = std::make_shared<int>(0);
+  {
+    LaneTasks tasks(executor);
+    ASSERT_TRUE(tasks.read(std::make_shared<FileRead>(), [witness] { ++*witness; }));
+  }
+  EXPECT_EQ(executor.reads, 1);
+  EXPECT_EQ(witness.use_count(), 1);
+  executor.run_all();
+  EXPECT_EQ(executor.reads, 1);
+  EXPECT_EQ(*witness, 0);
 }
 
 TEST(LaneTasksTest, AbandonedWorkNeverRuns) {

@@ -1,0 +1,33 @@
+// Memory for reads past the page cache, which must begin where a page does (kFilePageBytes). What
+// is given back is used again, so that a read neither asks the allocator nor meets a page for the
+// first time.
+//
+// Threading: one thread's, buffers included.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+namespace kv {
+
+class AlignedBuffers : public std::enable_shared_from_this<AlignedBuffers> {
+ public:
+  AlignedBuffers() = default;
+  ~AlignedBuffers();
+  AlignedBuffers(const AlignedBuffers&) = delete;
+  AlignedBuffers& operator=(const AlignedBuffers&) = delete;
+
+  /// At least `bytes`, with anything in them. They keep this object alive.
+  std::shared_ptr<char> take(size_t bytes);
+
+ private:
+  /// Room for a block of 8 KiB that does not compress, wherever it begins.
+  static constexpr size_t kBufferBytes = 16u << 10;
+  static constexpr size_t kKeptMax = 64;
+  void give_back(char* buffer);
+
+  std::vector<char*> kept_;  // Of kBufferBytes each.
+};
+
+}  // namespace kv

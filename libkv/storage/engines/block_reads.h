@@ -1,0 +1,50 @@
+// Blocks that are being read beside the loop, each once, whoever waits for it. The read is the
+// executor's (Executor::begin_read): no thread takes part in it, and what came is verified,
+// unpacked, and put into the block cache on the loop.
+//
+//   begin(b, x) ─▶ read ─────────▶ unpack, keep ─▶ x(block), y(block)
+//   begin(b, y) ───┘ shares it
+//
+// Lives on the loop's thread. `tasks` must outlive every call, not this.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "libkv/storage/lane_tasks.h"
+#include "libkv/storage/levels/table_cache.h"
+
+namespace kv {
+
+class BlockReads {
+ public:
+  /// Null: too little could be read in this way, so read it in another. Errors: corrupt, format,
+  /// io.
+  using Outcome = Result<std::shared_ptr<const Block>>;
+  using Then = std::function<void(const Outcome&)>;
+
+  explicit BlockReads(LaneTasks& tasks) : tasks_(tasks) {}
+  BlockReads(const BlockReads&) = delete;
+  BlockReads& operator=(const BlockReads&) = delete;
+
+  /// Calls `then` on the loop, never before returning. False: there is no such way, or the block is
+  /// too large to be unpacked on the loop. REQUIRES: what `then` holds keeps the table open.
+  bool begin(const OpenTable& table, size_t block, Then then);
+
+ private:
+  struct UnderWay;
+  struct Hash {
+    size_t operator()(BlockCache::Key key) const {
+      return static_cast<size_t>(key.offset * 0x9e3779b97f4a7c15u ^ key.table);
+    }
+  };
+  void over(UnderWay& read);
+
+  LaneTasks& tasks_;
+  // Never iterated.
+  std::unordered_map<BlockCache::Key, std::shared_ptr<UnderWay>, Hash> under_way_;
+};
+
+}  // namespace kv
