@@ -65,6 +65,10 @@ class File {
   /// (Rebello et al., "Can Applications Recover from fsync Failures?", 2020).
   virtual Status sync() = 0;
   virtual Status truncate(uint64_t size_bytes) = 0;
+  /// Makes the file at least so long and gives it the room for that, without writing it: what it
+  /// did not hold reads as zeros. False: that cannot be had here, and nothing has changed. Errors:
+  /// no_space, io.
+  virtual Result<bool> reserve(uint64_t /*size_bytes*/) { return false; }
   virtual Result<uint64_t> size() = 0;
   /// Takes, changes or drops an advisory lock on a byte range without waiting; false if it
   /// conflicts with a lock of another process or of another open File. Released with this File.

@@ -70,10 +70,12 @@ inline constexpr size_t engine_batch_bytes_max = 96u << 20;
 inline constexpr size_t log_unsynced_bytes_max = 1u << 20;   ///< Then written, though nobody waits.
 inline constexpr size_t log_shared_record_bytes = 4u << 10;  ///< Of a record of several batches.
 inline constexpr size_t log_forming_bytes_max = 32u << 20;   ///< Then writers are answered busy.
-inline constexpr size_t log_spare_segments_max = 8;
+/// Of log_unsynced_bytes_max each. After so many, fresh segments are not written through.
+inline constexpr uint64_t log_groups_without_sync = 8;
+inline constexpr size_t log_spare_segments_max = 16;
 inline constexpr size_t log_spare_segments_idle = 0;  ///< When nothing is written.
 inline constexpr Duration tidy_interval = 50ms;       ///< Between two things tidied.
-inline constexpr size_t log_old_segments_max = 8;     ///< At open; more are flushed away.
+inline constexpr size_t log_old_segments_max = 16;    ///< At open; more are flushed away.
 inline constexpr size_t memtables_waiting_max = 4;    ///< Then writers are answered busy.
 inline constexpr size_t level0_tables_max = 24;       ///< The same.
 /// From here on writers are slowed (storage/engines/write_pace.h); slowest at the bounds above.

@@ -102,6 +102,15 @@ Status PosixFile::truncate(uint64_t size_bytes) {
   return {};
 }
 
+Result<bool> PosixFile::reserve(uint64_t size_bytes) {
+  const auto call = [&] {
+    return ::fallocate(descriptor_.get(), 0, 0, static_cast<off_t>(size_bytes));
+  };
+  if (uninterrupted(call) == 0) return true;
+  if (errno == EOPNOTSUPP || errno == ENOSYS) return false;
+  return fail(posix_error(path_, "reserve", errno));
+}
+
 Result<uint64_t> PosixFile::size() {
   struct stat status {};
   if (::fstat(descriptor_.get(), &status) != 0) return fail(posix_error(path_, "stat", errno));

@@ -21,6 +21,7 @@ class PosixFile : public File {
   void begin_writeback(uint64_t offset, uint64_t length) override;
   Status sync() override;
   Status truncate(uint64_t size_bytes) override;
+  Result<bool> reserve(uint64_t size_bytes) override;
   Result<uint64_t> size() override;
   Result<bool> lock_range(uint64_t offset, uint64_t length, RangeLock kind) override;
   Result<bool> range_is_locked(uint64_t offset, uint64_t length) override;

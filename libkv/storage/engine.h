@@ -69,7 +69,7 @@ struct EngineOptions {
   uint64_t memtable_bytes = 0;
   /// The cache has no more, however much is left to it. 0: all that is left.
   uint64_t block_cache_bytes = 0;
-  uint64_t log_segment_bytes = 8u << 20;
+  uint64_t log_segment_bytes = 4u << 20;
   /// Before compression. What a get from the disk reads: devices are paid by the page.
   uint32_t block_bytes = 4u << 10;
   uint32_t bloom_bits_per_key = 10;

@@ -74,6 +74,16 @@ class SimFile final : public File {
     return disk_.change(operation(Kind::truncate, size_bytes, {}));
   }
 
+  Result<bool> reserve(uint64_t size_bytes) override {
+    if (!writable_) return fail(ErrorKind::io, path_ + ": Bad file descriptor");
+    KV_TRY(admit(FaultKind::write, true));
+    const uint64_t size = disk_.image_.bytes(inode_).size();
+    if (size_bytes <= size) return true;
+    KV_TRY(disk_.need_room(size_bytes - size, path_));
+    KV_TRY(disk_.change(operation(Kind::truncate, size_bytes, {})));
+    return true;
+  }
+
   Result<uint64_t> size() override {
     if (!disk_.is_open(number_)) return dead(path_);
     return disk_.image_.bytes(inode_).size();

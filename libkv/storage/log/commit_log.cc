@@ -122,6 +122,8 @@ void CommitLog::hand_over_if_due() {
   group->durable = durable_sequence_;
   group->sync = sync_wanted_;
   if (group->sync) interval_running_ = false;
+  groups_since_sync_ = group->sync ? 0 : groups_since_sync_ + 1;
+  pool_->prewrite(groups_since_sync_ < limits::log_groups_without_sync);
   sync_wanted_ = false;
   ++groups_;
   hand_over(std::move(group), last_sequence_);

@@ -146,7 +146,7 @@ class CommitLog {
   Status failure_;
   std::vector<OldSegment> segments_;  // Oldest first; the last may still be written.
 
-  uint64_t written_bytes_ = 0, syncs_ = 0, groups_ = 0;
+  uint64_t written_bytes_ = 0, syncs_ = 0, groups_ = 0, groups_since_sync_ = 0;
   LaneTasks tasks_;
 };
 

@@ -17,7 +17,7 @@ Status fill_with_zeros(File& file, uint64_t bytes) {
     const auto piece = static_cast<size_t>(std::min<uint64_t>(bytes - offset, zeros.size()));
     KV_TRY(file.write_at(offset, BytesView(zeros).substr(0, piece)));
   }
-  return file.sync();
+  return {};
 }
 
 }  // namespace
@@ -56,32 +56,41 @@ bool LogSegmentPool::take(Spare* spare) {
   return true;
 }
 
-Result<std::string> LogSegmentPool::write_fresh(uint64_t bytes) {
+Result<std::string> LogSegmentPool::make_fresh(uint64_t bytes) {
   std::string path;
   {
     const std::lock_guard lock(mutex_);
     path = directory_ + "/" + std::to_string(next_spare_++) + ".spare";
   }
   KV_ASSIGN(auto file, files_.open(path, OpenMode::write));
-  const Status filled = fill_with_zeros(*file, bytes);
-  if (!filled) {
+  const Status ready = give_room(*file, bytes);
+  if (!ready) {
     file.reset();
     // The error to tell is the first one; what is left is removed at the next open.
     (void)files_.remove(path);
-    return fail(filled.error());
+    return fail(ready.error());
   }
   return path;
 }
 
+Status LogSegmentPool::give_room(File& file, uint64_t bytes) {
+  bool reserved = false;
+  if (!prewrites_.load(std::memory_order_relaxed)) {
+    KV_ASSIGN(reserved, file.reserve(bytes));
+  }
+  if (!reserved) KV_TRY(fill_with_zeros(file, bytes));
+  return file.sync();
+}
+
 Status LogSegmentPool::prepare_spare() {
-  KV_ASSIGN(const std::string path, write_fresh(segment_bytes_));
+  KV_ASSIGN(const std::string path, make_fresh(segment_bytes_));
   return add({path, false}) ? Status() : files_.remove(path);
 }
 
 Result<LogSegmentPool::Segment> LogSegmentPool::open_as(const std::string& path, uint64_t bytes) {
   Spare spare{{}, false};
   if (bytes != segment_bytes_ || !take(&spare)) {
-    KV_ASSIGN(spare.path, write_fresh(bytes));
+    KV_ASSIGN(spare.path, make_fresh(bytes));
   }
   if (const Status renamed = files_.rename(spare.path, path); !renamed) {
     // Of another size it would not do as a spare, and goes at the next open.

@@ -1,9 +1,12 @@
-// Files ready to become log segments: recycled ones and fresh ones, all of the full size and
-// written once, so that a sync after overwriting a part need not write file metadata too.
+// Files ready to become log segments: recycled ones and fresh ones, all of the full size and with
+// their room on the disk. A fresh one is written through with zeros, so that a sync after
+// overwriting a part need not write file metadata too; where hardly anybody syncs it only gets its
+// room, which does not write the segment twice.
 // Thread-safe: the loop gives released segments back, the background lane prepares spares and the
 // log's lane takes them; one lock guards the list of names.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -25,7 +28,9 @@ class LogSegmentPool {
   size_t spares() const;
   /// Removes all others. Errors: io; they are spares no longer.
   Status keep_spares(size_t count);
-  /// Writes and syncs a fresh spare. Errors: io, no_space (then nothing is left behind).
+  /// Whether fresh files are written through. They are until this says otherwise.
+  void prewrite(bool yes) { prewrites_.store(yes, std::memory_order_relaxed); }
+  /// Makes a fresh spare and syncs it. Errors: io, no_space (then nothing is left behind).
   Status prepare_spare();
 
   struct Segment {
@@ -47,11 +52,13 @@ class LogSegmentPool {
   };
   bool add(const Spare& spare);
   bool take(Spare* spare);
-  Result<std::string> write_fresh(uint64_t bytes);
+  Result<std::string> make_fresh(uint64_t bytes);
+  Status give_room(File& file, uint64_t bytes);
 
   FileSystem& files_;
   const std::string directory_;
   const uint64_t segment_bytes_;
+  std::atomic<bool> prewrites_ = true;
   mutable std::mutex mutex_;
   std::vector<Spare> spares_;
   uint64_t next_spare_ = 1;

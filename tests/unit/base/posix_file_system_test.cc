@@ -54,6 +54,20 @@ TEST_F(PosixFileSystemTest, ReadsWhatWasWrittenAndIsShortOnlyAtTheEnd) {
   EXPECT_EQ(contents(*file, 3, 10), "h");
 }
 
+TEST_F(PosixFileSystemTest, RoomIsGivenWithoutWriting) {
+  auto file = open("a");
+  ASSERT_TRUE(file->write_at(0, "hello").has_value());
+  const auto reserved = file->reserve(8);
+  ASSERT_TRUE(reserved) << reserved.error().what;
+  if (!*reserved) {
+    EXPECT_EQ(contents(*file, 0, 100), "hello");
+    GTEST_SKIP() << "this file system cannot";
+  }
+  EXPECT_EQ(contents(*file, 0, 100), std::string("hello\0\0\0", 8));
+  EXPECT_TRUE(*file->reserve(2));
+  EXPECT_EQ(contents(*file, 0, 100), std::string("hello\0\0\0", 8)) << "it takes nothing away";
+}
+
 TEST_F(PosixFileSystemTest, WhatTheSystemHasInMemoryIsReadWithoutWaiting) {
   auto file = open("a");
   ASSERT_TRUE(file->write_at(0, "hello").has_value());

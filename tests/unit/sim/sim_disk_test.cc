@@ -36,6 +36,18 @@ TEST_F(SimDiskTest, ReadsWritesAndTruncatesAcrossPages) {
   EXPECT_EQ(*file->size(), 4100u);
 }
 
+TEST_F(SimDiskTest, RoomIsGivenWhereThereIsSome) {
+  auto file = open("d/a");
+  ASSERT_TRUE(file->write_at(0, "0123456789").has_value());
+  EXPECT_TRUE(*file->reserve(5));
+  EXPECT_EQ(read(*file), "0123456789") << "it takes nothing away";
+  EXPECT_TRUE(*file->reserve(12));
+  EXPECT_EQ(read(*file), std::string("0123456789\0\0", 12));
+  disk_.set_capacity(disk_.image().used_bytes() + 100);
+  EXPECT_EQ(file->reserve(200'000).error().kind, ErrorKind::no_space);
+  EXPECT_EQ(*file->size(), 12u);
+}
+
 TEST_F(SimDiskTest, ASnapshotDoesNotChangeWithTheDisk) {
   auto file = open("d/a");
   ASSERT_TRUE(file->write_at(0, "before").has_value());

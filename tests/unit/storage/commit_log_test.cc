@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "libkv/base/limits.h"
 #include "libkv/storage/log/commit_log_reader.h"
 #include "tests/sim/sim_environment.h"
 
@@ -268,6 +269,17 @@ class CommitLogTest : public testing::Test {
     }
   }
 
+  /// What goes to the disk while the log takes so many bytes.
+  uint64_t disk_bytes_of(Durability durability, size_t value_bytes) {
+    disk_.record(true);
+    append(durability, value_bytes);
+    run_until_idle();
+    uint64_t bytes = 0;
+    for (const DiskOperation& operation : disk_.trace())
+      if (operation.kind == DiskOperation::Kind::write) bytes += operation.bytes.view().size();
+    return bytes;
+  }
+
   NullLog log_sink_;
   SimScheduler scheduler_;
   SimDisk disk_;
@@ -314,6 +326,27 @@ TEST_F(CommitLogTest, UnsyncedBytesAreBounded) {
   for (int i = 0; i < 40; ++i) append(Durability::none, 100 << 10);
   run_until_idle();
   EXPECT_GE(log_->written_bytes(), uint64_t{1} << 20);
+}
+
+TEST_F(CommitLogTest, WhereNobodySyncsFreshSegmentsAreNotWrittenThrough) {
+  constexpr size_t kBytes = limits::log_unsynced_bytes_max + 1;
+  for (uint64_t group = 1; group < limits::log_groups_without_sync; ++group)
+    EXPECT_GT(disk_bytes_of(Durability::none, kBytes), 2 * kBytes);
+  disk_bytes_of(Durability::none, kBytes);
+  const uint64_t before = log_->written_bytes();
+  const uint64_t once = disk_bytes_of(Durability::none, kBytes);
+  EXPECT_EQ(once, log_->written_bytes() - before);
+  disk_bytes_of(Durability::always, 10);
+  EXPECT_GT(disk_bytes_of(Durability::none, kBytes), 2 * kBytes) << "somebody does";
+
+  ASSERT_TRUE(log_->drain());
+  Random random(1);
+  disk_.crash({UnsyncedData::dropped, UnsyncedNames::lost}, random);
+  SimFileSystem files(disk_);
+  const auto found = recover_log(files, {"log", kSecret, 0, 0}, [](const auto&) {});
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->last_sequence, log_->last_sequence());
+  EXPECT_TRUE(found->corruption.empty());
 }
 
 TEST_F(CommitLogTest, AFailedSyncIsFinal) {
