@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include "bin/log_lines.h"
 #include "libkv/base/log.h"
 #include "libkv/base/posix_environment.h"
 #include "libkv/base/thread_executor.h"
@@ -15,7 +16,6 @@
 #include "libkv/cli/output.h"
 #include "libkv/storage/check/log_whereabouts.h"
 #include "libkv/storage/log/log_survey.h"
-#include "libkv/storage/range_drops.h"
 
 namespace {
 
@@ -35,12 +35,13 @@ class Printer {
       : choices_(choices), output_(output), messages_(messages) {}
 
   void segment(const kv::SurveyedSegment& segment) {
-    if (choices_.records || choices_.operations) {
-      for (const kv::LogRecord& record : segment.scan.records)
-        if (record.offset < segment.end_offset) show(segment, record);
-    } else if (!choices_.verify) {
-      write(choices_.json ? json_of(segment) : text_of(segment));
-    }
+    const kv::LogLineForm form{choices_.json, choices_.values};
+    if (choices_.verify) return;
+    if (!choices_.records && !choices_.operations) return write(line_of(segment, form));
+    for (const kv::LogRecord& record : segment.scan.records)
+      if (record.offset < segment.end_offset)
+        write(choices_.records ? line_of(segment, record, form)
+                               : lines_of_operations(segment, record, form));
   }
   void finding(const kv::Finding& finding) {
     const bool is_note = finding.severity == kv::Finding::Severity::note;
@@ -76,140 +77,6 @@ class Printer {
  private:
   /// A failed write is kept by the output, and told at the end.
   void write(const std::string& text) { (void)output_.write(text); }
-
-  static std::string tabbed(const std::vector<std::string>& fields) {
-    std::string line;
-    for (const std::string& field : fields) line += (line.empty() ? "" : "\t") + field;
-    return line + "\n";
-  }
-
-  /// Of the records that count: how many, their operations, first and last sequence.
-  struct Extent {
-    uint64_t records = 0, operations = 0;
-    kv::Sequence first = 0, last = 0;
-  };
-  static Extent extent_of(const kv::SurveyedSegment& segment) {
-    Extent extent;
-    for (const kv::LogRecord& record : segment.scan.records) {
-      if (record.offset >= segment.end_offset) break;
-      ++extent.records;
-      extent.operations += record.count;
-      if (record.count == 0) continue;
-      if (extent.first == 0) extent.first = record.first;
-      extent.last = record.last();
-    }
-    return extent;
-  }
-  static std::string text_of(const kv::SurveyedSegment& segment) {
-    const Extent extent = extent_of(segment);
-    return tabbed({kv::escaped(segment.path), std::to_string(segment.file_bytes),
-                   std::to_string(extent.records), std::to_string(extent.operations),
-                   std::to_string(extent.first), std::to_string(extent.last),
-                   std::to_string(segment.end_offset), to_string(segment.end)});
-  }
-  static std::string json_of(const kv::SurveyedSegment& segment) {
-    const Extent extent = extent_of(segment);
-    kv::JsonLine line;
-    line.bytes("file", segment.path).number("bytes", segment.file_bytes);
-    line.number("records", extent.records).number("operations", extent.operations);
-    line.number("first", extent.first).number("last", extent.last);
-    line.number("end_offset", segment.end_offset).text("end", to_string(segment.end));
-    if (segment.header) {
-      line.number("version", segment.header->version);
-      line.text("salt", std::to_string(segment.header->salt));
-      line.flag("recycled", segment.header->recycled);
-    }
-    return line.line();
-  }
-
-  void show(const kv::SurveyedSegment& segment, const kv::LogRecord& record) {
-    if (!choices_.operations)
-      return write(choices_.json ? json_of(segment, record) : text_of(segment, record));
-    kv::Sequence sequence = record.first;
-    if (record.kind == kv::LogRecordKind::range_drop) return show_drop(segment, record);
-    if (record.kind == kv::LogRecordKind::ingest) return show_ingest(segment, record);
-    if (record.kind != kv::LogRecordKind::batch) return;
-    kv::WriteBatch::for_each(record.payload, [&](const kv::WriteBatch::Operation& operation) {
-      write(choices_.json ? json_of(segment, record, sequence, operation)
-                          : text_of(segment, record, sequence, operation));
-      ++sequence;
-    });
-  }
-  void show_ingest(const kv::SurveyedSegment& segment, const kv::LogRecord& record) {
-    if (!choices_.json)
-      return write(tabbed({kv::escaped(segment.path), std::to_string(record.offset),
-                           std::to_string(record.first), "ingest", "", "0"}));
-    write(kv::JsonLine()
-              .bytes("file", segment.path)
-              .number("offset", record.offset)
-              .number("sequence", record.first)
-              .text("operation", "ingest")
-              .line());
-  }
-  /// Where the range begins is the key, and where it ends the value.
-  void show_drop(const kv::SurveyedSegment& segment, const kv::LogRecord& record) {
-    const auto range = kv::decode_key_range(record.payload);
-    if (!range) return;  // Told as damaged.
-    if (!choices_.json)
-      return write(tabbed({kv::escaped(segment.path), std::to_string(record.offset),
-                           std::to_string(record.first), "drop", kv::escaped(range->from),
-                           std::to_string(range->to.size()), kv::escaped(range->to)}));
-    write(kv::JsonLine()
-              .bytes("file", segment.path)
-              .number("offset", record.offset)
-              .number("sequence", record.first)
-              .text("operation", "drop")
-              .bytes("key", range->from)
-              .bytes("to", range->to)
-              .line());
-  }
-  static const char* kind_of(const kv::LogRecord& record) {
-    switch (record.kind) {
-      case kv::LogRecordKind::segment_header:
-        return "header";
-      case kv::LogRecordKind::batch:
-        return "batch";
-      case kv::LogRecordKind::range_drop:
-        return "drop";
-      case kv::LogRecordKind::ingest:
-        return "ingest";
-    }
-    return "?";
-  }
-  static std::string text_of(const kv::SurveyedSegment& segment, const kv::LogRecord& record) {
-    return tabbed({kv::escaped(segment.path), std::to_string(record.offset), kind_of(record),
-                   std::to_string(record.first), std::to_string(record.count),
-                   std::to_string(record.durable), std::to_string(record.payload.size())});
-  }
-  static std::string json_of(const kv::SurveyedSegment& segment, const kv::LogRecord& record) {
-    return kv::JsonLine()
-        .bytes("file", segment.path)
-        .number("offset", record.offset)
-        .text("kind", kind_of(record))
-        .number("first", record.first)
-        .number("operations", record.count)
-        .number("durable", record.durable)
-        .number("bytes", record.payload.size())
-        .line();
-  }
-  std::string text_of(const kv::SurveyedSegment& segment, const kv::LogRecord& record,
-                      kv::Sequence sequence, const kv::WriteBatch::Operation& operation) const {
-    std::vector<std::string> fields = {
-        kv::escaped(segment.path),  std::to_string(record.offset),
-        std::to_string(sequence),   operation.is_put ? "put" : "remove",
-        kv::escaped(operation.key), std::to_string(operation.value.size())};
-    if (choices_.values) fields.push_back(kv::escaped(operation.value));
-    return tabbed(fields);
-  }
-  std::string json_of(const kv::SurveyedSegment& segment, const kv::LogRecord& record,
-                      kv::Sequence sequence, const kv::WriteBatch::Operation& operation) const {
-    kv::JsonLine line;
-    line.bytes("file", segment.path).number("offset", record.offset);
-    line.number("sequence", sequence).text("operation", operation.is_put ? "put" : "remove");
-    line.bytes("key", operation.key).number("value_bytes", operation.value.size());
-    if (choices_.values) line.bytes("value", operation.value);
-    return line.line();
-  }
 
   const Choices& choices_;
   kv::Output& output_;

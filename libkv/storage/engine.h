@@ -225,10 +225,10 @@ class Engine {
   /// all of them have, on the loop, never before returning. They are newer than what was written
   /// before the call and older than what is written after it. The files stay the caller's to
   /// remove; their keys must not overlap. One call at a time.
-  /// Errors: busy, corrupt, invalid (not such a table, or one overlaps another; the engine in
-  /// memory takes none), not_found, format, no_space, unavailable; then nothing has changed but the
-  /// last sequence. io: after a failed commit it is not known, and the engine refuses further
-  /// writes.
+  /// The engine in memory takes the pairs as one batch, and `done` gets the last of its sequences.
+  /// Errors: busy, corrupt, invalid (not such a table, or one overlaps another), not_found, format,
+  /// no_space, unavailable; then nothing has changed but the last sequence. io: after a failed
+  /// commit it is not known, and the engine refuses further writes.
   virtual void ingest(std::vector<std::string> paths,
                       std::function<void(Result<Sequence>)> done) = 0;
 
@@ -236,8 +236,8 @@ class Engine {
   /// manifest. It opens as an engine of its own, whose last stop was not a clean one, and does not
   /// change with this one. Writes go on meanwhile. An ingest that is not over is in it or not.
   /// `done` gets the sequence up to which it holds everything, on the loop, never before returning.
-  /// One at a time. Errors: busy (one is being made), invalid (the directory has files, the store
-  /// has a manifest, or the engine has no tables to link: that in memory), no_space, io,
+  /// (Of the engine in memory it is a log of all pairs.) One at a time. Errors: busy (one is being
+  /// made), invalid (the directory has files, or the store has a manifest), no_space, io,
   /// unavailable; then nothing is left that opens.
   virtual void checkpoint(CheckpointTarget target, std::function<void(Result<Sequence>)> done) = 0;
 

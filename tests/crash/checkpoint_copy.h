@@ -38,12 +38,12 @@ class CheckpointCopy {
     const auto format = (*meta)->get("engine", "format");
     if (!format) {
       // Without a manifest it must not pass for an engine that is new.
-      if (open_lsm_engine(environment, **meta, directory_, world.options))
+      if (world.open_engine(**meta, directory_))
         return fail(ErrorKind::corrupt, directory_ + ": a half checkpoint opens");
       return std::optional<EngineState>();
     }
     KV_TRY(check(environment, **meta));
-    KV_ASSIGN(const auto engine, open_lsm_engine(environment, **meta, directory_, world.options));
+    KV_ASSIGN(const auto engine, world.open_engine(**meta, directory_));
     if (!engine->recovery().corruption.empty())
       return fail(ErrorKind::corrupt, engine->recovery().corruption[0].what);
     KV_ASSIGN(EngineState state, state_of(*engine));

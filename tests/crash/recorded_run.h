@@ -32,7 +32,7 @@ class RecordedRun {
         trouble_(trouble_of(seed, meta)),
         steps_min_(meta == MetaType::sqlite ? 20 : 40),
         engine_(engine),
-        makes_copies_(engine == EngineType::lsm && meta == MetaType::sqlite),
+        makes_copies_(meta == MetaType::sqlite),
         world_(seed, engine, meta) {}
 
   /// Nothing, or why the run could not be made.
@@ -44,7 +44,7 @@ class RecordedRun {
       for (uint64_t i = batches_together(); i > 0 && write(); --i) {
       }
       if (makes_copies_ && random_.below(20) == 0) copy();
-      if (engine_ == EngineType::lsm && random_.below(25) == 0) ingest();
+      if (random_.below(25) == 0) ingest();
       for (uint64_t i = random_.below(6); i > 0; --i) world_.scheduler.run_one();
       if (random_.below(25) == 0) tidy();
       if (random_.below(80) != 0) continue;
@@ -150,9 +150,17 @@ class RecordedRun {
     world_.engine->ingest({path}, [this, is_taken](Result<Sequence> done) {
       if (*is_taken) settle_ingest(done.has_value());
     });
-    // A refused one takes no sequence.
-    *is_taken = world_.engine->snapshot()->sequence() > history_.last();
-    if (*is_taken) history_.add_ingest(history_.last() + 1, std::move(pairs));
+    // A refused one takes no sequence; one in memory as many as there are pairs.
+    const Sequence at = world_.engine->snapshot()->sequence();
+    if (at <= history_.last()) return;
+    history_.add_ingest(at, std::move(pairs));
+    if (engine_ == EngineType::lsm) {
+      *is_taken = true;
+    } else {
+      // It is a batch: visible at once, and as durable as one.
+      ++counts_.ingests;
+      history_.settle_ingest(EngineHistory::Ingested::in);
+    }
   }
 
   void copy() {

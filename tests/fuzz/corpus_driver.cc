@@ -1,8 +1,15 @@
-// Runs a fuzz target without libFuzzer: over the files named as arguments, or, if there are none,
-// over the target's samples and a few thousand seeded mutations of them. A fault aborts.
+// Runs a fuzz target without libFuzzer. A fault aborts.
 //
-// With --write DIRECTORY it writes the samples there: what libFuzzer is given to begin with.
+//   TARGET                      over the target's samples and a few thousand seeded mutations of
+//   each TARGET FILE…                over these files TARGET --corpus KEPT        as without
+//   arguments, and over what libFuzzer once found, with some
+//                               mutations of each; KEPT has an input a line, in hexadecimal digits
+//   TARGET --write DIR [KEPT]   writes the samples, and what was kept, into DIR: what libFuzzer is
+//                               given to begin with
+//   TARGET --keep DIR           prints the files of DIR as lines for KEPT, the shortest first
+#include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -10,6 +17,10 @@
 #include "tests/fuzz/fuzz_target.h"
 
 namespace {
+
+constexpr int kMutationsOfSample = 2000, kMutationsOfKept = 20;
+/// Longer ones are not worth their place in the repository.
+constexpr size_t kKeptBytesMax = 4096;
 
 void run_once(const std::string& input) {
   // A copy of exactly this size, so that a sanitizer sees a read beyond it.
@@ -37,32 +48,75 @@ std::string mutated(std::string input, kv::Random& random) {
   return input;
 }
 
-int write_samples(const std::string& directory) {
+std::string bytes_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+std::vector<std::string> kept_in(const std::string& path) {
+  std::vector<std::string> inputs;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    std::string& input = inputs.emplace_back();
+    for (size_t i = 0; i + 1 < line.size(); i += 2)
+      input.push_back(static_cast<char>(std::stoi(line.substr(i, 2), nullptr, 16)));
+  }
+  return inputs;
+}
+
+int keep(const std::string& directory) {
+  std::vector<std::string> inputs;
+  for (const auto& entry : std::filesystem::directory_iterator(directory))
+    inputs.push_back(bytes_of(entry.path().string()));
+  std::sort(inputs.begin(), inputs.end(), [](const std::string& a, const std::string& b) {
+    return a.size() != b.size() ? a.size() < b.size() : a < b;
+  });
+  for (const std::string& input : inputs) {
+    if (input.empty() || input.size() > kKeptBytesMax) continue;
+    for (const char byte : input) std::printf("%02x", static_cast<unsigned char>(byte));
+    std::printf("\n");
+  }
+  return 0;
+}
+
+int write(const std::string& directory, const std::vector<std::string>& kept) {
   int written = 0;
-  for (const std::string& sample : fuzz_samples()) {
+  std::vector<std::string> all = fuzz_samples();
+  all.insert(all.end(), kept.begin(), kept.end());
+  for (const std::string& input : all) {
     std::ofstream file(directory + "/sample-" + std::to_string(written), std::ios::binary);
-    if (!(file << sample)) return 8;
+    if (!(file << input)) return 8;
     ++written;
   }
   std::printf("%d samples\n", written);
   return 0;
 }
 
+int run_mutations(const std::vector<std::string>& inputs, int mutations, kv::Random& random) {
+  int runs = 0;
+  for (const std::string& input : inputs) {
+    run_once(input);
+    for (int i = 0; i < mutations; ++i, ++runs) run_once(mutated(input, random));
+  }
+  return runs;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 3 && std::string(argv[1]) == "--write") return write_samples(argv[2]);
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  const std::string first = words.empty() ? "" : words[0];
+  if (first == "--write" && words.size() >= 2)
+    return write(words[1], words.size() == 3 ? kept_in(words[2]) : std::vector<std::string>());
+  if (first == "--keep" && words.size() == 2) return keep(words[1]);
   int runs = 0;
-  for (int i = 1; i < argc; ++i, ++runs) {
-    std::ifstream file(argv[i], std::ios::binary);
-    run_once(std::string(std::istreambuf_iterator<char>(file), {}));
-  }
-  if (argc == 1) {
+  if (words.empty() || first == "--corpus") {
     kv::Random random(1);
-    for (const std::string& sample : fuzz_samples()) {
-      run_once(sample);
-      for (int i = 0; i < 2000; ++i, ++runs) run_once(mutated(sample, random));
-    }
+    runs += run_mutations(fuzz_samples(), kMutationsOfSample, random);
+    if (words.size() == 2) runs += run_mutations(kept_in(words[1]), kMutationsOfKept, random);
+  } else {
+    for (const std::string& path : words) run_once(bytes_of(path));
+    runs = static_cast<int>(words.size());
   }
   std::printf("%d inputs\n", runs);
   return 0;

@@ -8,13 +8,28 @@
 
 namespace kv {
 
+Result<ManifestState> link_tables(FileSystem& files, const Version& version,
+                                  const std::string& from, const std::string& to) {
+  ManifestState state;
+  state.drops = version.drops();
+  for (size_t level = 0; level < kLevels; ++level) {
+    for (const TablePtr& table : version.level(level)) {
+      const std::string name = "/" + table_file_name(table->info().number);
+      KV_TRY(files.hard_link(from + name, to + name));
+      state.tables.push_back(table->info());
+    }
+  }
+  if (!KV_PLANTED(unsynced_checkpoint)) KV_TRY(files.sync_directory(to));
+  return state;
+}
+
 void Checkpoint::run() {
   status_ = write();
   if (!status_ && is_ours_) remove_all();
 }
 
 void Checkpoint::finish(const Status& status) {
-  version_.reset();
+  make_files_ = nullptr;
   const Done done = std::exchange(done_, nullptr);
   if (status) return done(at_);
   done(fail(status.error()));
@@ -26,32 +41,15 @@ Status Checkpoint::write() {
   if (!names.empty())
     return fail(ErrorKind::invalid, target_.directory + ": a checkpoint needs an empty directory");
   is_ours_ = true;
-  KV_TRY(link_tables());
-  KV_TRY(commit());
+  if (!KV_PLANTED(no_placeholder)) KV_TRY(files_.open(placeholder(), OpenMode::write_new));
+  KV_ASSIGN(const ManifestState state, make_files_(target_.directory));
+  KV_TRY(commit(state));
   // If it stays, the next open removes it: the manifest does not name it.
   (void)files_.remove(placeholder());
   return {};
 }
 
-Status Checkpoint::link_tables() {
-  if (!KV_PLANTED(no_placeholder)) KV_TRY(files_.open(placeholder(), OpenMode::write_new));
-  for (size_t level = 0; level < kLevels; ++level) {
-    for (const TablePtr& table : version_->level(level)) {
-      const std::string name = "/" + table_file_name(table->info().number);
-      KV_TRY(files_.hard_link(source_ + name, target_.directory + name));
-    }
-  }
-  if (KV_PLANTED(unsynced_checkpoint)) return {};
-  return files_.sync_directory(target_.directory);
-}
-
-Status Checkpoint::commit() {
-  ManifestState state;
-  state.log_secret = secret_;
-  state.flushed = at_;
-  state.drops = version_->drops();
-  for (size_t level = 0; level < kLevels; ++level)
-    for (const TablePtr& table : version_->level(level)) state.tables.push_back(table->info());
+Status Checkpoint::commit(const ManifestState& state) {
   KV_ASSIGN(const auto meta, target_.open_meta());
   return Manifest(*meta).create(state, std::move(target_.rows));
 }
@@ -60,12 +58,14 @@ Status Checkpoint::commit() {
 void Checkpoint::remove_all() {
   const auto names = files_.list(target_.directory);
   if (!names) return;
-  for (const bool are_tables : {false, true}) {
+  const auto is_data = [](const std::string& name) {
+    return numbered_file(name, ".sst").has_value() || numbered_file(name, ".log").has_value();
+  };
+  for (const bool are_data : {false, true}) {
     for (const std::string& name : *names)
-      if (numbered_file(name, ".sst").has_value() == are_tables &&
-          !files_.remove(target_.directory + "/" + name) && !are_tables)
+      if (is_data(name) == are_data && !files_.remove(target_.directory + "/" + name) && !are_data)
         return;
-    if (!are_tables && !files_.sync_directory(target_.directory)) return;
+    if (!are_data && !files_.sync_directory(target_.directory)) return;
   }
   (void)files_.remove(target_.directory);
 }

@@ -1,11 +1,11 @@
-// A copy of an engine as of one instant, made by hard links of its tables beside a manifest of its
-// own (Engine::checkpoint). Tables never change, so the copy does not either: the original may be
-// written, compacted, dropped, or removed as a whole.
+// A copy of an engine as of one instant (Engine::checkpoint): files, which for the engine on disk
+// are hard links of its tables, beside a manifest of its own. Tables never change, so the copy does
+// not either: the original may be written, compacted, dropped, or removed as a whole.
 //
-//   directory made ─▶ placeholder, links ─▶ directory synced ─▶ manifest, one commit ─▶ over
+//   directory made ─▶ placeholder, files ─▶ directory synced ─▶ manifest, one commit ─▶ over
 //
-// Up to the commit the directory holds tables without a manifest, which no engine opens: for the
-// case that there are no tables a placeholder stands for one. What failed is removed again, the
+// Up to the commit the directory holds tables or logs without a manifest, which no engine opens:
+// for the case that there are none a placeholder stands for one. What failed is removed again, the
 // metadata first; what a crash leaves is for the caller to remove.
 //
 // run() blocks and belongs to Lane::background; the rest to the loop.
@@ -22,24 +22,24 @@
 
 namespace kv {
 
+/// Links the version's tables from one directory into another, and syncs that; the manifest's part
+/// of the copy.
+Result<ManifestState> link_tables(FileSystem& files, const Version& version,
+                                  const std::string& from, const std::string& to);
+
 class Checkpoint {
  public:
   using Done = std::function<void(Result<Sequence>)>;
+  /// Makes the files of the copy in the directory, durable; returns the manifest they go with.
+  using MakeFiles = std::function<Result<ManifestState>(const std::string& directory)>;
 
-  /// `source`: the engine's directory. `secret`: fresh entropy, for the copy's log.
-  Checkpoint(FileSystem& files, std::string source, CheckpointTarget target, Sequence at,
-             uint64_t secret, Done done)
-      : files_(files),
-        source_(std::move(source)),
-        target_(std::move(target)),
-        at_(at),
-        secret_(secret),
-        done_(std::move(done)) {}
+  Checkpoint(FileSystem& files, CheckpointTarget target, Sequence at, Done done)
+      : files_(files), target_(std::move(target)), at_(at), done_(std::move(done)) {}
 
   /// Everything up to it and nothing else is in the copy.
   Sequence at() const { return at_; }
-  /// Holds at() and nothing above it: its files are needed until this object is gone.
-  void take(std::shared_ptr<const Version> version) { version_ = std::move(version); }
+  /// What it makes holds at() and nothing above it. It is let go when the checkpoint is over.
+  void take(MakeFiles make_files) { make_files_ = std::move(make_files); }
   /// REQUIRES: take().
   void run();
   /// Hands out what became of it. Once.
@@ -48,18 +48,15 @@ class Checkpoint {
 
  private:
   Status write();
-  Status link_tables();
-  Status commit();
+  Status commit(const ManifestState& state);
   void remove_all();
   std::string placeholder() const;
 
   FileSystem& files_;
-  const std::string source_;
   CheckpointTarget target_;
   const Sequence at_;
-  const uint64_t secret_;
   Done done_;
-  std::shared_ptr<const Version> version_;
+  MakeFiles make_files_;
   bool is_ours_ = false;  // The directory was empty before.
   Status status_;
 };

@@ -23,9 +23,8 @@ void LsmEngine::checkpoint(CheckpointTarget target, std::function<void(Result<Se
         Lane::background, [] {},
         [refused, done = std::move(done)] { done(fail(refused.error())); });
   }
-  checkpoint_ =
-      std::make_shared<Checkpoint>(environment_.files, directory_, std::move(target),
-                                   log_.last_sequence(), environment_.entropy(), std::move(done));
+  checkpoint_ = std::make_shared<Checkpoint>(environment_.files, std::move(target),
+                                             log_.last_sequence(), std::move(done));
   retry_if_rested();
   // It may be one more than may wait else, and only one.
   if (!view_->active->empty()) rotate_memtable();
@@ -38,7 +37,16 @@ void LsmEngine::copy_if_flushed() {
   if (checkpoint_ == nullptr || checkpoint_running_) return;
   if (!is_flushed(checkpoint_->at())) return;
   checkpoint_running_ = true;
-  checkpoint_->take(view_->version);
+  checkpoint_->take([&files = environment_.files, version = view_->version, from = directory_,
+                     flushed = checkpoint_->at(),
+                     secret = environment_.entropy()](const std::string& to) {
+    auto state = link_tables(files, *version, from, to);
+    if (state) {
+      state->flushed = flushed;
+      state->log_secret = secret;
+    }
+    return state;
+  });
   tasks_.run(
       Lane::background, [checkpoint = checkpoint_] { checkpoint->run(); },
       [this] {

@@ -39,6 +39,7 @@ void LsmEngine::verify_ingested() {
       Lane::read, [ingest = ingest_] { ingest->verify_slice(); },
       [this, ingest = ingest_] {
         if (ingest != ingest_) return;
+        if (closed_) return fail_ingest(fail(closed_error()));
         if (!ingest->status()) return fail_ingest(ingest->status());
         ingest->is_verified() ? link_ingested() : verify_ingested();
       });

@@ -1,10 +1,13 @@
 // The engine for tests and mass simulation: a map and the same commit log, which is kept whole and
 // replayed at open. Durability, errors and recovery are those of the engine on disk.
 #include <algorithm>
+#include <deque>
 #include <map>
 
 #include "libkv/storage/batch_limits.h"
 #include "libkv/storage/engine.h"
+#include "libkv/storage/engines/checkpoint.h"
+#include "libkv/storage/engines/memory_files.h"
 #include "libkv/storage/failed_iterator.h"
 #include "libkv/storage/levels/manifest.h"
 #include "libkv/storage/log/commit_log.h"
@@ -16,7 +19,7 @@ namespace kv {
 namespace {
 
 constexpr uint64_t kSegmentBytesMin = 4096;
-using Pairs = std::map<std::string, SharedBytes, std::less<>>;
+using Pairs = MemoryPairs;
 
 void apply_to(Pairs& pairs, BytesView batch) {
   WriteBatch::for_each(batch, [&pairs](const WriteBatch::Operation& operation) {
@@ -92,13 +95,18 @@ class CopiedSnapshot final : public EngineSnapshot {
 
 class MemoryEngine final : public Engine {
  public:
+  using Done = std::function<void(Result<Sequence>)>;
+
   MemoryEngine(Environment& environment, Manifest manifest, CommitLog::Options log, Pairs pairs,
                RecoveryReport report)
-      : manifest_(manifest),
+      : environment_(environment),
+        manifest_(manifest),
         log_(environment, std::move(log)),
         pairs_(std::move(pairs)),
         report_(std::move(report)),
-        tasks_(environment.executor) {}
+        tasks_(environment.executor) {
+    log_.on_durable([this](const Result<Sequence>& risen) { durable_rose(risen); });
+  }
   Status start() { return log_.prepare(); }
 
   Result<Sequence> apply(const WriteBatch& batch, Durability durability) override {
@@ -122,7 +130,7 @@ class MemoryEngine final : public Engine {
   }
   Sequence durable_sequence() const override { return log_.durable_sequence(); }
   void on_durable(std::function<void(Result<Sequence>)> listener) override {
-    log_.on_durable(std::move(listener));
+    listener_ = std::move(listener);
   }
   Instant room_at() override {
     return log_.is_full() && log_.is_sound() ? Instant::max() : Instant::min();
@@ -156,11 +164,30 @@ class MemoryEngine final : public Engine {
     return std::make_shared<CopiedSnapshot>(pairs_, log_.last_sequence());
   }
 
-  void ingest(std::vector<std::string>, std::function<void(Result<Sequence>)> done) override {
-    refuse(std::move(done), "the engine in memory takes no tables");
+  /// The tables' pairs are one batch, which is visible at once.
+  void ingest(std::vector<std::string> paths, Done done) override {
+    const Result<Sequence> last = apply_tables(paths);
+    if (!last) return answer(std::move(done), last);
+    ingests_.push_back({*last, std::move(done)});
   }
-  void checkpoint(CheckpointTarget, std::function<void(Result<Sequence>)> done) override {
-    refuse(std::move(done), "the engine in memory has no tables to link");
+  void checkpoint(CheckpointTarget target, Done done) override {
+    Status refused = closed_ ? Status(fail(closed_error())) : log_.failure();
+    if (checkpoint_running_) refused = fail(ErrorKind::busy, "a checkpoint is being made");
+    if (!refused) return answer(std::move(done), fail(refused.error()));
+    const Sequence at = log_.last_sequence();
+    const auto made =
+        std::make_shared<Checkpoint>(environment_.files, std::move(target), at, std::move(done));
+    made->take([&files = environment_.files, secret = environment_.entropy(), pairs = pairs_,
+                at](const std::string& directory) {
+      return write_pairs_as_log(files, directory, secret, pairs, at);
+    });
+    checkpoint_running_ = true;
+    tasks_.run(
+        Lane::background, [made] { made->run(); },
+        [this, made] {
+          checkpoint_running_ = false;
+          made->finish();
+        });
   }
 
   EngineStats stats() const override {
@@ -178,19 +205,50 @@ class MemoryEngine final : public Engine {
     if (closed_) return {};
     closed_ = true;
     tasks_.finish_all();
-    KV_TRY(log_.drain());
+    const Status drained = log_.drain();
+    Result<Sequence> ended = log_.last_sequence();
+    if (!drained) ended = fail(drained.error());
+    end_ingests(ended);
+    tasks_.finish_all();
+    KV_TRY(drained);
     return manifest_.set_clean(log_.last_sequence());
   }
 
  private:
-  void refuse(std::function<void(Result<Sequence>)> done, const char* why) {
+  void answer(Done done, Result<Sequence> result) {
     tasks_.run(
         Lane::background, [] {},
-        [why, done = std::move(done)] { done(fail(ErrorKind::invalid, why)); });
+        [result = std::move(result), done = std::move(done)] { done(result); });
+  }
+  Result<Sequence> apply_tables(const std::vector<std::string>& paths) {
+    if (closed_) return fail(closed_error());
+    KV_TRY(log_.ready());
+    KV_ASSIGN(const WriteBatch batch, read_prepared_tables(environment_, manifest_, paths));
+    return apply(batch, Durability::always);
+  }
+  void durable_rose(const Result<Sequence>& risen) {
+    end_ingests(risen);
+    if (listener_) listener_(risen);
+  }
+  void end_ingests(const Result<Sequence>& risen) {
+    while (!ingests_.empty() && (!risen || ingests_.front().last <= *risen)) {
+      const Sequence last = ingests_.front().last;
+      answer(std::move(ingests_.front().done), risen ? Result<Sequence>(last) : risen);
+      ingests_.pop_front();
+    }
   }
   static Error closed_error() { return {ErrorKind::unavailable, "the engine is closed"}; }
 
+  struct Ingested {
+    Sequence last;
+    Done done;
+  };
+
+  Environment& environment_;
   Manifest manifest_;
+  std::function<void(Result<Sequence>)> listener_;
+  std::deque<Ingested> ingests_;  // That are not durable yet.
+  bool checkpoint_running_ = false;
   CommitLog log_;
   Pairs pairs_;
   RecoveryReport report_;
@@ -207,8 +265,11 @@ Result<std::unique_ptr<Engine>> open_memory_engine(Environment& environment, Met
   KV_TRY(environment.files.make_directories(directory));
   Manifest manifest(meta);
   KV_ASSIGN(const ManifestState state, manifest.open(environment.entropy()));
+  if (state.created) KV_TRY(check_empty(environment.files, directory));
   Pairs pairs;
-  const LogRecoveryOptions recovery{directory, state.log_secret, 0, state.clean.value_or(0)};
+  // Only a checkpoint's log begins later.
+  const LogRecoveryOptions recovery{directory, state.log_secret, state.flushed,
+                                    state.clean.value_or(0)};
   KV_ASSIGN(LogRecovery log,
             recover_log(environment.files, recovery, [&pairs](const auto& segment) {
               for (const LogRecord& record : segment->records) replay(pairs, record);

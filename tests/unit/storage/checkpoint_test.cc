@@ -9,6 +9,7 @@ namespace {
 
 class CheckpointTest : public WrittenWorldTest {
  protected:
+  using WrittenWorldTest::WrittenWorldTest;
   void drop(const KeyRange& range) {
     ASSERT_TRUE(world_.engine->drop_range(range, Durability::always));
     EngineHistory::apply(state_, range);
@@ -38,7 +39,13 @@ class CheckpointTest : public WrittenWorldTest {
   CheckpointCopy copy_{"copy"};
 };
 
-TEST_F(CheckpointTest, HoldsWhatWasWrittenBeforeItAndNothingElse) {
+/// Of either engine.
+class AnyCheckpointTest : public CheckpointTest, public testing::WithParamInterface<EngineType> {
+ protected:
+  AnyCheckpointTest() : CheckpointTest(GetParam()) {}
+};
+
+TEST_P(AnyCheckpointTest, HoldsWhatWasWrittenBeforeItAndNothingElse) {
   fill('a');
   drop({key(20), key(40)});
   put(key(30), "after the drop");
@@ -59,18 +66,18 @@ TEST_F(CheckpointTest, HoldsWhatWasWrittenBeforeItAndNothingElse) {
   expect(copy_, before);
 }
 
-TEST_F(CheckpointTest, OfNothingOpensToo) {
+TEST_P(AnyCheckpointTest, OfNothingOpensToo) {
   EXPECT_EQ(*make(copy_), 0u);
   expect(copy_, {});
 }
 
-TEST_F(CheckpointTest, IsAnEngineOfItsOwn) {
+TEST_P(AnyCheckpointTest, IsAnEngineOfItsOwn) {
   fill('a');
   ASSERT_TRUE(make(copy_));
   Environment& environment = world_.environment->environment();
   const auto meta = *open_sqlite_meta(environment, "copy/meta.sqlite");
   {
-    const auto engine = *open_lsm_engine(environment, *meta, "copy", world_.options);
+    const auto engine = *world_.open_engine(*meta, "copy");
     EXPECT_FALSE(engine->recovery().created);
     EXPECT_FALSE(engine->recovery().clean);
     EXPECT_EQ(engine->recovery().last_sequence, world_.engine->snapshot()->sequence());
@@ -81,7 +88,7 @@ TEST_F(CheckpointTest, IsAnEngineOfItsOwn) {
   EXPECT_TRUE(*state_of(*world_.engine) == state_);
 }
 
-TEST_F(CheckpointTest, TheCallersRowsGoWithIt) {
+TEST_P(AnyCheckpointTest, TheCallersRowsGoWithIt) {
   put("a", "1");
   MetaTransaction rows;
   rows.put("identity", "member", "7");
@@ -93,7 +100,7 @@ TEST_F(CheckpointTest, TheCallersRowsGoWithIt) {
   EXPECT_EQ(*meta->get("identity", "member"), "7");
 }
 
-TEST_F(CheckpointTest, ANameInUseIsRefusedAndLeftAlone) {
+TEST_P(AnyCheckpointTest, ANameInUseIsRefusedAndLeftAlone) {
   put("a", "1");
   EXPECT_EQ(make(CheckpointCopy("data")).error().kind, ErrorKind::invalid);
   EXPECT_EQ(world_.get("a")->value->view(), "1");
@@ -103,7 +110,7 @@ TEST_F(CheckpointTest, ANameInUseIsRefusedAndLeftAlone) {
   expect(copy_, {{"a", "1"}});
 }
 
-TEST_F(CheckpointTest, OneAtATime) {
+TEST_P(AnyCheckpointTest, OneAtATime) {
   fill('a');
   ask_for(copy_);
   std::optional<Result<Sequence>> second;
@@ -115,7 +122,7 @@ TEST_F(CheckpointTest, OneAtATime) {
   expect(copy_, state_);
 }
 
-TEST_F(CheckpointTest, AFullDiskLeavesNothing) {
+TEST_P(AnyCheckpointTest, AFullDiskLeavesNothing) {
   fill('a');
   world_.run_until_idle();
   put("a", std::string(2000, 'a'));
@@ -140,7 +147,7 @@ TEST_F(CheckpointTest, ALinkThatFailsLeavesNothing) {
 }
 
 /// As after a crash: nothing is cleared away. Without a table, too, it is no engine that is new.
-TEST_F(CheckpointTest, WithoutItsManifestItDoesNotOpen) {
+TEST_P(AnyCheckpointTest, WithoutItsManifestItDoesNotOpen) {
   Environment& environment = world_.environment->environment();
   world_.disk.fail_nth(1, FaultKind::remove, true);
   const auto open_and_fail = [&environment]() -> Result<std::unique_ptr<MetaStore>> {
@@ -154,13 +161,13 @@ TEST_F(CheckpointTest, WithoutItsManifestItDoesNotOpen) {
   EXPECT_TRUE(is_there("copy"));
   world_.disk.faults().clear();
   const auto meta = *open_sqlite_meta(environment, "copy/meta.sqlite");
-  const auto opened = open_lsm_engine(environment, *meta, "copy", world_.options);
+  const auto opened = world_.open_engine(*meta, "copy");
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().kind, ErrorKind::corrupt);
 }
 
 /// Its metadata may lie in another directory than the one whose sync would be SQLite's.
-TEST_F(CheckpointTest, ItsLinksAreDurableBeforeItsManifest) {
+TEST_P(AnyCheckpointTest, ItsLinksAreDurableBeforeItsManifest) {
   fill('a');
   MemoryMeta rows;
   world_.engine->checkpoint(
@@ -174,14 +181,13 @@ TEST_F(CheckpointTest, ItsLinksAreDurableBeforeItsManifest) {
   world_.crash({UnsyncedData::dropped, UnsyncedNames::lost}, random);
   ASSERT_TRUE(world_.open());
   const auto meta = open_memory_meta(&rows);
-  const auto copy =
-      open_lsm_engine(world_.environment->environment(), *meta, "copy", world_.options);
+  const auto copy = world_.open_engine(*meta, "copy");
   ASSERT_TRUE(copy) << copy.error().what;
   EXPECT_TRUE((*copy)->recovery().corruption.empty());
   EXPECT_TRUE(*state_of(**copy) == state_);
 }
 
-TEST_F(CheckpointTest, AClosingEngineSaysSo) {
+TEST_P(AnyCheckpointTest, AClosingEngineSaysSo) {
   fill('a');
   ask_for(copy_);
   ASSERT_TRUE(world_.engine->close());
@@ -191,6 +197,9 @@ TEST_F(CheckpointTest, AClosingEngineSaysSo) {
   world_.run_until_idle();
   EXPECT_EQ(answer_->error().kind, ErrorKind::unavailable);
 }
+
+INSTANTIATE_TEST_SUITE_P(Engines, AnyCheckpointTest,
+                         testing::Values(EngineType::lsm, EngineType::memory), name_of);
 
 }  // namespace
 }  // namespace kv

@@ -15,7 +15,7 @@ class ModelRun {
  public:
   /// `memory_bytes`: the engine's budget; 0: more than it needs.
   ModelRun(EngineType type, uint64_t seed, uint64_t memory_bytes)
-      : random_(seed), world_(seed, type) {
+      : type_(type), random_(seed), world_(seed, type) {
     if (memory_bytes > 0) world_.options.memory_bytes = memory_bytes;
     world_.disk.set_page_cache(random_.below(2) * 60);
   }
@@ -142,9 +142,14 @@ class ModelRun {
       state_ = *history_.state_at(history_.last());
     };
     world_.engine->ingest({path}, ended);
-    // A refused one takes no sequence.
-    *is_taken = world_.engine->snapshot()->sequence() > history_.last();
-    if (*is_taken) history_.add_ingest(history_.last() + 1, std::move(pairs));
+    // A refused one takes no sequence; one in memory as many as there are pairs.
+    const Sequence at = world_.engine->snapshot()->sequence();
+    if (at <= history_.last()) return;
+    history_.add_ingest(at, std::move(pairs));
+    *is_taken = true;
+    // There it is a batch, which is visible at once.
+    if (type_ == EngineType::memory) ended(at);
+    *is_taken = type_ == EngineType::lsm;
   }
   /// What became of one that the process did not live to tell of.
   void settle_ingest() {
@@ -311,6 +316,7 @@ class ModelRun {
   }
 
   EngineStats most_;
+  const EngineType type_;
   Random random_;
   StorageWorld world_;
   EngineHistory history_;

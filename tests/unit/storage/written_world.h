@@ -10,9 +10,15 @@ namespace kv {
 
 inline constexpr CrashPolicy kAllLost{UnsyncedData::dropped, UnsyncedNames::lost};
 
+inline std::string name_of(const testing::TestParamInfo<EngineType>& engine) {
+  return engine.param == EngineType::lsm ? "lsm" : "memory";
+}
+
 class WrittenWorldTest : public testing::Test {
  protected:
-  WrittenWorldTest() { EXPECT_TRUE(world_.open()); }
+  explicit WrittenWorldTest(EngineType type = EngineType::lsm) : type_(type), world_(1, type) {
+    EXPECT_TRUE(world_.open());
+  }
 
   static std::string key(int n) { return "k" + std::to_string(1000 + n); }
   void put(const std::string& key, const std::string& value) {
@@ -29,7 +35,8 @@ class WrittenWorldTest : public testing::Test {
     for (int n = 0; n < 300; ++n) put(key(n), std::string(40, letter));
   }
 
-  StorageWorld world_{1};
+  const EngineType type_;
+  StorageWorld world_;
   EngineState state_;
 };
 

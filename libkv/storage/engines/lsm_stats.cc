@@ -1,0 +1,64 @@
+// The LSM engine's counters, and what is measured when they are asked for.
+#include "libkv/storage/engines/lsm_engine.h"
+
+namespace kv {
+
+EngineStats LsmEngine::stats() const {
+  EngineStats stats = counted_;
+  const ReadCounters& reads = cache_->counters();
+  stats.gets = reads.gets;
+  stats.memtable_hits = reads.memtable_hits;
+  stats.cache_hits = reads.cache_hits;
+  stats.cache_misses = reads.cache_misses;
+  stats.bloom_checks = reads.bloom_checks;
+  stats.bloom_negatives = reads.bloom_negatives;
+  stats.bloom_false_positives = reads.bloom_false_positives;
+  stats.tables_opened = reads.tables_opened;
+  stats.disk_reads = reads.disk_reads;
+  stats.disk_reads_of_gets = reads.disk_reads_of_gets;
+  stats.disk_read_bytes = reads.disk_read_bytes;
+  for (size_t level = 0; level < kLevels; ++level) {
+    LevelStats counted;
+    for (const TablePtr& table : view_->version->level(level)) {
+      counted.bytes += table->info().file_bytes;
+      stats.keys_estimated += table->info().entries - table->info().removals;
+      ++counted.tables;
+    }
+    stats.disk_bytes += counted.bytes;
+    stats.sstables += counted.tables;
+    stats.by_level.push_back(counted);
+    if (counted.tables > 0) stats.levels = level + 1;
+  }
+  stats.by_level.resize(stats.levels);
+  count_memory(stats);
+  stats.memtable_bytes = view_->active->memory_bytes();
+  stats.keys_estimated += view_->active->entries();
+  for (const auto& memtable : view_->waiting) {
+    stats.memtable_bytes += memtable->memory_bytes();
+    stats.keys_estimated += memtable->entries();
+  }
+  stats.range_drops = view_->version->drops().size();
+  stats.log_bytes = log_.log_bytes();
+  stats.disk_bytes += stats.log_bytes;
+  stats.bytes_written_log = log_.written_bytes();
+  stats.syncs = log_.syncs();
+  stats.groups = log_.groups();
+  const WritePace::Delays& delays = pace_.delays();
+  stats.delays = delays.count;
+  stats.delay_nanoseconds = static_cast<uint64_t>(delays.total.count());
+  stats.delay_nanoseconds_max = static_cast<uint64_t>(delays.longest.count());
+  stats.write_rate = static_cast<uint64_t>(pace_.rate().value_or(0));
+  return stats;
+}
+
+void LsmEngine::count_memory(EngineStats& stats) const {
+  const MemoryBudget& budget = *cache_->budget();
+  stats.memory_bytes = budget.bytes();
+  stats.memory_memtables = budget.used(MemoryHolder::memtables);
+  stats.memory_filters = budget.used(MemoryHolder::filters);
+  stats.memory_indexes = budget.used(MemoryHolder::indexes);
+  stats.memory_cache = cache_->block_cache_bytes();
+  stats.tables_open = cache_->open_tables();
+}
+
+}  // namespace kv

@@ -1,0 +1,149 @@
+// The walk over a whole table, and the reader that the engine has, over arbitrary files. Each input
+// is read as a file, and as the blocks of one, which get the checksums and the footer that it takes
+// to be read on:
+//
+//   input := (u16 length | bytes)*    the last three: filter, index, properties
+//
+// A table of which the walk tells nothing must be read by the reader, entry by entry, to the same.
+#include "libkv/base/assert.h"
+#include "libkv/storage/byte_coding.h"
+#include "libkv/storage/table/sstable_reader.h"
+#include "libkv/storage/table/sstable_writer.h"
+#include "libkv/storage/table/table_walk.h"
+#include "tests/fuzz/byte_files.h"
+#include "tests/fuzz/fuzz_target.h"
+
+namespace {
+
+constexpr const char* kPath = "data/000001.sst";
+constexpr uint64_t kSalt = 5;
+
+struct Collected final : kv::TableVisitor {
+  void entry(const kv::Entry& entry, uint64_t) override {
+    entries.push_back(std::string(entry.key) + '\0' + std::to_string(entry.sequence) + '\0' +
+                      std::string(entry.value));
+    bytes += entry.key.size();
+  }
+  void finding(const kv::Finding& finding) override { findings.push_back(kv::to_text(finding)); }
+  std::vector<std::string> entries, findings;
+  uint64_t bytes = 0;
+};
+
+void read_through(kv::ByteFiles& files, kv::TableInfo info, const Collected& walked) {
+  info.number = 1;
+  kv::BlockCache cache(1 << 20);
+  kv::ReadCounters counters;
+  const auto reader = kv::SstableReader::open(files, kPath, info, cache, counters, {});
+  KV_ASSERT(reader.has_value());
+  const auto entries = (*reader)->iterator(kv::ReadMode::bypass_cache);
+  size_t seen = 0;
+  for (entries->seek_to_first(); entries->valid(); entries->next(), ++seen) {
+    const kv::Entry& entry = entries->entry();
+    KV_ASSERT(seen < walked.entries.size());
+    KV_ASSERT(walked.entries[seen] == std::string(entry.key) + '\0' +
+                                          std::to_string(entry.sequence) + '\0' +
+                                          std::string(entry.value));
+    const auto found = (*reader)->find({entry.key, kv::key_hash(entry.key), entry.sequence},
+                                       kv::ReadMode::fill_cache);
+    KV_ASSERT(found && found->outcome == kv::TableLookup::Outcome::found &&
+              found->value.view() == entry.value);
+  }
+  KV_ASSERT(entries->status().has_value() && seen == walked.entries.size());
+}
+
+void walk(const std::string& file) {
+  kv::ByteFiles files;
+  files.put(kPath, file);
+  Collected at_once, in_steps;
+  const auto info = kv::walk_table(files, kPath, at_once);
+  auto steps = *kv::TableWalk::open(files, kPath, in_steps);
+  kv::Result<bool> is_over = false;
+  for (size_t i = 0; is_over && !*is_over; ++i) {
+    KV_ASSERT(i <= file.size());
+    is_over = steps.step(1);
+  }
+  KV_ASSERT(is_over.has_value() == info.has_value());
+  KV_ASSERT(at_once.entries == in_steps.entries && at_once.findings == in_steps.findings);
+  if (!info) return;
+  KV_ASSERT(info->entries == at_once.entries.size());
+  if (at_once.findings.empty() && info->entries > 0) read_through(files, *info, at_once);
+}
+
+/// Nothing if it is not that many.
+std::vector<std::string> parts_of(kv::BytesView input) {
+  std::vector<std::string> parts;
+  while (input.size() >= 2) {
+    const size_t length = kv::load_word<uint16_t>(input.data());
+    parts.emplace_back(input.substr(2, length));
+    input.remove_prefix(std::min(input.size(), 2 + length));
+  }
+  return parts;
+}
+
+std::string sealed_table(const std::vector<std::string>& parts) {
+  std::string file;
+  std::vector<kv::BlockHandle> handles;
+  for (const std::string& part : parts) {
+    kv::BlockHandle handle{file.size(), 0};
+    handle.payload_bytes =
+        kv::append_stored_block(file, part, kv::BlockCompression::none, kSalt, handle.offset);
+    handles.push_back(handle);
+  }
+  kv::TableFooter footer;
+  footer.salt = kSalt;
+  footer.filter = handles[handles.size() - 3];
+  footer.index = handles[handles.size() - 2];
+  footer.properties = handles.back();
+  return file + kv::encode_table_footer(footer);
+}
+
+/// A table's file, of some versions of some keys.
+std::string table(uint32_t block_bytes, int keys) {
+  kv::ByteFiles files;
+  kv::TableInfo info;
+  info.salt = kSalt;
+  kv::SstableWriter writer(*files.open(kPath, kv::OpenMode::write_new),
+                           {block_bytes, 10, kv::BlockCompression::none}, info);
+  for (int i = 0; i < keys; ++i) {
+    const std::string key = "key" + std::to_string(100 + i);
+    for (const kv::Sequence sequence : {50u, 7u})
+      KV_ASSERT(writer.add({key, sequence, kv::EntryKind::value, "value of " + key}));
+  }
+  KV_ASSERT(writer.finish());
+  return *files.files[kPath];
+}
+
+/// The table's blocks as the input has them.
+std::string as_parts(const std::string& file) {
+  struct Blocks final : kv::TableVisitor {
+    void block(const kv::TableBlock& block) override {
+      (block.part == kv::TablePart::data ? data : rest).push_back(block.handle);
+    }
+    std::vector<kv::BlockHandle> data, rest;  // The rest: filter, index, properties.
+  } blocks;
+  kv::ByteFiles files;
+  files.put(kPath, file);
+  KV_ASSERT(kv::walk_table(files, kPath, blocks));
+  blocks.data.insert(blocks.data.end(), blocks.rest.begin(), blocks.rest.end());
+  std::string input;
+  for (const kv::BlockHandle& handle : blocks.data) {
+    kv::append_word<uint16_t>(input, static_cast<uint16_t>(handle.payload_bytes));
+    input += file.substr(handle.offset, handle.payload_bytes);
+  }
+  return input;
+}
+
+}  // namespace
+
+std::vector<std::string> fuzz_samples() {
+  const std::string small = table(100, 4), large = table(300, 30);
+  return {as_parts(small), as_parts(large), small};
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
+  const std::string input(reinterpret_cast<const char*>(bytes), size);
+  walk(input);
+  const auto parts = parts_of(input);
+  if (parts.size() >= 3) walk(sealed_table(parts));
+  return 0;
+}
