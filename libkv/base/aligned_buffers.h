@@ -22,7 +22,7 @@ class AlignedBuffers : public std::enable_shared_from_this<AlignedBuffers> {
   std::shared_ptr<char> take(size_t bytes);
 
  private:
-  /// Room for a block of 8 KiB that does not compress, wherever it begins.
+  /// Room for most blocks, wherever they begin.
   static constexpr size_t kBufferBytes = 16u << 10;
   static constexpr size_t kKeptMax = 64;
   void give_back(char* buffer);

@@ -47,7 +47,7 @@ class File {
     (void)offset, (void)into;
     return size_t{0};
   }
-  /// Nothing: it is no file of the kernel's.
+  /// Nothing if it is no file of the kernel's.
   virtual std::optional<RawFile> raw() const { return std::nullopt; }
   /// Writes all of `bytes` or fails (then any part of it may have been written).
   virtual Status write_at(uint64_t offset, BytesView bytes) = 0;

@@ -1,5 +1,5 @@
-// errno as an Error, and the descriptor that closes itself. Only for the posix_*.cc files of this
-// room.
+// errno as an Error, and the descriptor that closes itself. Only for this room's files that call the
+// system.
 #pragma once
 
 #include <cerrno>

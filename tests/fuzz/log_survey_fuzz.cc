@@ -62,9 +62,11 @@ void read(const std::vector<std::string>& segments) {
   const Told told = survey(files, kSecret);
   kv::Sequence applied = 0;
   const auto recovered =
-      kv::recover_log(files, {kDirectory, kSecret, 0, 0}, [&applied](const kv::LogRecord& record) {
-        KV_ASSERT(record.first > applied);
-        applied = record.last();
+      kv::recover_log(files, {kDirectory, kSecret, 0, 0}, [&applied](const auto& segment) {
+        for (const kv::LogRecord& record : segment->records) {
+          KV_ASSERT(record.first > applied);
+          applied = record.last();
+        }
       });
   if (!recovered || !told.found) return;
   KV_ASSERT(recovered->corruption.empty() || told.corrupt > 0);

@@ -18,10 +18,10 @@ constexpr size_t kRunsMin = 64;
 }  // namespace
 
 LogReplay::LogReplay(Executor& executor, std::shared_ptr<ArenaBlocks> blocks, size_t memtable_bytes)
-    : tasks_(executor),
-      blocks_(std::move(blocks)),
+    : blocks_(std::move(blocks)),
       memtable_bytes_(memtable_bytes),
-      memtables_{std::make_shared<Memtable>(blocks_)} {}
+      memtables_{std::make_shared<Memtable>(blocks_)},
+      tasks_(executor) {}
 
 void LogReplay::take(std::shared_ptr<const RecoveredSegment> segment) {
   tasks_.finish_all();

@@ -40,7 +40,6 @@ class LogReplay {
   std::span<const Entry* const> sorted_run();
   size_t room() const;
 
-  LaneTasks tasks_;
   const std::shared_ptr<ArenaBlocks> blocks_;
   const size_t memtable_bytes_;
   // Below: of whoever adds a segment, and of the caller when nobody does.
@@ -49,6 +48,7 @@ class LogReplay {
   size_t run_bytes_ = 0;                              // About what they will need in the memtable.
   std::vector<Ranked> ranked_;
   std::vector<const Entry*> sorted_;
+  LaneTasks tasks_;  // Last: nothing runs any more when the others go.
 };
 
 }  // namespace kv

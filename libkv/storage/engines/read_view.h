@@ -23,11 +23,11 @@ struct ReadView {
   bool masks(BytesView key, Sequence sequence) const {
     return drops != nullptr && drops->masks(key, sequence);
   }
-  /// Whether every entry of the table is masked: it need not be looked into.
   /// Of a key, all that the table may have. It must not cost a read, and what ails it not matter.
   bool masks_in(const TableInfo& info, BytesView key) const {
     return drops != nullptr && info.sequence_max < drops->newest_over(key);
   }
+  /// Whether every entry of the table is masked: it need not be looked into.
   bool masks_all(const TableInfo& info) const {
     return drops != nullptr && drops->masks_all(info.first_key, info.last_key, info.sequence_max);
   }

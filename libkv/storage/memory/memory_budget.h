@@ -17,8 +17,9 @@
 // 256 KiB for each size of block), log records on their way to the disk, what a batch takes in the
 // memtable before the cache has given way, the one memtable that is written while another waits, a
 // single table larger than the tables' share, blocks whose values somebody still reads, what
-// memtables an old snapshot keeps while writes go on, and what the log replays of a time when the
-// budget was larger.
+// memtables an old snapshot keeps while writes go on, what the log replays of a time when the
+// budget was larger, two of its segments while it is replayed, the page and the group that the log
+// writes through (log_tail.h), and the blocks that are on their way from the disk.
 //
 // Thread-safe. Held by shared_ptr: a value that was handed out keeps its memtable, which may
 // outlive the engine.

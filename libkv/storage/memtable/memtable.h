@@ -1,6 +1,6 @@
-// The newest writes, in memory, until they are flushed to an SSTable. One writer (the loop); any
-// thread may read at the same time, without a lock (fingerprint_tree.h). Held by shared_ptr: values
-// handed out point into it.
+// The newest writes, in memory, until they are flushed to an SSTable. One writer at a time (the loop,
+// or at open whoever replays the log); any thread may read at the same time, without a lock
+// (fingerprint_tree.h). Held by shared_ptr: values handed out point into it.
 #pragma once
 
 #include <memory>
@@ -21,7 +21,7 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   explicit Memtable(std::shared_ptr<ArenaBlocks> blocks = nullptr)
       : arena_(std::move(blocks)), entries_(arena_) {}
 
-  /// REQUIRES: the loop's thread; sequences only rise.
+  /// REQUIRES: one writer at a time; sequences only rise.
   void add(const Entry& entry);
   /// The same for many: ordered by key and of one key the oldest first, all above those before.
   void add_sorted(std::span<const Entry* const> entries);
@@ -44,7 +44,7 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   const std::vector<RangeDrop>& drops() const { return drops_; }
   /// Versions added. REQUIRES: as last_sequence().
   uint64_t entries() const { return count_; }
-  /// Of the last entry or drop added; 0: none. REQUIRES: the loop's thread, or nothing is added any
+  /// Of the last entry or drop added; 0: none. REQUIRES: the writer, or nothing is added any
   /// more.
   Sequence last_sequence() const { return last_sequence_; }
 

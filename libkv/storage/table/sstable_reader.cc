@@ -115,6 +115,7 @@ Result<std::shared_ptr<const Block>> SstableReader::take_read(size_t block,
   KV_ASSIGN(BlockBytes bytes, open_read_block(read.bytes->view(), path_, handle, salt_));
   auto opened = std::make_shared<const Block>(std::move(bytes));
   count_reads(1, length);
+  counters_.disk_reads_of_gets.fetch_add(1, std::memory_order_relaxed);
   keep(cache_key(block), opened);
   return opened;
 }

@@ -7,7 +7,7 @@
 // each of its entries by its own hash index, and the filter has every key; the properties are those
 // of the entries.
 //
-// Blocking file operations, and nothing is written. One thread's.
+// Blocking file operations, and nothing is written. One thread at a time.
 #pragma once
 
 #include <memory>
