@@ -26,6 +26,10 @@ bool is_empty(const KeyRange& range) {
   return !range.to.empty() && range.from >= range.to;
 }
 
+bool is_behind(const KeyRange& range, BytesView key) {
+  return key < BytesView(range.from);
+}
+
 bool overlaps(const KeyRange& range, BytesView first, BytesView last) {
   return ends_behind(range, first) && BytesView(range.from) <= last;
 }

@@ -29,6 +29,8 @@ struct RangeDrop {
 
 /// Whether no key can be in it.
 bool is_empty(const KeyRange& range);
+/// Whether all that it holds comes after `key`.
+bool is_behind(const KeyRange& range, BytesView key);
 /// Whether a key of [first, last] is in it.
 bool overlaps(const KeyRange& range, BytesView first, BytesView last);
 

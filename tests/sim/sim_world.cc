@@ -73,6 +73,28 @@ SimWorld strict() {
   return world;
 }
 
+/// Strict quorums, and most of what one slot has comes late to the others, or never: a read that is
+/// answered before enough of them hold it is followed by one that does not find it.
+SimWorld halves() {
+  SimWorld world{.name = "halves"};
+  world.faults = "loss,straggling,partition";
+  world.network_share = 0.3;
+  world.strike_pause_max = 2s;
+  world.between_two_share = 0.9;
+  world.members_max = 3;
+  world.memory_engine = 1;
+  world.clients_min = 20;
+  world.clients_max = 30;
+  world.keys_min = 1;
+  world.keys_max = 1;
+  world.keyspace = "strict";
+  world.writes = 0.15;
+  world.scans = 0;
+  world.overrides = 0;
+  world.client_pause_max = 5ms;
+  return world;
+}
+
 /// Answers that do not come, so that most puts are tried again, elsewhere.
 SimWorld retries() {
   SimWorld world{.name = "retries"};
@@ -90,8 +112,9 @@ SimWorld retries() {
   return world;
 }
 
-const std::array<SimWorld, 5>& worlds() {
-  static const std::array<SimWorld, 5> all = {any(), hints(), amnesia(), strict(), retries()};
+const std::array<SimWorld, 6>& worlds() {
+  static const std::array<SimWorld, 6> all = {any(),    hints(),   amnesia(),
+                                              strict(), retries(), halves()};
   return all;
 }
 

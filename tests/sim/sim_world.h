@@ -1,7 +1,7 @@
 // The worlds in which a cluster is simulated: what faults it has, how often, and what its clients
 // do. One leaves everything to the seed. The others are narrow, each where some kind of bug shows
 // that a run with a little of everything seldom reaches: a seed has one of them (half of the seeds
-// have the first), or `kv_sim --world` names it.
+// have the first, none the last), or `kv_sim --world` names it.
 #pragma once
 
 #include <cstdint>

@@ -136,11 +136,15 @@ class Version {
   RangeDrops::Ptr masks_;
 };
 
+/// Whether the key lies between a table's ends. (clang 14 cannot compare strings in a template.)
+inline bool spans(const TableInfo& info, BytesView key) {
+  return BytesView(info.first_key) <= key && key <= BytesView(info.last_key);
+}
+
 template <typename Visit>
 void Version::each_candidate(BytesView key, const Visit& visit) const {
   for (const TablePtr& table : levels_[0]) {
-    if (key < table->info().first_key || table->info().last_key < key) continue;
-    if (!visit(table, 0)) return;
+    if (spans(table->info(), key) && !visit(table, 0)) return;
   }
   for (size_t level = 1; level < kLevels; ++level) {
     const TablePtr* table = table_for(levels_[level], key);
@@ -156,7 +160,7 @@ bool Version::any_in(const KeyRange& range, const Visit& visit) const {
   for (size_t level = 1; level < kLevels; ++level) {
     const std::vector<TablePtr>& tables = levels_[level];
     auto at = std::partition_point(tables.begin(), tables.end(), [&](const TablePtr& table) {
-      return table->info().last_key < range.from;
+      return is_behind(range, table->info().last_key);
     });
     for (; at != tables.end(); ++at) {
       if (!overlaps(range, (*at)->info().first_key, (*at)->info().last_key)) break;
