@@ -19,10 +19,17 @@ size_t output_level(const CompactionPlan& plan) {
 }  // namespace
 
 double CompactionPicker::score(const Version& version, size_t level) const {
-  if (level == 0)
-    return static_cast<double>(version.level(0).size()) /
-           static_cast<double>(options_.level0_tables);
+  if (level == 0) return level0_score(version);
   return static_cast<double>(version.level_bytes(level)) / target_bytes(level);
+}
+
+// Each merge of level 0 rewrites what it overlaps of level 1: the more tables wait for it, the less
+// that is for each of them.
+double CompactionPicker::level0_score(const Version& version) const {
+  const size_t tables = version.level(0).size();
+  if (tables < options_.level0_tables) return 0;
+  if (tables < options_.level0_tables_lazy && rewrites_much(version)) return 0;
+  return static_cast<double>(tables) / static_cast<double>(options_.level0_tables);
 }
 
 double CompactionPicker::target_bytes(size_t level) const {

@@ -21,7 +21,9 @@
 namespace kv {
 
 struct CompactionOptions {
-  size_t level0_tables = 4;  ///< From so many on level 0 is merged down.
+  /// From so many on level 0 is merged down; if that rewrites much of level 1 for what it brings,
+  /// from as many as the second.
+  size_t level0_tables = 4, level0_tables_lazy = 6;
   uint64_t level1_bytes = 256u << 20;
   uint64_t level_ratio = 10;
   uint64_t file_bytes_max = 16u << 20;
@@ -69,6 +71,8 @@ class CompactionPicker {
 
  private:
   double score(const Version& version, size_t level) const;
+  double level0_score(const Version& version) const;
+  bool rewrites_much(const Version& version) const;
   double target_bytes(size_t level) const;
   std::optional<CompactionPlan> plan(const Version& version, size_t level) const;
   CompactionPlan plan_of(const Version& version, size_t level, std::vector<TablePtr> upper) const;

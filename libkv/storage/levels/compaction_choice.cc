@@ -52,6 +52,12 @@ std::vector<TablePtr> CompactionPicker::cheapest_first(const Version& version, s
   return tables;
 }
 
+/// Whether a merge of level 0 would write more of level 1 again than half of what it brings.
+bool CompactionPicker::rewrites_much(const Version& version) const {
+  const auto all = plan(version, 0);
+  return all && file_bytes(all->lower) > file_bytes(all->upper) / 2;
+}
+
 std::optional<CompactionPlan> CompactionPicker::pick_idle(const Version& version) const {
   if (auto upper = plan(version, 0);
       upper && file_bytes(upper->lower) <= kIdleRewriteMax * file_bytes(upper->upper))

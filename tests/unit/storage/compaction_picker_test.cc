@@ -24,6 +24,10 @@ class CompactionPickerTest : public testing::Test {
         std::make_shared<TableFile>(info, std::make_shared<TableLife>(number, obsolete_)));
   }
   std::string picked() { return shown(picker_.pick(Version(levels_))); }
+  std::string picked_lazily() {
+    const CompactionPicker lazy({.level0_tables = 2, .level0_tables_lazy = 4});
+    return shown(lazy.pick(Version(levels_)));
+  }
   std::string picked_idle() { return shown(picker_.pick_idle(Version(levels_))); }
   static std::string shown(const std::optional<CompactionPlan>& plan) {
     if (!plan) return "nothing";
@@ -36,7 +40,7 @@ class CompactionPickerTest : public testing::Test {
 
   std::shared_ptr<ObsoleteTables> obsolete_ = std::make_shared<ObsoleteTables>();
   Version::Levels levels_ = Version::Levels(kLevels);
-  CompactionPicker picker_{{2, 150, 10, 1000}};
+  CompactionPicker picker_{{.level0_tables = 2, .level1_bytes = 150}};
 };
 
 TEST_F(CompactionPickerTest, TheLevelThatIsMostOverItsSizeAndThereWhatRewritesLeast) {
@@ -54,6 +58,25 @@ TEST_F(CompactionPickerTest, TheLevelThatIsMostOverItsSizeAndThereWhatRewritesLe
   levels_[1].pop_back();
   for (uint64_t number = 4; number < 8; ++number) add(0, number, "a", "b");
   EXPECT_EQ(picked(), "0: 7 6 5 4 with 1");
+}
+
+// Of level 1 a merge shall rewrite at most half of what it brings, unless too many tables wait.
+TEST_F(CompactionPickerTest, LevelZeroWaitsWhereItsMergeWouldRewriteMuch) {
+  add(1, 1, "a", "c");
+  add(0, 11, "a", "z");
+  EXPECT_EQ(picked_lazily(), "nothing") << "one is too few in any case";
+  add(0, 12, "a", "z");
+  EXPECT_EQ(picked_lazily(), "0: 12 11 with 1") << "a half is not much";
+  add(1, 2, "d", "f");
+  EXPECT_EQ(picked_lazily(), "nothing");
+  add(0, 13, "a", "z");
+  EXPECT_EQ(picked_lazily(), "nothing");
+  add(0, 14, "a", "z");
+  EXPECT_EQ(picked_lazily(), "0: 14 13 12 11 with 1 2") << "as many as may wait";
+  levels_[0].pop_back();
+  add(1, 3, "zz", "zzz");
+  levels_[1].erase(levels_[1].begin());
+  EXPECT_EQ(picked_lazily(), "0: 13 12 11 with 2") << "what it does not overlap does not count";
 }
 
 TEST_F(CompactionPickerTest, WhatIsOverTheTargetsIsDebt) {
