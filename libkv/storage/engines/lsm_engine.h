@@ -84,6 +84,7 @@ class LsmEngine final : public Engine {
   void end_stall();
   void room_made();
   void pace(uint64_t bytes);
+  void ready_block();
   void note_debt();
   void note_version();
   void note_flushed();
@@ -135,6 +136,7 @@ class LsmEngine final : public Engine {
   bool closed_ = false;
   bool drop_frees_tables_ = false;  // Once it is flushed: one in the active memtable.
   bool flush_running_ = false;
+  bool readying_block_ = false;
   std::shared_ptr<Compaction> compaction_;
   std::shared_ptr<Checkpoint> checkpoint_;  // Until its files are being linked.
   bool checkpoint_running_ = false;

@@ -114,6 +114,19 @@ void LsmEngine::pace(uint64_t bytes) {
   active_bytes_ += bytes;
   if (log_.forming_bytes() > limits::log_forming_bytes_soft || pace_.is_slowing()) note_debt();
   if (pace_.is_slowing()) pace_.note_written(bytes, environment_.clock.now());
+  if (blocks_->wants_ready() && !readying_block_) ready_block();
+}
+
+/// Memory for what is written next is cleared beside the loop. Not behind a flush, which may take
+/// as long as all of it lasts.
+void LsmEngine::ready_block() {
+  readying_block_ = true;
+  tasks_.run(
+      Lane::read, [blocks = blocks_] { blocks->make_ready(); },
+      [this] {
+        readying_block_ = false;
+        if (blocks_->wants_ready() && !closed_) ready_block();
+      });
 }
 
 void LsmEngine::note_debt() {

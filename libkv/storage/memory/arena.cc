@@ -13,10 +13,18 @@ constexpr size_t kPieceBytesMax = kSmallBlockBytes / 4;
 /// Every block begins at a multiple of it. So what padding costs depends on the pieces alone, not
 /// on where the system puts a block: a memtable is full after the same writes each time.
 constexpr size_t kAlignmentMax = 64;
+constexpr size_t kSmallPageBytes = 4096;
+
+/// The first write to a page is what the system clears it at: all of a huge one at once.
+void touch(char* block) {
+  for (size_t at = 0; at < kHugePageBytes; at += kSmallPageBytes)
+    *static_cast<volatile char*>(block + at) = 0;
+}
 }  // namespace
 
 char* ArenaBlocks::take() {
   const std::lock_guard lock(mutex_);
+  wants_ready_ = blocks_.size() <= ready_min_ && ready_min_ > 0;
   if (blocks_.empty()) return nullptr;
   char* const block = blocks_.back();
   blocks_.pop_back();
@@ -24,11 +32,19 @@ char* ArenaBlocks::take() {
   return block;
 }
 
+void ArenaBlocks::make_ready() {
+  if (!wants_ready()) return;
+  char* const block = new_huge_page();
+  touch(block);
+  if (!give(block)) ::operator delete(block, kHugePageAlignment);
+}
+
 bool ArenaBlocks::give(char* block) {
   const std::lock_guard lock(mutex_);
   if (blocks_.size() >= blocks_max_) return false;
   blocks_.push_back(block);
   claim_.grow(kHugePageBytes);
+  if (blocks_.size() >= ready_min_) wants_ready_ = false;
   return true;
 }
 
@@ -37,6 +53,7 @@ void ArenaBlocks::clear() {
   for (char* block : blocks_) ::operator delete(block, kHugePageAlignment);
   claim_.shrink(claim_.bytes());
   blocks_.clear();
+  wants_ready_ = false;
 }
 
 uint64_t ArenaBlocks::kept_bytes() {

@@ -2,6 +2,7 @@
 // allocates; any thread may read what was published to it and ask for reserved_bytes().
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -14,13 +15,14 @@
 
 namespace kv {
 
-/// Large blocks of arenas that are gone, for those to come: the system takes milliseconds to give a
-/// block, cleared, which the loop would wait for. Thread-safe.
+/// Large blocks for arenas to come, of those that are gone or made ready ahead: the system takes
+/// milliseconds to give a block, cleared, which the loop would wait for. Thread-safe.
 class ArenaBlocks {
  public:
   /// Keeps so many, and claims them of `budget`, if not null.
   explicit ArenaBlocks(size_t blocks_max, std::shared_ptr<MemoryBudget> budget = nullptr)
       : blocks_max_(blocks_max),
+        ready_min_(std::min(kReady, blocks_max)),
         budget_(std::move(budget)),
         claim_(budget_, MemoryHolder::memtables) {}
   ~ArenaBlocks() { clear(); }
@@ -34,13 +36,22 @@ class ArenaBlocks {
   /// Gives all of them back to the system.
   void clear();
 
+  /// Blocks are being taken and hardly any is left: somebody should make some ready.
+  bool wants_ready() const { return wants_ready_.load(std::memory_order_relaxed); }
+  /// Takes a block from the system and has it cleared, if one is wanted.
+  void make_ready();
+
   /// What it keeps.
   uint64_t kept_bytes();
   const std::shared_ptr<MemoryBudget>& budget() const { return budget_; }
 
  private:
-  const size_t blocks_max_;
+  /// So many shall be there while blocks are taken: some 50,000 small writes.
+  static constexpr size_t kReady = 4;
+
+  const size_t blocks_max_, ready_min_;
   const std::shared_ptr<MemoryBudget> budget_;
+  std::atomic<bool> wants_ready_ = false;
   MemoryClaim claim_;
   std::mutex mutex_;  // The loop takes; whoever lets go of a memtable last gives.
   std::vector<char*> blocks_;
