@@ -166,4 +166,12 @@ void TurnExecutor::run(Lane lane, std::function<void()> work, std::function<void
   inner_.run(lane, std::move(work), [this, done = std::move(done)] { process_.in_turn(done); });
 }
 
+bool TurnExecutor::begin_read(const std::shared_ptr<FileRead>& read, std::function<void()> done) {
+  return inner_.begin_read(read, [this, done = std::move(done)] { process_.in_turn(done); });
+}
+
+void TurnExecutor::finish_read(FileRead& read) {
+  inner_.finish_read(read);
+}
+
 }  // namespace kv

@@ -135,6 +135,8 @@ class TurnExecutor final : public Executor {
  public:
   TurnExecutor(Executor& inner, SimProcess& process) : inner_(inner), process_(process) {}
   void run(Lane lane, std::function<void()> work, std::function<void()> done) override;
+  bool begin_read(const std::shared_ptr<FileRead>& read, std::function<void()> done) override;
+  void finish_read(FileRead& read) override;
 
  private:
   Executor& inner_;

@@ -3,6 +3,7 @@
 #include "libkv/storage/engines/log_replay.h"
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 
@@ -143,6 +144,17 @@ TEST_F(LogReplayTest, OfSegmentsThatAreAddedOnALane) {
   const Memtables memtables = replay_.finish();
   expect_every_version(memtables, log_);
   expect_whole_batches(memtables, log_);
+}
+
+TEST_F(LogReplayTest, MayEndWhileASegmentIsBeingAdded) {
+  for (int i = 0; i < 4000; ++i) log_.batch(random_, 20);
+  const auto segment = log_.segment();
+  for (int i = 0; i < 20; ++i) {
+    auto replay = std::make_unique<LogReplay>(executor_, nullptr, kMemtableBytes);
+    replay->take(segment);
+    replay.reset();
+    EXPECT_EQ(segment.use_count(), 1);
+  }
 }
 
 TEST_F(LogReplayTest, DropsAndIngestsStandWhereTheyWereWritten) {
