@@ -1,6 +1,6 @@
 // Reads of files that the kernel carries out while the loop goes on, without a thread: a ring of
 // requests and a ring of completions that both share (io_uring: Axboe, "Efficient IO with
-// io_uring", 2019). All that one turn of the loop asks for is submitted by one system call.
+// io_uring", 2019). What one turn of the loop asks for is submitted by few system calls.
 //
 //     loop ── begin() … begin(), submit() ──▶ kernel ──▶ wake_fd becomes readable ──▶ reap()
 //
@@ -24,7 +24,7 @@ class ReadRing {
   /// Waits for the reads that go on, and drops their completions.
   virtual ~ReadRing() = default;
 
-  /// As Executor::begin_read(), but that nothing goes on before submit().
+  /// As Executor::begin_read(); but the read may not go on before submit().
   virtual bool begin(std::shared_ptr<FileRead> read, std::function<void()> done) = 0;
   /// What was begun reaches the kernel. False: it has no memory for some, which are to be
   /// submitted again.

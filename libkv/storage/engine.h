@@ -70,7 +70,8 @@ struct EngineOptions {
   /// The cache has no more, however much is left to it. 0: all that is left.
   uint64_t block_cache_bytes = 0;
   uint64_t log_segment_bytes = 4u << 20;
-  uint32_t block_bytes = 8u << 10;  ///< Before compression; of large entries half of it.
+  /// Before compression. What a get from the disk reads: devices are paid by the page.
+  uint32_t block_bytes = 4u << 10;
   uint32_t bloom_bits_per_key = 10;
   /// Tables are read past the system's page cache where the file system can: their blocks are then
   /// in the engine's own cache or nowhere in memory.

@@ -9,8 +9,8 @@
 // what their bytes take from the system, also while a reader alone still keeps them.
 //
 // Tables are closed whole, the longest unused first, rather than cut into pages that come and go:
-// filter and index of a table are a sixtieth of its data, so that a quarter of the budget serves a
-// store of fifteen times the budget with one read a get, and a get has never to look up where
+// filter and index of a table are a fiftieth of its data, so that a quarter of the budget serves a
+// store of twelve times the budget with one read a get, and a get has never to look up where
 // an index is. Beyond that a get may have to open a table first.
 //
 // Beside the budget stand: free pieces of what blocks are cut from (block_pool.h: at most a slab of

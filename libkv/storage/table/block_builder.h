@@ -45,8 +45,6 @@ class BlockBuilder {
     return bytes_.size() + 4 * restarts_.size() + 4 + hashes_.size() * 4 / 3;
   }
   bool empty() const { return bytes_.empty(); }
-  /// Those that point reads will find.
-  size_t keys() const { return hashes_.size(); }
   BytesView last_key() const { return last_key_; }
 
  private:

@@ -82,7 +82,7 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
   /// Errors: corrupt.
   Result<TableLookup> find_in(const std::shared_ptr<const Block>& block, const TableKey& key) const;
 
-  // A block is read in two steps by who does not wait for it.
+  // A block is read in two steps by a get that does not wait for it.
   /// The read that brings it. Null: it takes too long to unpack for that.
   std::shared_ptr<FileRead> read_of(size_t block) const;
   /// The block that is in what was read, which the cache now has, too. Null: too little was read,

@@ -10,10 +10,7 @@ namespace kv {
 
 namespace {
 constexpr size_t kPieceBytes = 1 << 20;
-/// Of entries that are so large on average a block has half the bytes: who wants one of them
-/// unpacks all.
-constexpr size_t kLargeEntryBytes = 512;
-}  // namespace
+}
 
 SstableWriter::SstableWriter(std::unique_ptr<File> file, const TableOptions& options,
                              TableInfo info)
@@ -40,13 +37,7 @@ Status SstableWriter::add(const Entry& entry) {
   info_.raw_bytes += entry.key.size() + entry.value.size();
   info_.sequence_min = std::min(info_.sequence_min, entry.sequence);
   info_.sequence_max = std::max(info_.sequence_max, entry.sequence);
-  return is_block_full() ? end_data_block() : Status{};
-}
-
-bool SstableWriter::is_block_full() const {
-  const size_t bytes = data_.size_bytes();
-  const bool is_of_large = bytes >= data_.keys() * kLargeEntryBytes;
-  return bytes >= (is_of_large ? options_.block_bytes / 2 : options_.block_bytes);
+  return data_.size_bytes() >= options_.block_bytes ? end_data_block() : Status{};
 }
 
 Status SstableWriter::end_data_block() {

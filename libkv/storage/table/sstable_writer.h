@@ -13,7 +13,7 @@
 namespace kv {
 
 struct TableOptions {
-  uint32_t block_bytes = 8u << 10;  ///< At which a data block ends; of large entries at half of it.
+  uint32_t block_bytes = 4u << 10;
   uint32_t bloom_bits_per_key = 10;
   BlockCompression compression = BlockCompression::lz4;
 };
@@ -33,7 +33,6 @@ class SstableWriter {
   uint64_t file_bytes() const { return written_ + pending_.size() + data_.size_bytes(); }
 
  private:
-  bool is_block_full() const;
   Status end_data_block();
   Result<BlockHandle> append_block(BytesView block, BlockCompression compression);
   Status write_pending();

@@ -168,7 +168,7 @@ TEST_P(EngineReadsTest, ManyKeysInMemoryAreAnsweredAtOnceAndTheOthersNot) {
 }
 
 TEST_P(EngineReadsTest, GetsOfOneBlockShareARead) {
-  const uint64_t before = engine_->stats().disk_reads;
+  const EngineStats before = engine_->stats();
   for (int i = 20; i < 40; ++i) get(i);
   run_until_idle();
   ASSERT_EQ(answers_.size(), 20u);
@@ -177,8 +177,12 @@ TEST_P(EngineReadsTest, GetsOfOneBlockShareARead) {
     EXPECT_EQ(answer.found->found_in, FoundIn::disk);
   }
   if (GetParam() == Reads::carried_out) {
-    EXPECT_LE(engine_->stats().disk_reads - before, 6u);
+    EXPECT_LE(engine_->stats().disk_reads - before.disk_reads, 6u);
   }
+  const EngineStats after = engine_->stats();
+  EXPECT_GT(after.disk_reads, before.disk_reads);
+  EXPECT_EQ(after.disk_reads_of_gets - before.disk_reads_of_gets,
+            after.disk_reads - before.disk_reads);
 }
 
 TEST_P(EngineReadsTest, CloseWaitsForTheirAnswers) {

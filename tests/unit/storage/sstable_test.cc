@@ -73,27 +73,6 @@ TEST_F(SstableTest, FindsEveryKeyAndNoOther) {
   EXPECT_GT(counters_.cache_hits, 600u);
 }
 
-TEST_F(SstableTest, OfLargeEntriesABlockHasHalfTheBytes) {
-  using Case = std::pair<size_t, uint64_t>;
-  for (const auto& [value_bytes, blocks] : {Case{200, 2}, Case{700, 10}}) {
-    TableInfo info;
-    info.number = 12;
-    info.salt = 3;
-    SstableWriter writer(*files_.open(kPath, OpenMode::write), {.block_bytes = 8 << 10}, info);
-    for (int i = 0; i < 60; ++i)
-      ASSERT_TRUE(writer.add({key(i), 1, EntryKind::value, std::string(value_bytes, 'v')}));
-    info_ = *writer.finish();
-    BlockCache cache(1 << 20);
-    ReadCounters counters;
-    const auto reader = *SstableReader::open(files_, kPath, info_, cache, counters, {});
-    for (int i = 0; i < 60; ++i)
-      EXPECT_EQ(find(*reader, key(i), kNewest, ReadMode::fill_cache)->value.view().size(),
-                value_bytes);
-    EXPECT_EQ(counters.cache_misses, blocks);
-    ASSERT_TRUE(files_.remove(kPath));
-  }
-}
-
 TEST_F(SstableTest, WalksAndSeeksAcrossBlocks) {
   write(300);
   const auto walk = (*open())->iterator(ReadMode::bypass_cache);
