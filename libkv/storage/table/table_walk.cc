@@ -248,7 +248,7 @@ class TableWalker {
   }
 
   const std::unique_ptr<File> file_;
-  const std::string& path_;
+  const std::string path_;
   TableVisitor& visitor_;
   TableInfo found_;
   Sequence last_sequence_ = 0;

@@ -50,7 +50,7 @@ class TableWalker;
 /// A walk in steps, for who shares the thread with others.
 class TableWalk {
  public:
-  /// `files`, `path` and `visitor` must outlive it. Errors: not_found, io.
+  /// `files` and `visitor` must outlive it. Errors: not_found, io.
   static Result<TableWalk> open(FileSystem& files, const std::string& path, TableVisitor& visitor);
   TableWalk(TableWalk&&) noexcept;
   TableWalk& operator=(TableWalk&&) noexcept;
