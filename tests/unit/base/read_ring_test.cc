@@ -99,7 +99,7 @@ TEST_P(ReadRingTest, TakesNoMoreThanItsBounds) {
   EXPECT_EQ(finished(*surplus), at(0, 100));
 }
 
-TEST_P(ReadRingTest, TellsWhyAReadFailed) {
+TEST_P(ReadRingTest, LeavesToAThreadWhatIsNotTheDevicesFault) {
   const std::string directory = testing::TempDir();
   auto read = std::make_shared<FileRead>();
   read->file = std::make_shared<PosixFile>(
@@ -107,9 +107,8 @@ TEST_P(ReadRingTest, TellsWhyAReadFailed) {
   read->length = 10;
   ASSERT_TRUE(ring_->begin(read, [] {}));
   ring_->finish(*read, completions_);
-  ASSERT_FALSE(read->bytes);
-  EXPECT_EQ(read->bytes.error().kind, ErrorKind::io);
-  EXPECT_EQ(read->bytes.error().what, directory + ": read: Is a directory");
+  ASSERT_TRUE(read->bytes);
+  EXPECT_TRUE(read->bytes->empty());
 }
 
 TEST_P(ReadRingTest, BytesOutliveTheRingAndItsLaterReads) {
