@@ -1,6 +1,7 @@
 #include "libkv/storage/engines/log_replay.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "libkv/base/planted.h"
 
@@ -12,22 +13,23 @@ namespace {
 constexpr size_t kSegmentBytesForLane = 256 << 10;
 /// About what the memtable needs for an entry beside its key and value.
 constexpr size_t kEntryBytes = 48;
-/// A memtable that is nearly full gets no smaller runs than this part of it.
-constexpr size_t kRunsMin = 64;
 
 }  // namespace
 
 LogReplay::LogReplay(Executor& executor, std::shared_ptr<ArenaBlocks> blocks, size_t memtable_bytes)
-    : blocks_(std::move(blocks)),
-      memtable_bytes_(memtable_bytes),
-      memtables_{std::make_shared<Memtable>(blocks_)},
-      tasks_(executor) {}
+    : blocks_(std::move(blocks)), memtable_bytes_(memtable_bytes), tasks_(executor) {
+  begin_memtable();
+}
 
 void LogReplay::take(std::shared_ptr<const RecoveredSegment> segment) {
+  Work& work = works_[0];
+  work.segment = std::move(segment);
+  prepare(work);
   tasks_.finish_all();
-  if (segment->bytes.size() < kSegmentBytesForLane) return add(*segment);
+  std::swap(works_[0], works_[1]);
+  if (works_[1].segment->bytes.size() < kSegmentBytesForLane) return works_[1].add();
   tasks_.run(
-      Lane::background, [this, segment = std::move(segment)] { add(*segment); }, nullptr);
+      Lane::background, [this] { works_[1].add(); }, nullptr);
 }
 
 std::vector<std::shared_ptr<Memtable>> LogReplay::finish() {
@@ -36,64 +38,80 @@ std::vector<std::shared_ptr<Memtable>> LogReplay::finish() {
   return std::move(memtables_);
 }
 
-void LogReplay::add(const RecoveredSegment& segment) {
-  for (const LogRecord& record : segment.records) {
+void LogReplay::prepare(Work& work) {
+  work.entries.clear();
+  work.sorted.clear();
+  work.steps.clear();
+  run_begin_ = 0;
+  // Sorted are pointers to them, so they must not move.
+  size_t entries = 0;
+  for (const LogRecord& record : work.segment->records) entries += record.count;
+  work.entries.reserve(entries);
+  for (const LogRecord& record : work.segment->records) {
     // Within a batch a memtable never ends: the log is let go of by whole records.
-    if (run_bytes_ >= room()) end_run();
-    if (run_.empty() && memtables_.back()->memory_bytes() >= memtable_bytes_)
-      memtables_.push_back(std::make_shared<Memtable>(blocks_));
+    if (memtable_used_ >= memtable_bytes_) {
+      end_run(work);
+      begin_memtable();
+    }
     if (record.kind == LogRecordKind::batch) {
-      add_batch(record);
+      gather(record, work);
     } else {
-      end_run();  // What is added to a memtable has a higher sequence than all before it.
-      add_other(record);
+      end_run(work);  // What is added to a memtable has a higher sequence than all before it.
+      work.steps.push_back({.memtable = memtables_.back().get(), .other = &record});
+      memtable_used_ += record.payload.size() + kEntryBytes;
     }
   }
-  end_run();
+  end_run(work);
 }
 
-void LogReplay::add_batch(const LogRecord& record) {
+void LogReplay::gather(const LogRecord& record, Work& work) {
   Sequence sequence = record.first;
   WriteBatch::for_each(record.payload, [&](const WriteBatch::Operation& operation) {
-    run_.push_back({operation.key, sequence++,
-                    operation.is_put ? EntryKind::value : EntryKind::removal, operation.value});
-    run_bytes_ += operation.key.size() + operation.value.size() + kEntryBytes;
+    work.entries.push_back({operation.key, sequence++,
+                            operation.is_put ? EntryKind::value : EntryKind::removal,
+                            operation.value});
+    memtable_used_ += operation.key.size() + operation.value.size() + kEntryBytes;
   });
 }
 
-void LogReplay::add_other(const LogRecord& record) {
-  Memtable& memtable = *memtables_.back();
-  if (record.kind == LogRecordKind::ingest) return memtable.add_ingest(record.first);
-  if (KV_PLANTED(forget_drop_at_replay)) return;
-  memtable.add_drop({*decode_key_range(record.payload), record.first});
-}
-
-/// How large a run the memtable may get.
-size_t LogReplay::room() const {
-  const size_t used = std::min(memtables_.back()->memory_bytes(), memtable_bytes_);
-  return std::max(memtable_bytes_ / kRunsMin, memtable_bytes_ - used);
-}
-
-void LogReplay::end_run() {
-  if (!run_.empty()) memtables_.back()->add_sorted(sorted_run());
-  run_.clear();
-  run_bytes_ = 0;
-}
-
 /// By key, and of one key the oldest first.
-std::span<const Entry* const> LogReplay::sorted_run() {
+void LogReplay::end_run(Work& work) {
+  const size_t begin = std::exchange(run_begin_, work.entries.size());
+  if (begin == run_begin_) return;
+  const Entry* const first = work.entries.data() + begin;
+  const Entry* const end = work.entries.data() + run_begin_;
   size_t prefix = ~size_t{0};
-  for (const Entry& entry : run_) prefix = common_prefix(run_[0].key, entry.key, prefix);
+  for (const Entry* entry = first; entry != end; ++entry)
+    prefix = common_prefix(first->key, entry->key, prefix);
   ranked_.clear();
-  for (const Entry& entry : run_) ranked_.push_back({key_slice(entry.key, prefix), &entry});
+  for (const Entry* entry = first; entry != end; ++entry)
+    ranked_.push_back({key_slice(entry->key, prefix), entry});
   std::sort(ranked_.begin(), ranked_.end(), [](const Ranked& a, const Ranked& b) {
     if (a.slice != b.slice) return a.slice < b.slice;
     const int by_key = compare_keys(a.entry->key, b.entry->key);
     return by_key != 0 ? by_key < 0 : a.entry < b.entry;
   });
-  sorted_.clear();
-  for (const Ranked& ranked : ranked_) sorted_.push_back(ranked.entry);
-  return sorted_;
+  for (const Ranked& ranked : ranked_) work.sorted.push_back(ranked.entry);
+  work.steps.push_back({.memtable = memtables_.back().get(), .entries = ranked_.size()});
+}
+
+void LogReplay::begin_memtable() {
+  memtables_.push_back(std::make_shared<Memtable>(blocks_));
+  memtable_used_ = 0;
+}
+
+void LogReplay::Work::add() const {
+  std::span<const Entry* const> left = sorted;
+  for (const Step& step : steps) {
+    if (step.other == nullptr) {
+      step.memtable->add_sorted(left.first(step.entries));
+      left = left.subspan(step.entries);
+    } else if (step.other->kind == LogRecordKind::ingest) {
+      step.memtable->add_ingest(step.other->first);
+    } else if (!KV_PLANTED(forget_drop_at_replay)) {
+      step.memtable->add_drop({*decode_key_range(step.other->payload), step.other->first});
+    }
+  }
 }
 
 }  // namespace kv

@@ -2,12 +2,14 @@
 //
 // One key after the other, as they came, each would be a walk through the tree that misses the
 // processor's caches at every step. So they are taken by runs, of a segment at most: sorted, and
-// added in order, where one key's way is nearly the last one's. And while one segment is being
-// added on a lane of the executor, the next is read and checked by the caller.
+// added in order, where one key's way is nearly the last one's.
+//
+//     the caller   read 1, check, sort │ read 2, check, sort │ read 3 …
+//     the lane                         │ add 1               │ add 2 …
 #pragma once
 
+#include <array>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "libkv/storage/lane_tasks.h"
@@ -18,7 +20,7 @@ namespace kv {
 
 class LogReplay {
  public:
-  /// A memtable with `memtable_bytes` is full: what comes then begins another.
+  /// A memtable that has about `memtable_bytes` is full: what comes then begins another.
   LogReplay(Executor& executor, std::shared_ptr<ArenaBlocks> blocks, size_t memtable_bytes);
 
   /// Adds the segment's records, here or on a lane; returns when those of the segments before are
@@ -32,23 +34,35 @@ class LogReplay {
     uint64_t slice;
     const Entry* entry;
   };
+  /// For one memtable: a run of entries, or a record that is none of them.
+  struct Step {
+    Memtable* memtable;
+    size_t entries = 0;  ///< Those that follow in Work::sorted.
+    const LogRecord* other = nullptr;
+  };
+  /// A segment made ready to be added.
+  struct Work {
+    std::shared_ptr<const RecoveredSegment> segment;
+    std::vector<Entry> entries;        // As they came.
+    std::vector<const Entry*> sorted;  // Run by run.
+    std::vector<Step> steps;
 
-  void add(const RecoveredSegment& segment);
-  void add_batch(const LogRecord& record);
-  void add_other(const LogRecord& record);
-  void end_run();
-  std::span<const Entry* const> sorted_run();
-  size_t room() const;
+    void add() const;
+  };
+
+  void prepare(Work& work);
+  void gather(const LogRecord& record, Work& work);
+  void end_run(Work& work);
+  void begin_memtable();
 
   const std::shared_ptr<ArenaBlocks> blocks_;
   const size_t memtable_bytes_;
-  // Below: of whoever adds a segment, and of the caller when nobody does.
   std::vector<std::shared_ptr<Memtable>> memtables_;  // Oldest first.
-  std::vector<Entry> run_;                            // As they came.
-  size_t run_bytes_ = 0;                              // About what they will need in the memtable.
+  size_t memtable_used_ = 0;                          // About what the newest will have.
   std::vector<Ranked> ranked_;
-  std::vector<const Entry*> sorted_;
-  LaneTasks tasks_;  // Last: nothing runs any more when the others go.
+  size_t run_begin_ = 0;       // In Work::entries.
+  std::array<Work, 2> works_;  // One is made ready, while the other is being added.
+  LaneTasks tasks_;            // Last: nothing runs any more when the others go.
 };
 
 }  // namespace kv
