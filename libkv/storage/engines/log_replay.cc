@@ -28,8 +28,9 @@ void LogReplay::take(std::shared_ptr<const RecoveredSegment> segment) {
   tasks_.finish_all();
   std::swap(works_[0], works_[1]);
   if (works_[1].segment->bytes.size() < kSegmentBytesForLane) return works_[1].add();
+  // Not the background, which gives way to others: somebody waits for this.
   tasks_.run(
-      Lane::background, [this] { works_[1].add(); }, nullptr);
+      Lane::read, [this] { works_[1].add(); }, nullptr);
 }
 
 std::vector<std::shared_ptr<Memtable>> LogReplay::finish() {
