@@ -9,12 +9,13 @@
 #include <memory>
 #include <vector>
 
+#include "libkv/base/page_buffer.h"
+
 namespace kv {
 
 class AlignedBuffers : public std::enable_shared_from_this<AlignedBuffers> {
  public:
   AlignedBuffers() = default;
-  ~AlignedBuffers();
   AlignedBuffers(const AlignedBuffers&) = delete;
   AlignedBuffers& operator=(const AlignedBuffers&) = delete;
 
@@ -25,9 +26,9 @@ class AlignedBuffers : public std::enable_shared_from_this<AlignedBuffers> {
   /// Room for most blocks, wherever they begin.
   static constexpr size_t kBufferBytes = 16u << 10;
   static constexpr size_t kKeptMax = 64;
-  void give_back(char* buffer);
+  void give_back(PageBuffer buffer);
 
-  std::vector<char*> kept_;  // Of kBufferBytes each.
+  std::vector<PageBuffer> kept_;  // Of kBufferBytes each.
 };
 
 }  // namespace kv

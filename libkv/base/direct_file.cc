@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
-#include <new>
 
 #include <unistd.h>
+
+#include "libkv/base/page_buffer.h"
 
 namespace kv {
 
@@ -13,15 +13,8 @@ namespace {
 
 constexpr size_t kBufferBytes = 256 << 10;
 
-struct FreeAligned {
-  void operator()(char* buffer) const {
-    ::operator delete (buffer, std::align_val_t{kFilePageBytes});
-  }
-};
-
 std::span<char> buffer_of_thread() {
-  thread_local const std::unique_ptr<char, FreeAligned> buffer(
-      static_cast<char*>(::operator new (kBufferBytes, std::align_val_t{kFilePageBytes})));
+  thread_local const PageBuffer buffer = new_page_buffer(kBufferBytes);
   return {buffer.get(), kBufferBytes};
 }
 

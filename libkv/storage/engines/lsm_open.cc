@@ -3,6 +3,7 @@
 
 #include "libkv/base/limits.h"
 #include "libkv/base/planted.h"
+#include "libkv/storage/engines/empty_directory.h"
 #include "libkv/storage/engines/log_replay.h"
 #include "libkv/storage/engines/lsm_engine.h"
 #include "libkv/storage/log/commit_log_reader.h"
@@ -44,7 +45,7 @@ class LsmOpener {
     KV_TRY(environment_.files.make_directories(parts_.directory));
     KV_ASSIGN(state_, parts_.manifest.open(environment_.entropy()));
     KV_ASSIGN(const auto names, environment_.files.list(parts_.directory));
-    if (state_.created) KV_TRY(check_empty(names));
+    if (state_.created) KV_TRY(check_empty(parts_.directory, names));
     KV_TRY(remove_strangers(names));
     KV_TRY(load_tables());
     KV_TRY(replay_log());
@@ -55,15 +56,6 @@ class LsmOpener {
   }
 
  private:
-  /// Files without a manifest are a manifest that was lost, and with it data.
-  Status check_empty(const std::vector<std::string>& names) const {
-    for (const std::string& name : names)
-      if (numbered_file(name, ".sst") || numbered_file(name, ".log"))
-        return fail(ErrorKind::corrupt,
-                    parts_.directory + "/" + name + ": the metadata does not know this directory");
-    return {};
-  }
-
   /// Removes tables that a flush or compaction wrote but the manifest never named.
   Status remove_strangers(const std::vector<std::string>& names) {
     uint64_t next_number = 1;

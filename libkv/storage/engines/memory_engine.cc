@@ -7,6 +7,7 @@
 #include "libkv/storage/batch_limits.h"
 #include "libkv/storage/engine.h"
 #include "libkv/storage/engines/checkpoint.h"
+#include "libkv/storage/engines/empty_directory.h"
 #include "libkv/storage/engines/memory_files.h"
 #include "libkv/storage/failed_iterator.h"
 #include "libkv/storage/levels/manifest.h"
@@ -265,7 +266,10 @@ Result<std::unique_ptr<Engine>> open_memory_engine(Environment& environment, Met
   KV_TRY(environment.files.make_directories(directory));
   Manifest manifest(meta);
   KV_ASSIGN(const ManifestState state, manifest.open(environment.entropy()));
-  if (state.created) KV_TRY(check_empty(environment.files, directory));
+  if (state.created) {
+    KV_ASSIGN(const auto names, environment.files.list(directory));
+    KV_TRY(check_empty(directory, names));
+  }
   Pairs pairs;
   // Only a checkpoint's log begins later.
   const LogRecoveryOptions recovery{directory, state.log_secret, state.flushed,

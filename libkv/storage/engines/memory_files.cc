@@ -61,15 +61,6 @@ class SegmentOfPairs {
 
 }  // namespace
 
-Status check_empty(FileSystem& files, const std::string& directory) {
-  KV_ASSIGN(const auto names, files.list(directory));
-  for (const std::string& name : names)
-    if (numbered_file(name, ".sst") || numbered_file(name, ".log"))
-      return fail(ErrorKind::corrupt,
-                  directory + "/" + name + ": the metadata does not know this directory");
-  return {};
-}
-
 Result<WriteBatch> read_prepared_tables(Environment& environment, const Manifest& manifest,
                                         const std::vector<std::string>& paths) {
   if (paths.empty()) return fail(ErrorKind::invalid, "no tables to ingest");

@@ -13,10 +13,6 @@ namespace kv {
 
 using MemoryPairs = std::map<std::string, SharedBytes, std::less<>>;
 
-/// corrupt if the directory has files: without a manifest they are one that was lost, and with it
-/// data.
-Status check_empty(FileSystem& files, const std::string& directory);
-
 /// All pairs of tables that IngestWriters made, verified. Errors: those of Engine::ingest.
 Result<WriteBatch> read_prepared_tables(Environment& environment, const Manifest& manifest,
                                         const std::vector<std::string>& paths);

@@ -28,8 +28,7 @@ LogTail::Pages LogTail::with(uint64_t end, BytesView bytes) {
 }
 
 char* LogTail::pages() {
-  if (pages_ == nullptr)
-    pages_.reset(static_cast<char*>(::operator new (kBytes, std::align_val_t{kFilePageBytes})));
+  if (pages_ == nullptr) pages_ = new_page_buffer(kBytes);
   return pages_.get();
 }
 

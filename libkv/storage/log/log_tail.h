@@ -7,11 +7,9 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
-#include <new>
 
 #include "libkv/base/bytes.h"
-#include "libkv/base/environment.h"
+#include "libkv/base/page_buffer.h"
 
 namespace kv {
 
@@ -34,17 +32,12 @@ class LogTail {
   Pages with(uint64_t end, BytesView bytes);
 
  private:
-  struct FreePages {
-    void operator()(char* pages) const {
-      ::operator delete (pages, std::align_val_t{kFilePageBytes});
-    }
-  };
   static constexpr size_t kBytes = kGroupBytesMax + kFilePageBytes;
 
   char* pages();
 
-  std::unique_ptr<char, FreePages> pages_;  // Made at first use.
-  size_t used_ = 0;                         // Of the first one, which is the one being filled.
+  PageBuffer pages_;  // Made at first use.
+  size_t used_ = 0;   // Of the first one, which is the one being filled.
 };
 
 }  // namespace kv
