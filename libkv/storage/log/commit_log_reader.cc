@@ -68,7 +68,10 @@ class LogRecoverer {
 
   Result<LogRecovery> run() {
     KV_ASSIGN(const std::vector<uint64_t> numbers, segment_numbers());
-    for (const uint64_t number : numbers) KV_TRY(read_segment(number, number == numbers.back()));
+    KV_ASSIGN(const size_t wanted, first_wanted(numbers));
+    for (size_t i = 0; i < numbers.size(); ++i)
+      KV_TRY(i < wanted ? pass_over(numbers[i])
+                        : read_segment(numbers[i], i + 1 == numbers.size()));
     chain_.end(options_.known_durable);
     found_.last_sequence = chain_.last_sequence();
     found_.torn_tail = chain_.torn_tail();
@@ -90,8 +93,43 @@ class LogRecoverer {
     return numbers;
   }
 
+  /// Which of the segments is the first that may hold what is not flushed: the newest that begins
+  /// at or below it, by its header. Those before it are spares by now, or about to be.
+  Result<size_t> first_wanted(const std::vector<uint64_t>& numbers) {
+    for (size_t i = numbers.size(); i > 0; --i) {
+      KV_ASSIGN(const Sequence first, first_sequence_of(numbers[i - 1]));
+      if (first == 0 || first > options_.flushed + 1) continue;
+      return KV_PLANTED(pass_over_a_segment) ? std::min(i, numbers.size() - 1) : i - 1;
+    }
+    return size_t{0};
+  }
+
+  /// 0: its header does not say.
+  Result<Sequence> first_sequence_of(uint64_t number) {
+    KV_ASSIGN(auto file, files_.open(path_of(number), OpenMode::read));
+    std::string head(static_cast<size_t>(log_record_bytes(encode_segment_header({}).size())), '\0');
+    KV_ASSIGN(const size_t read, file->read_at(0, head));
+    head.resize(read);
+    const ParsedRecord parsed = parse_record(head, 0, log_salt(options_.secret, number));
+    const bool is_header =
+        parsed.check == RecordCheck::valid && parsed.record.kind == LogRecordKind::segment_header;
+    return is_header ? parsed.record.first : Sequence{0};
+  }
+
+  Status pass_over(uint64_t number) {
+    const std::string path = path_of(number);
+    KV_ASSIGN(auto file, files_.open(path, OpenMode::read));
+    KV_ASSIGN(const uint64_t size, file->size());
+    found_.segments.push_back({path, options_.flushed, size});
+    return {};
+  }
+
+  std::string path_of(uint64_t number) const {
+    return options_.directory + "/" + log_file_name(number);
+  }
+
   Status read_segment(uint64_t number, bool is_last) {
-    const std::string path = options_.directory + "/" + log_file_name(number);
+    const std::string path = path_of(number);
     KV_ASSIGN(auto file, files_.open(path, OpenMode::write));
     KV_ASSIGN(const uint64_t size, file->size());
     begin_segment();

@@ -46,8 +46,9 @@ struct RecoveredSegment {
   std::vector<LogRecord> records;
 };
 
-/// Calls `apply` for each segment, oldest first. It may go on using the one before until it
-/// returns, and the last one for as long as it likes. Errors: io, format.
+/// Calls `apply` for each segment that may hold what is not flushed, oldest first. It may go on
+/// using the one before until it returns, and the last one for as long as it likes. Errors: io,
+/// format.
 Result<LogRecovery> recover_log(
     FileSystem& files, const LogRecoveryOptions& options,
     const std::function<void(std::shared_ptr<const RecoveredSegment>)>& apply);

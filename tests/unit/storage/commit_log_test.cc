@@ -63,8 +63,10 @@ class LogRecoveryTest : public testing::Test {
   }
   LogRecovery recover(Sequence flushed = 0, Sequence known_durable = 0) {
     applied_.clear();
+    segments_read_ = 0;
     const LogRecoveryOptions options{"log", kSecret, flushed, known_durable};
     auto found = recover_log(files_, options, [this](const auto& segment) {
+      ++segments_read_;
       for (const LogRecord& record : segment->records) applied_.push_back(record.first);
     });
     EXPECT_TRUE(found);
@@ -75,6 +77,7 @@ class LogRecoveryTest : public testing::Test {
   SimDisk disk_;
   SimFileSystem files_;
   Sequences applied_;
+  size_t segments_read_ = 0;
 };
 
 TEST_F(LogRecoveryTest, NothingIsSequenceZero) {
@@ -97,6 +100,40 @@ TEST_F(LogRecoveryTest, AppliesWhatIsWhole) {
   EXPECT_FALSE(found.torn_tail);
   recover(/*flushed=*/2);
   EXPECT_EQ(applied_, (Sequences{3}));
+}
+
+TEST_F(LogRecoveryTest, DoesNotReadWhatIsFlushed) {
+  Segment first(1, 1), second(2, 3), third(3, 4);
+  first.batch(1, 0);
+  first.batch(2, 1);
+  second.batch(3, 2);
+  third.batch(4, 3);
+  write(1, first);
+  write(2, second);
+  write(3, third);
+  const LogRecovery found = recover(/*flushed=*/3);
+  EXPECT_EQ(applied_, (Sequences{4}));
+  EXPECT_EQ(segments_read_, 1u);
+  // They are there to be released.
+  ASSERT_EQ(found.segments.size(), 3u);
+  EXPECT_LE(found.segments[1].last, 3u);
+  EXPECT_EQ(found.segments[1].bytes, kSegmentBytes);
+  recover(/*flushed=*/2);
+  EXPECT_EQ(applied_, (Sequences{3, 4}));
+  EXPECT_EQ(segments_read_, 2u);
+}
+
+TEST_F(LogRecoveryTest, ReadsTheSegmentBeforeOneThatDoesNotSayWhereItBegins) {
+  Segment first(1, 1), second(2, 3);
+  first.batch(1, 0);
+  first.batch(2, 1);
+  second.batch(3, 2);
+  second.damage(0, 10);
+  write(1, first);
+  write(2, second);
+  recover(/*flushed=*/2);
+  EXPECT_EQ(applied_, (Sequences{3}));
+  EXPECT_EQ(segments_read_, 2u);
 }
 
 TEST_F(LogRecoveryTest, ATornTailIsCut) {
