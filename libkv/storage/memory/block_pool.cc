@@ -24,7 +24,7 @@ constexpr size_t kClassesPerDoubling = 16;
 constexpr auto kPieceAlignment = std::align_val_t{64};
 
 template <typename Header>
-Header* header_of(void* memory, size_t bytes) {
+Header* header_of(const void* memory, size_t bytes) {
   return reinterpret_cast<Header*>(reinterpret_cast<uintptr_t>(memory) & ~(uintptr_t{bytes} - 1));
 }
 
@@ -151,6 +151,12 @@ void BlockPool::free(void* memory, size_t bytes) {
     empty = put_back(memory);
   }
   free_region(empty);
+}
+
+void BlockPool::expect_free(const void* memory, size_t bytes) {
+  if (!is_pooled(bytes)) return;
+  __builtin_prefetch(memory, 1);
+  __builtin_prefetch(header_of<const char>(memory, kSlabBytes) + sizeof(Region), 1);
 }
 
 BlockPool::Region* BlockPool::put_back(void* piece) {

@@ -31,6 +31,9 @@ class BlockPool {
   /// REQUIRES: `bytes` as they were asked for.
   void free(void* memory, size_t bytes);
 
+  /// Fetches what free() will look at.
+  static void expect_free(const void* memory, size_t bytes);
+
   /// What a piece of `bytes` takes.
   static size_t piece_bytes(size_t bytes);
   /// Of all regions, free pieces included.
@@ -81,7 +84,7 @@ struct PoolAllocator {
   friend bool operator==(const PoolAllocator&, const PoolAllocator&) { return true; }
 };
 
-using BlockBytes = std::basic_string<char, std::char_traits<char>, PoolAllocator<char>>;
+using PoolString = std::basic_string<char, std::char_traits<char>, PoolAllocator<char>>;
 template <typename T>
 using PoolVector = std::vector<T, PoolAllocator<T>>;
 

@@ -45,7 +45,7 @@ struct Block::Parsed {
 
 bool Block::parse(uint32_t offset, Parsed* entry) const {
   if (offset >= entries_end_) return false;
-  const BytesView bytes = BytesView(bytes_).substr(offset, entries_end_ - offset);
+  const BytesView bytes = bytes_.view().substr(offset, entries_end_ - offset);
   uint64_t lengths[3];
   ByteReader reader(bytes);
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(bytes[i]); };
@@ -86,7 +86,7 @@ bool Block::restart_for(BytesView key, Sequence sequence, uint32_t* offset) cons
 /// What the key's bucket says. REQUIRES: there are buckets.
 uint8_t Block::restart_of(uint64_t key_hash) const {
   const size_t begin = entries_end_ + size_t{restarts_} * 4;
-  return static_cast<uint8_t>(bytes_[begin + bucket_of(key_hash, buckets_)]);
+  return static_cast<uint8_t>(bytes_.data()[begin + bucket_of(key_hash, buckets_)]);
 }
 
 void Block::expect(uint64_t key_hash) const {

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "libkv/storage/entry.h"
-#include "libkv/storage/memory/block_pool.h"
+#include "libkv/storage/memory/block_bytes.h"
 
 namespace kv {
 
@@ -16,10 +16,8 @@ class Block {
  public:
   explicit Block(BlockBytes bytes);
   explicit Block(BytesView bytes) : Block(BlockBytes(bytes)) {}
-  BytesView bytes() const { return bytes_; }
-  size_t memory_bytes() const {
-    return BlockPool::piece_bytes(bytes_.capacity() + 1) + sizeof(*this);
-  }
+  BytesView bytes() const { return bytes_.view(); }
+  size_t memory_bytes() const { return bytes_.memory_bytes() + sizeof(*this); }
 
   /// The first entry at or after (key, sequence), if it is of this very key, whose hash is
   /// `key_hash`. Nothing is copied: the entry's key is the one given. Sets `corrupt` where the
@@ -27,6 +25,8 @@ class Block {
   std::optional<Entry> find(BytesView key, uint64_t key_hash, Sequence sequence,
                             bool* corrupt) const;
 
+  /// Fetches what the destructor will look at.
+  void expect_end() const { bytes_.expect_end(); }
   /// Fetches what find() will look at.
   void expect(uint64_t key_hash) const;
 

@@ -89,7 +89,7 @@ void BlockCache::Shard::insert(Key key, uint64_t hash, std::shared_ptr<const Blo
   Slot* slot = slot_of(key, hash);
   if (slot->block != nullptr) return;
   const auto bytes = static_cast<uint32_t>(block->memory_bytes() + kBytesBeside);
-  const bool came_back = gone_set_.erase(hash) != 0;
+  const bool came_back = gone_.recall(hash);
   *slot = {key, std::move(block), bytes, 0};
   ++used_;
   (came_back ? main_ : newcomers_).push_back(key);
@@ -108,8 +108,23 @@ void BlockCache::Shard::grow() {
 
 void BlockCache::Shard::make_room(uint64_t capacity) {
   while (newcomer_bytes_ + main_bytes_ > capacity) {
-    newcomer_bytes_ > capacity / 10 || main_.empty() ? pass_newcomer() : pass_main();
+    newcomers_are_next(capacity) ? pass_newcomer() : pass_main();
+    expect_victims(capacity);
   }
+}
+
+bool BlockCache::Shard::newcomers_are_next(uint64_t capacity) const {
+  return newcomer_bytes_ > capacity / 10 || main_.empty();
+}
+
+// A block that nobody asked for lies in no cache of the processor's. The next to go are known: the
+// first one's memory is fetched, the second one's block, the third one's slot.
+void BlockCache::Shard::expect_victims(uint64_t capacity) {
+  const std::deque<Key>& queue = newcomers_are_next(capacity) ? newcomers_ : main_;
+  if (queue.size() < 3) return;
+  slot_of(queue[0], hash_of(queue[0]))->block->expect_end();
+  __builtin_prefetch(slot_of(queue[1], hash_of(queue[1]))->block.get());
+  __builtin_prefetch(&slots_[hash_of(queue[2]) & (slots_.size() - 1)]);
 }
 
 void BlockCache::Shard::pass_newcomer() {
@@ -118,7 +133,7 @@ void BlockCache::Shard::pass_newcomer() {
   Slot* slot = slot_of(key, hash_of(key));
   newcomer_bytes_ -= slot->bytes;
   if (slot->asked == 0) {
-    remember(hash_of(key));
+    gone_.remember(hash_of(key), main_.size() + 1);  // As many as the main queue has blocks.
     return remove(slot);
   }
   slot->asked = 0;
@@ -149,16 +164,6 @@ void BlockCache::Shard::remove(Slot* slot) {
     if (((at - home) & mask) < ((at - gap) & mask)) continue;
     slots_[gap] = std::exchange(slots_[at], Slot());
     gap = at;
-  }
-}
-
-void BlockCache::Shard::remember(uint64_t hash) {
-  gone_.push_back(hash);
-  gone_set_.insert(hash);
-  // As many as the main queue has blocks.
-  while (gone_.size() > main_.size() + 1) {
-    gone_set_.erase(gone_.front());
-    gone_.pop_front();
   }
 }
 

@@ -16,10 +16,10 @@
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <unordered_set>
 #include <vector>
 
 #include "libkv/storage/table/block.h"
+#include "libkv/storage/table/ghost_names.h"
 
 namespace kv {
 
@@ -65,18 +65,18 @@ class BlockCache {
     Slot* slot_of(Key key, uint64_t hash);
     void grow();
     void make_room(uint64_t capacity);
+    bool newcomers_are_next(uint64_t capacity) const;
+    void expect_victims(uint64_t capacity);
     void pass_newcomer();
     void pass_main();
     void remove(Slot* slot);
-    void remember(uint64_t hash);
 
     mutable std::mutex mutex_;
     std::vector<Slot> slots_;  // Open addressing, linear; a power of two.
     size_t used_ = 0;
     std::deque<Key> newcomers_, main_;  // The oldest in front.
     uint64_t newcomer_bytes_ = 0, main_bytes_ = 0;
-    std::deque<uint64_t> gone_;  // Hashes of newcomers that nobody asked for.
-    std::unordered_set<uint64_t> gone_set_;
+    GhostNames gone_;  // Newcomers that nobody asked for.
   };
   static constexpr size_t kShards = 16;
 

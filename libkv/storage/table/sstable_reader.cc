@@ -6,13 +6,6 @@
 
 namespace kv {
 
-namespace {
-
-/// What takes longer to unpack is not for the loop, even if the system has it in memory.
-constexpr uint64_t kReadAtOnceBytesMax = 64u << 10;
-
-}  // namespace
-
 Result<std::shared_ptr<SstableReader>> SstableReader::open(FileSystem& files,
                                                            const std::string& path,
                                                            const TableInfo& info, BlockCache& cache,
@@ -45,7 +38,7 @@ Status SstableReader::load(const TableInfo& info) {
   salt_ = footer->salt;
   given_sequence_ = info.given_sequence;
   KV_ASSIGN(const BlockBytes filter, read_stored_block(*file_, path_, footer->filter, salt_));
-  filter_ = BloomFilter(filter);
+  filter_ = BloomFilter(filter.view());
   KV_ASSIGN(BlockBytes bytes_of_index, read_stored_block(*file_, path_, footer->index, salt_));
   auto index = TableIndex::parse(std::make_shared<const Block>(std::move(bytes_of_index)));
   if (!index) return fail(located(index.error()));

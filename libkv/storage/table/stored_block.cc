@@ -1,7 +1,10 @@
 #include "libkv/storage/table/stored_block.h"
 
+#include <memory>
+
 #include <lz4.h>
 
+#include "libkv/base/assert.h"
 #include "libkv/base/hash.h"
 #include "libkv/base/planted.h"
 #include "libkv/storage/byte_coding.h"
@@ -25,7 +28,7 @@ bool compress(BytesView block, std::string* to) {
 }
 
 Result<BlockBytes> decompress(BytesView payload, uint32_t raw_bytes) {
-  BlockBytes raw(raw_bytes, '\0');
+  BlockBytes raw = BlockBytes::of_size(raw_bytes);
   const int written = LZ4_decompress_safe(
       payload.data(), raw.data(), static_cast<int>(payload.size()), static_cast<int>(raw_bytes));
   if (written < 0 || static_cast<uint32_t>(written) != raw_bytes)
@@ -78,10 +81,8 @@ Error located(const std::string& path, BlockHandle handle, const Error& error) {
   return {error.kind, path + ": offset " + std::to_string(handle.offset) + ": " + error.what};
 }
 
-Result<std::string> room_for(const std::string& path, BlockHandle handle) {
-  if (handle.payload_bytes > kBlockBytesMax)
-    return fail(located(path, handle, {ErrorKind::corrupt, "the block's length is absurd"}));
-  return std::string(static_cast<size_t>(handle.payload_bytes) + kBlockTrailerBytes, '\0');
+size_t stored_bytes(BlockHandle handle) {
+  return static_cast<size_t>(handle.payload_bytes) + kBlockTrailerBytes;
 }
 
 }  // namespace
@@ -95,19 +96,24 @@ Result<BlockBytes> open_read_block(BytesView stored, const std::string& path, Bl
 
 Result<BlockBytes> read_stored_block(File& file, const std::string& path, BlockHandle handle,
                                      uint64_t salt) {
-  KV_ASSIGN(std::string stored, room_for(path, handle));
-  KV_ASSIGN(const size_t read, file.read_at(handle.offset, stored));
-  if (read != stored.size())
+  if (handle.payload_bytes > kBlockBytesMax)
+    return fail(located(path, handle, {ErrorKind::corrupt, "the block's length is absurd"}));
+  const size_t wanted = stored_bytes(handle);
+  const auto stored = std::make_unique_for_overwrite<char[]>(wanted);
+  KV_ASSIGN(const size_t read, file.read_at(handle.offset, {stored.get(), wanted}));
+  if (read != wanted)
     return fail(located(path, handle, {ErrorKind::corrupt, "the file is cut short"}));
-  return open_read_block(stored, path, handle, salt);
+  return open_read_block({stored.get(), wanted}, path, handle, salt);
 }
 
 Result<std::optional<BlockBytes>> read_cached_block(File& file, const std::string& path,
                                                     BlockHandle handle, uint64_t salt) {
-  KV_ASSIGN(std::string stored, room_for(path, handle));
-  KV_ASSIGN(const size_t read, file.read_cached_at(handle.offset, stored));
-  if (read != stored.size()) return std::optional<BlockBytes>();
-  KV_ASSIGN(BlockBytes block, open_read_block(stored, path, handle, salt));
+  char stored[kReadAtOnceBytesMax + kBlockTrailerBytes];  // Not cleared: most of it is not used.
+  const size_t wanted = stored_bytes(handle);
+  KV_ASSERT(wanted <= sizeof(stored));
+  KV_ASSIGN(const size_t read, file.read_cached_at(handle.offset, {stored, wanted}));
+  if (read != wanted) return std::optional<BlockBytes>();
+  KV_ASSIGN(BlockBytes block, open_read_block({stored, wanted}, path, handle, salt));
   return std::optional<BlockBytes>(std::move(block));
 }
 

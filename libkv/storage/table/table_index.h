@@ -30,7 +30,7 @@ class TableIndex {
   bool is_before(size_t block, BytesView rest, Sequence sequence) const;
 
   std::string common_;
-  BlockBytes keys_;
+  PoolString keys_;
   PoolVector<uint32_t> key_ends_;
   PoolVector<uint64_t> heads_;  // Of each key, its first eight bytes, as they compare.
   PoolVector<Sequence> sequences_;

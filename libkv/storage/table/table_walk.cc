@@ -127,7 +127,7 @@ class TableWalker {
     KV_ASSIGN(auto block, read_block(TablePart::filter, handle));
     if (!block) return {};
     filter_ = std::move(block->bytes);
-    visitor_.filter(filter_);
+    visitor_.filter(filter_.view());
     visitor_.block(block->told);
     return {};
   }
@@ -205,7 +205,7 @@ class TableWalker {
     if (!ascends) tell(offset, "data block: an entry is out of order");
     if (entry.sequence == 0) tell(offset, "data block: an entry has no sequence");
     const uint64_t hash = key_hash(entry.key);
-    if (!filter_.empty() && !bloom_may_contain(filter_, hash))
+    if (!filter_.empty() && !bloom_may_contain(filter_.view(), hash))
       tell(offset, "data block: the filter denies a key");
     bool corrupt = false;
     const auto found = block.find(entry.key, hash, entry.sequence, &corrupt);

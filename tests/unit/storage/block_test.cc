@@ -197,7 +197,7 @@ TEST(StoredBlockTest, OpensOnlyWholeAndInItsPlace) {
     std::string stored;
     const uint64_t payload = append_stored_block(stored, block, BlockCompression::lz4, 77, 4096);
     EXPECT_EQ(stored.size(), payload + kBlockTrailerBytes);
-    EXPECT_EQ(BytesView(*open_stored_block(stored, 77, 4096)), block);
+    EXPECT_EQ(open_stored_block(stored, 77, 4096)->view(), block);
     EXPECT_FALSE(open_stored_block(stored, 78, 4096)) << "another file's block";
     EXPECT_FALSE(open_stored_block(stored, 77, 8192)) << "another place's block";
     for (size_t i = 0; i < stored.size(); ++i) {
