@@ -115,12 +115,22 @@ struct FingerprintTree::Inner : Node {
     return sizeof(Inner) + count * (sizeof(uint64_t) + 2 * sizeof(void*)) + sizeof(void*);
   }
   size_t child_for(const Place& place) const;
+  bool is_below(BytesView key, size_t separator) const;
   size_t separators_up_to(BytesView key, bool inclusive) const;
 };
 
 size_t FingerprintTree::Inner::child_for(const Place& place) const {
   if (place.where == Place::Where::last) return count;
   return separators_up_to(place.key, place.where == Place::Where::at);
+}
+
+/// Whether `key` is below that separator, which is looked at only where the slices do not tell.
+bool FingerprintTree::Inner::is_below(BytesView key, size_t separator) const {
+  const int order = key.substr(0, prefix).compare(separators()[0]->key().substr(0, prefix));
+  if (order != 0) return order < 0;
+  const uint64_t slice = key_slice(key, prefix);
+  if (slice != slices()[separator]) return slice < slices()[separator];
+  return key < separators()[separator]->key();
 }
 
 /// How many separators are below `key`, or at it if `inclusive`.
@@ -162,9 +172,20 @@ struct FingerprintTree::Path {
     return nullptr;
   }
   const ChainedEntry* high() const {
+    const Step* step = step_to_high();
+    return step != nullptr ? step->inner->separators()[step->child] : nullptr;
+  }
+  /// Whether the leaf's range ends above `key`.
+  bool ends_above(BytesView key) const {
+    const Step* step = step_to_high();
+    return step == nullptr || step->inner->is_below(key, step->child);
+  }
+
+ private:
+  /// Where the separator on the leaf's right is: the first one behind the child that was taken.
+  const Step* step_to_high() const {
     for (size_t at = depth; at-- > 0;)
-      if (steps[at].child < steps[at].inner->count)
-        return steps[at].inner->separators()[steps[at].child];
+      if (steps[at].child < steps[at].inner->count) return &steps[at];
     return nullptr;
   }
 };
@@ -261,15 +282,13 @@ void FingerprintTree::insert_sorted(std::span<const Entry* const> entries) {
   constexpr size_t kAhead = 8;  // Far enough for memory to answer.
   Path path;
   Leaf* leaf = nullptr;
-  const ChainedEntry* high = nullptr;  // Of the leaf, if there is one.
   for (size_t at = 0; at < entries.size(); ++at) {
     if (at + 2 * kAhead < entries.size()) __builtin_prefetch(entries[at + 2 * kAhead]);
     if (at + kAhead < entries.size()) prefetch(*entries[at + kAhead]);
     const Entry& entry = *entries[at];
-    if (leaf == nullptr || (high != nullptr && compare_keys(entry.key, high->key()) >= 0)) {
+    if (leaf == nullptr || !path.ends_above(entry.key)) {
       path.depth = 0;
       leaf = descend({Place::Where::at, entry.key}, path);
-      high = path.high();
     }
     if (insert_at(path, leaf, entry)) leaf = nullptr;
   }
