@@ -24,10 +24,12 @@ class ReadRing {
   /// Waits for the reads that go on, and drops their completions.
   virtual ~ReadRing() = default;
 
-  /// As Executor::begin_read(); but the read may not go on before submit().
+  /// As Executor::begin_read(); but the read may not go on before submit(). False also once the
+  /// kernel takes no reads any more.
   virtual bool begin(std::shared_ptr<FileRead> read, std::function<void()> done) = 0;
-  /// What was begun reaches the kernel. False: it has no memory for some, which are to be
-  /// submitted again.
+  /// What was begun reaches the kernel. What the kernel does not take is over with this, without
+  /// its bytes. False: that happened, and reap() has their completions, of which wake_fd does not
+  /// tell.
   virtual bool submit() = 0;
   /// Appends the completions of the reads that are over. Waits for nothing.
   virtual void reap(Completions& completions) = 0;

@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <array>
+#include <thread>
 #include <vector>
 
 #include <liburing.h>
 
 #include "libkv/base/aligned_buffers.h"
-#include "libkv/base/assert.h"
 #include "libkv/base/limits.h"
 #include "libkv/base/posix_error.h"
 #include "libkv/base/read_ring.h"
@@ -21,6 +21,7 @@ constexpr unsigned kSubmittedTogether = 4;
 struct Slot {
   std::shared_ptr<FileRead> read;
   std::function<void()> done;
+  io_uring_sqe* entry = nullptr;  // Ours until it is submitted.
   std::shared_ptr<char> buffer;
   size_t before = 0;  // So many bytes of the buffer lie before the wanted ones.
 };
@@ -31,6 +32,11 @@ bool is_of_the_file(int code) {
   return code == EIO;
 }
 
+/// What may keep the kernel from taking requests now, and not the next time.
+bool is_of_this_moment(int code) {
+  return code == EAGAIN || code == EBUSY || code == EINTR || code == ENOMEM;
+}
+
 class UringReadRing final : public ReadRing {
  public:
   UringReadRing() {
@@ -39,6 +45,7 @@ class UringReadRing final : public ReadRing {
   ~UringReadRing() override {
     if (!is_open_) return;
     Completions dropped;
+    (void)submit();
     while (free_.size() < slots_.size()) wait(dropped);
     io_uring_queue_exit(&ring_);
   }
@@ -53,7 +60,7 @@ class UringReadRing final : public ReadRing {
 
   bool begin(std::shared_ptr<FileRead> read, std::function<void()> done) override {
     const auto raw = read->file->raw();
-    if (!raw || raw->alignment > kFilePageBytes || free_.empty() ||
+    if (!takes_reads_ || !raw || raw->alignment > kFilePageBytes || free_.empty() ||
         read->length > limits::ring_read_bytes_max)
       return false;
     io_uring_sqe* entry = io_uring_get_sqe(&ring_);
@@ -65,37 +72,61 @@ class UringReadRing final : public ReadRing {
     auto buffer = buffers_->take(whole);
     io_uring_prep_read(entry, raw->descriptor, buffer.get(), static_cast<unsigned>(whole), begin);
     entry->user_data = free_.back();
-    slots_[free_.back()] = {std::move(read), std::move(done), std::move(buffer), before};
+    slots_[free_.back()] = {std::move(read), std::move(done), entry, std::move(buffer), before};
+    begun_.push_back(free_.back());
     free_.pop_back();
     if (io_uring_sq_ready(&ring_) >= kSubmittedTogether) (void)submit();
     return true;
   }
 
   bool submit() override {
-    if (io_uring_sq_ready(&ring_) > 0) (void)io_uring_submit(&ring_);
-    return io_uring_sq_ready(&ring_) == 0;
+    int taken = 1;
+    while (taken > 0 && io_uring_sq_ready(&ring_) > 0) taken = io_uring_submit(&ring_);
+    if (taken < 0 && !is_of_this_moment(-taken)) takes_reads_ = false;
+    withdraw(std::min<size_t>(begun_.size(), io_uring_sq_ready(&ring_)));
+    begun_.clear();
+    return withdrawn_.empty();
   }
 
   void reap(Completions& completions) override {
+    for (auto& done : withdrawn_) completions.push_back(std::move(done));
+    withdrawn_.clear();
     std::array<io_uring_cqe*, 64> entries{};
     for (;;) {
       const unsigned count = io_uring_peek_batch_cqe(&ring_, entries.data(), entries.size());
-      for (unsigned i = 0; i < count; ++i)
-        completions.push_back(end(static_cast<size_t>(entries[i]->user_data), entries[i]->res));
+      for (unsigned i = 0; i < count; ++i) {
+        const auto number = static_cast<size_t>(entries[i]->user_data);
+        if (number != kNoSlot) completions.push_back(end(number, entries[i]->res));
+      }
       io_uring_cq_advance(&ring_, count);
       if (count < entries.size()) return;
     }
   }
 
   void finish(const FileRead& read, Completions& completions) override {
+    (void)submit();
+    reap(completions);
     while (!read.is_over) wait(completions);
   }
 
  private:
+  /// REQUIRES: something was submitted that is not over. The kernel ends what it took, whether it
+  /// lets us wait for that or not.
   void wait(Completions& completions) {
-    const int waited = io_uring_submit_and_wait(&ring_, 1);
-    KV_ASSERT(waited >= 0 || waited == -EINTR || waited == -EAGAIN || waited == -EBUSY);
+    io_uring_cqe* entry = nullptr;
+    if (io_uring_wait_cqe(&ring_, &entry) < 0) std::this_thread::sleep_for(1ms);
     reap(completions);
+  }
+
+  /// Ends the last `count` of those begun, which the kernel did not take, as reads of nothing. To
+  /// try them again could go on for ever. Their requests, which it may take yet, do nothing.
+  void withdraw(size_t count) {
+    for (size_t i = begun_.size() - count; i < begun_.size(); ++i) {
+      io_uring_sqe* const entry = slots_[begun_[i]].entry;
+      io_uring_prep_nop(entry);
+      entry->user_data = kNoSlot;
+      withdrawn_.push_back(end(begun_[i], 0));
+    }
   }
 
   std::function<void()> end(size_t number, int result) {
@@ -116,11 +147,16 @@ class UringReadRing final : public ReadRing {
     return std::move(slot.done);
   }
 
+  static constexpr size_t kNoSlot = limits::ring_reads_max;
+
   io_uring ring_{};
   bool is_open_ = false;
+  bool takes_reads_ = true;  // Until the kernel says that it never will.
   const std::shared_ptr<AlignedBuffers> buffers_ = std::make_shared<AlignedBuffers>();
   std::array<Slot, limits::ring_reads_max> slots_;
-  std::vector<size_t> free_;  // Of slots_.
+  std::vector<size_t> free_;   // Of slots_.
+  std::vector<size_t> begun_;  // Of slots_: those not submitted, in the order of their requests.
+  Completions withdrawn_;
 };
 
 }  // namespace

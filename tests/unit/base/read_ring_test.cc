@@ -1,10 +1,16 @@
 #include "libkv/base/read_ring.h"
 
+#include <cerrno>
 #include <filesystem>
+#include <thread>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "libkv/base/limits.h"
@@ -126,6 +132,69 @@ TEST_P(ReadRingTest, AFileNobodyElseHoldsIsOpenUntilItsReadIsOver) {
   EXPECT_FALSE(watched.expired());
   EXPECT_EQ(finished(*read), at(17, 4'000));
   EXPECT_TRUE(watched.expired());
+}
+
+/// For the calling thread, for ever: the kernel takes nothing from a ring. False: this process may
+/// not ask for that.
+bool refuse_submissions(unsigned code) {
+  sock_filter rules[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_enter, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | code),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{std::size(rules), rules};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/// Runs `work` where submissions fail with `code`.
+void while_refused(unsigned code, const std::function<void()>& work) {
+  bool refused = false;
+  std::thread([&] {
+    refused = refuse_submissions(code);
+    if (refused) work();
+  }).join();
+  if (!refused) GTEST_SKIP() << "no filter of system calls";
+}
+
+TEST_P(ReadRingTest, WhatTheKernelDoesNotTakeNowIsOverAndLaterReadsGoOn) {
+  const auto before = begin(100, 500);
+  ASSERT_TRUE(ring_->submit());
+  std::vector<std::shared_ptr<FileRead>> reads;
+  while_refused(EAGAIN, [&] {
+    for (size_t i = 0; i < 10; ++i) reads.push_back(begin(i * 1'000, 1'000));
+    EXPECT_FALSE(ring_->submit());
+    ring_->reap(completions_);
+    EXPECT_TRUE(ring_->submit()) << "there is nothing to try again";
+  });
+  if (IsSkipped()) return;
+  EXPECT_GE(completions_.size(), 10u);
+  for (const auto& read : reads) {
+    ASSERT_TRUE(read->is_over && read->bytes);
+    EXPECT_TRUE(read->bytes->empty());
+  }
+  EXPECT_EQ(finished(*before), at(100, 500));
+  for (size_t i = 0; i < 2 * limits::ring_reads_max; ++i)
+    EXPECT_EQ(finished(*begin(i * 100, 700)), at(i * 100, 700));
+  EXPECT_EQ(completions_.size(), 11 + 2 * limits::ring_reads_max) << "each read is over once";
+}
+
+TEST_P(ReadRingTest, ARingThatTakesNothingAnyMoreIsNotUsed) {
+  const auto before = begin(100, 500);
+  ASSERT_TRUE(ring_->submit());
+  std::shared_ptr<FileRead> read;
+  while_refused(EOPNOTSUPP, [&] {
+    read = begin(0, 1'000);
+    ring_->finish(*read, completions_);
+    ring_->finish(*before, completions_);
+  });
+  if (IsSkipped()) return;
+  EXPECT_TRUE(read->is_over && read->bytes && read->bytes->empty());
+  EXPECT_EQ(finished(*before), at(100, 500)) << "what it took before is read";
+  EXPECT_EQ(completions_.size(), 2u);
+  EXPECT_FALSE(ring_->begin(std::make_shared<FileRead>(FileRead{file_, 0, 100}), [] {}));
+  EXPECT_TRUE(ring_->submit());
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, ReadRingTest,
