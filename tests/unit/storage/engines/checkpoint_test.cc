@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/crash/checkpoint_copy.h"
-#include "tests/unit/storage/written_world.h"
+#include "tests/unit/storage/engines/written_world.h"
 
 namespace kv {
 namespace {

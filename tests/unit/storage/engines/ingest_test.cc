@@ -6,7 +6,7 @@
 #include "libkv/storage/table/table_walk.h"
 #include "tests/crash/checkpoint_copy.h"
 #include "tests/crash/prepared_table.h"
-#include "tests/unit/storage/written_world.h"
+#include "tests/unit/storage/engines/written_world.h"
 
 namespace kv {
 namespace {

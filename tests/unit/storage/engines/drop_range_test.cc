@@ -4,7 +4,7 @@
 
 #include "libkv/base/limits.h"
 #include "libkv/storage/log/log_segment.h"
-#include "tests/unit/storage/written_world.h"
+#include "tests/unit/storage/engines/written_world.h"
 
 namespace kv {
 namespace {
