@@ -15,17 +15,19 @@ Block::Block(BlockBytes bytes) : bytes_(std::move(bytes)) {
   const uint32_t count = word & 0xffffff;
   const uint32_t flags = word >> 24;
   if (flags > kBlockHasBuckets) return;
+  uint32_t buckets = 0;
   if (flags == kBlockHasBuckets) {
     if (end < 2) return;
     end -= 2;
-    buckets_ = load_word<uint16_t>(bytes_.data() + end);
-    if (buckets_ == 0 || buckets_ > end) return;
-    end -= buckets_;
+    buckets = load_word<uint16_t>(bytes_.data() + end);
+    if (buckets == 0 || buckets > end) return;
+    end -= buckets;
   }
   if (count > end / 4) return;
   entries_end_ = static_cast<uint32_t>(end - size_t{count} * 4);
   if ((count == 0) != (entries_end_ == 0)) return;
   restarts_ = count;
+  buckets_ = buckets;
   malformed_ = false;
 }
 

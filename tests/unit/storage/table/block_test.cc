@@ -167,6 +167,19 @@ TEST(BlockTest, ABucketThatNamesNoRestartIsCorrupt) {
   EXPECT_EQ(corrupt_ones, static_cast<int>(some_entries(3, 20).size())) << "one bucket a key";
 }
 
+// Fails under the address sanitizer, if at all.
+TEST(BlockTest, BucketsThatTheBlockHasNoRoomForAreNotLookedAt) {
+  std::string bytes = "entries";
+  append_word<uint16_t>(bytes, UINT16_MAX);
+  append_word<uint32_t>(bytes, 1 | kBlockHasBuckets << 24);
+  const Block block(bytes);
+  const uint64_t last_bucket = 0xffffffff;
+  block.expect(last_bucket);
+  bool corrupt = false;
+  EXPECT_FALSE(block.find("key", last_bucket, kNewest, &corrupt));
+  EXPECT_TRUE(corrupt);
+}
+
 // A checksum stands before this in real files; without it the walk must still stay in bounds.
 TEST(BlockTest, HostileBytesEndTheWalk) {
   Random random(11);
@@ -183,6 +196,7 @@ TEST(BlockTest, HostileBytesEndTheWalk) {
     walk.seek("user/1020", kNewest);
     walk.seek_before("user/1020");
     bool corrupt = false;
+    walk.block()->expect(key_hash("user/1020"));
     (void)walk.block()->find("user/1020", key_hash("user/1020"), kNewest, &corrupt);
     EXPECT_LT(steps, 2000);
   }
