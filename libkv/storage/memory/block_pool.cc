@@ -42,7 +42,12 @@ void unlink(Node*& first, Node* node) {
   if (node->after != nullptr) node->after->before = node->before;
 }
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__has_feature)  // What clang says; g++ defines a name.
+#define KV_HAS_FEATURE_(name) __has_feature(name)
+#else
+#define KV_HAS_FEATURE_(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || KV_HAS_FEATURE_(address_sanitizer)
 /// The heap finds what reads or writes beyond a piece.
 constexpr bool kPooling = false;
 #else
