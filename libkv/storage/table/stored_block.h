@@ -12,6 +12,7 @@
 #include <string>
 
 #include "libkv/base/environment.h"
+#include "libkv/base/limits.h"
 #include "libkv/storage/memory/block_bytes.h"
 
 namespace kv {
@@ -46,8 +47,9 @@ Result<BlockBytes> open_stored_block(BytesView stored, uint64_t salt, uint64_t o
 /// Reads and verifies a block; errors name `path` and the offset. corrupt, format, io.
 Result<BlockBytes> read_stored_block(File& file, const std::string& path, BlockHandle handle,
                                      uint64_t salt);
-/// What is larger takes too long to unpack for a thread that others wait for.
-inline constexpr uint64_t kReadAtOnceBytesMax = 64u << 10;
+/// Of a payload. What is larger takes too long to unpack for a thread that others wait for; and it is
+/// no more than one read beside the loop brings.
+inline constexpr uint64_t kReadAtOnceBytesMax = limits::ring_read_bytes_max - kBlockTrailerBytes;
 /// The same without waiting for the disk: nothing where that is needed.
 /// REQUIRES: no more than kReadAtOnceBytesMax of payload.
 Result<std::optional<BlockBytes>> read_cached_block(File& file, const std::string& path,
