@@ -33,6 +33,7 @@ void read_through(kv::ByteFiles& files, kv::TableInfo info, const Collected& wal
   info.number = 1;
   kv::BlockCache cache(1 << 20);
   kv::ReadCounters counters;
+  kv::LookupCounts counts;
   const auto reader = kv::SstableReader::open(files, kPath, info, cache, counters, {});
   KV_ASSERT(reader.has_value());
   const auto entries = (*reader)->iterator(kv::ReadMode::bypass_cache);
@@ -44,7 +45,7 @@ void read_through(kv::ByteFiles& files, kv::TableInfo info, const Collected& wal
                                           std::to_string(entry.sequence) + '\0' +
                                           std::string(entry.value));
     const auto found = (*reader)->find({entry.key, kv::key_hash(entry.key), entry.sequence},
-                                       kv::ReadMode::fill_cache);
+                                       kv::ReadMode::fill_cache, counts);
     KV_ASSERT(found && found->outcome == kv::TableLookup::Outcome::found &&
               found->value.view() == entry.value);
   }

@@ -77,6 +77,7 @@ class LsmEngine final : public Engine {
   // lsm_reads.cc: keys whose blocks are not in memory.
   struct PendingGet;
   struct ManyReads;
+  void tell_later(std::function<void(Result<Lookup>)> done, Result<Lookup> answer);
   bool await_block(const std::shared_ptr<PendingGet>& pending);
   void go_on(const std::shared_ptr<PendingGet>& pending, const BlockReads::Outcome& read);
   void get_on_lane(const std::shared_ptr<PendingGet>& pending);

@@ -52,13 +52,21 @@ std::vector<std::optional<Result<Lookup>>> LsmEngine::get_many_if_cached(
 
 void LsmEngine::get(BytesView key, std::function<void(Result<Lookup>)> done) {
   cache_->counters().gets.fetch_add(1, std::memory_order_relaxed);
-  if (closed_)
-    return tasks_.run(
-        Lane::read, [] {}, [done = std::move(done)] { done(fail(closed_error())); });
+  if (closed_) return tell_later(std::move(done), fail(closed_error()));
   const auto pending = std::make_shared<PendingGet>(
       PendingGet{std::string(key), view_, log_.last_sequence(), std::move(done)});
-  // What memory knows is told in a later turn, as is what only a thread can find out.
-  if (pending->look_up(*cache_) || !await_block(pending)) get_on_lane(pending);
+  if (auto answer = pending->look_up(*cache_)) {
+    tell_later(std::move(pending->done), std::move(*answer));
+  } else if (!await_block(pending)) {
+    get_on_lane(pending);
+  }
+}
+
+/// In a later turn, as what a thread finds out.
+void LsmEngine::tell_later(std::function<void(Result<Lookup>)> done, Result<Lookup> answer) {
+  tasks_.run(
+      Lane::read, [] {},
+      [done = std::move(done), answer = std::move(answer)]() mutable { done(std::move(answer)); });
 }
 
 /// False: the block it stopped at cannot be read beside the loop.

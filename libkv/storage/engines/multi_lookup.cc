@@ -28,6 +28,7 @@ struct Probe {
   std::vector<Candidate> candidates;  // Newest first; then only those whose filters say "may be".
   size_t block_number = 0;
   std::shared_ptr<const Block> block;
+  LookupCounts counts;
 };
 
 class MultiLookup {
@@ -85,13 +86,10 @@ class MultiLookup {
   bool ask_filters(Probe& probe) {
     auto candidate = probe.candidates.begin();
     while (candidate != probe.candidates.end() && candidate->table &&
-           !candidate->table->may_hold(probe.hash))
+           !candidate->table->may_hold(probe.hash, probe.counts))
       ++candidate;
     probe.candidates.erase(probe.candidates.begin(), candidate);
-    if (probe.candidates.empty()) {
-      answers_[probe.index] = Lookup();
-      return false;
-    }
+    if (probe.candidates.empty()) return answer(probe, Lookup());
     const OpenTable& reader = probe.candidates.front().table;
     if (!reader) return miss(probe);
     probe.block_number = reader->block_for(keys_[probe.index], at_);
@@ -101,11 +99,8 @@ class MultiLookup {
   }
 
   bool take_block(Probe& probe) {
-    auto block = probe.candidates.front().table->cached_block(probe.block_number);
-    if (!block) {
-      answers_[probe.index] = fail(block.error());
-      return false;
-    }
+    auto block = probe.candidates.front().table->cached_block(probe.block_number, probe.counts);
+    if (!block) return answer(probe, fail(block.error()));
     if (*block == nullptr) return miss(probe);
     probe.block = std::move(*block);
     return true;
@@ -114,11 +109,8 @@ class MultiLookup {
   bool find_entry(Probe& probe) {
     const BytesView key = keys_[probe.index];
     const Candidate& candidate = probe.candidates.front();
-    auto found = candidate.table->find_in(probe.block, {key, probe.hash, at_});
-    if (!found) {
-      answers_[probe.index] = fail(found.error());
-      return false;
-    }
+    auto found = candidate.table->find_in(probe.block, {key, probe.hash, at_}, probe.counts);
+    if (!found) return answer(probe, fail(found.error()));
     if (found->outcome != TableLookup::Outcome::found && !KV_PLANTED(first_table_answers))
       return look_up_alone(probe);
     Lookup lookup;
@@ -126,11 +118,16 @@ class MultiLookup {
     lookup.level = candidate.level;
     if (found->kind == EntryKind::value && !view_.masks(key, found->sequence))
       lookup.value = std::move(found->value);
-    answers_[probe.index] = std::move(lookup);
+    return answer(probe, std::move(lookup));
+  }
+
+  bool answer(const Probe& probe, Result<Lookup> found) {
+    cache_.counters().add(probe.counts);
+    answers_[probe.index] = std::move(found);
     return false;
   }
 
-  /// A filter has promised too much: the older tables are looked at in the ordinary way.
+  /// A filter has promised too much: all is looked at again, in the ordinary way.
   bool look_up_alone(Probe& probe) {
     auto found = look_up(view_, cache_, keys_[probe.index], at_, ReadMode::cached_only);
     if (!found) return miss(probe);

@@ -45,14 +45,14 @@ std::span<const Candidate> candidates_for(const Version& version, BytesView key,
 }
 
 std::nullopt_t stopped(LookupStop* stop, const TableFile& file, OpenTable table, size_t block) {
-  if (stop != nullptr) *stop = {&file, std::move(table), block, nullptr};
+  if (stop != nullptr) *stop = {&file, std::move(table), block, {}, nullptr};
   return std::nullopt;
 }
 
 /// Nothing if `mode` is cached_only and the disk is needed.
 std::optional<Result<TableLookup>> look_up_in_table(TableCache& cache, const TableFile& file,
                                                     const TableKey& key, ReadMode mode,
-                                                    LookupStop* stop) {
+                                                    LookupStop* stop, LookupCounts& counts) {
   uint64_t reads = 0;
   OpenTable table = cache.find(file);
   if (!table) {
@@ -62,7 +62,7 @@ std::optional<Result<TableLookup>> look_up_in_table(TableCache& cache, const Tab
     table = std::move(*opened);
     reads = kReadsToOpenTable;
   }
-  auto found = table->find(key, mode);
+  auto found = table->find(key, mode, counts);
   if (found && found->from_disk) ++reads;
   if (reads > 0) cache.counters().disk_reads_of_gets.fetch_add(reads, std::memory_order_relaxed);
   if (found && found->outcome == TableLookup::Outcome::needs_disk)
@@ -71,11 +71,37 @@ std::optional<Result<TableLookup>> look_up_in_table(TableCache& cache, const Tab
 }
 
 /// In the table where it stopped, whose block has come.
-std::optional<Result<TableLookup>> go_on_from(const LookupStop& stop, const TableKey& key) {
+std::optional<Result<TableLookup>> go_on_from(const LookupStop& stop, const TableKey& key,
+                                              LookupCounts& counts) {
   if (KV_PLANTED(skip_the_stop)) return Result<TableLookup>();
-  auto found = stop.table->find_in(stop.block, key);
+  auto found = stop.table->find_in(stop.block, key, counts);
   if (found) found->from_disk = true;
   return found;
+}
+
+/// As look_up(), of a key that no memtable has.
+std::optional<Result<Lookup>> look_up_in_tables(const ReadView& view, TableCache& cache,
+                                                const TableKey& key, ReadMode mode,
+                                                LookupStop* stop, LookupCounts& counts) {
+  bool goes_on = stop != nullptr && stop->block != nullptr;
+  Lookup lookup;
+  for (const Candidate& candidate : candidates_for(*view.version, key.key, key.hash)) {
+    if (goes_on && candidate.table != stop->file) continue;
+    if (view.masks_in(candidate.table->info(), key.key)) continue;
+    auto found = std::exchange(goes_on, false)
+                     ? go_on_from(*stop, key, counts)
+                     : look_up_in_table(cache, *candidate.table, key, mode, stop, counts);
+    if (!found) return std::nullopt;
+    if (!*found) return Result<Lookup>(fail(found->error()));
+    if ((*found)->from_disk) lookup.found_in = FoundIn::disk;
+    if ((*found)->outcome != TableLookup::Outcome::found) continue;
+    if (!(*found)->from_disk) lookup.found_in = FoundIn::cache;
+    lookup.level = candidate.level;
+    if ((*found)->kind == EntryKind::value && !view.masks(key.key, (*found)->sequence))
+      lookup.value = std::move((*found)->value);
+    break;
+  }
+  return Result<Lookup>(std::move(lookup));
 }
 
 }  // namespace
@@ -97,30 +123,19 @@ std::optional<Lookup> look_up_in_memtables(const ReadView& view, BytesView key, 
 
 std::optional<Result<Lookup>> look_up(const ReadView& view, TableCache& cache, BytesView key,
                                       Sequence at, ReadMode mode, LookupStop* stop) {
-  bool goes_on = stop != nullptr && stop->block != nullptr;
+  const bool goes_on = stop != nullptr && stop->block != nullptr;
   if (auto known = goes_on ? std::nullopt : look_up_in_memtables(view, key, at)) {
     cache.counters().memtable_hits.fetch_add(1, std::memory_order_relaxed);
     return std::move(*known);
   }
-  const TableKey wanted{key, key_hash(key), at};
-  Lookup lookup;
-  for (const Candidate& candidate : candidates_for(*view.version, key, wanted.hash)) {
-    if (goes_on && candidate.table != stop->file) continue;
-    if (view.masks_in(candidate.table->info(), key)) continue;
-    auto found = std::exchange(goes_on, false)
-                     ? go_on_from(*stop, wanted)
-                     : look_up_in_table(cache, *candidate.table, wanted, mode, stop);
-    if (!found) return std::nullopt;
-    if (!*found) return Result<Lookup>(fail(found->error()));
-    if ((*found)->from_disk) lookup.found_in = FoundIn::disk;
-    if ((*found)->outcome != TableLookup::Outcome::found) continue;
-    if (!(*found)->from_disk) lookup.found_in = FoundIn::cache;
-    lookup.level = candidate.level;
-    if ((*found)->kind == EntryKind::value && !view.masks(key, (*found)->sequence))
-      lookup.value = std::move((*found)->value);
-    break;
+  LookupCounts counts = goes_on ? stop->counts : LookupCounts();
+  auto answer = look_up_in_tables(view, cache, {key, key_hash(key), at}, mode, stop, counts);
+  if (answer) {
+    cache.counters().add(counts);
+  } else if (stop != nullptr) {
+    stop->counts = counts;
   }
-  return Result<Lookup>(std::move(lookup));
+  return answer;
 }
 
 namespace {

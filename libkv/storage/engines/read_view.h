@@ -41,6 +41,7 @@ struct LookupStop {
   const TableFile* file = nullptr;     ///< Of the view.
   OpenTable table{};                   ///< None: the table is to be opened, which is several reads.
   size_t block_number = 0;             ///< Of the open table.
+  LookupCounts counts{};               ///< Until here.
   std::shared_ptr<const Block> block;  ///< Set by who has read it: the look-up goes on with it.
 };
 

@@ -6,6 +6,16 @@
 
 namespace kv {
 
+void ReadCounters::add(const LookupCounts& counts) {
+  const auto add = [](std::atomic<uint64_t>& to, uint64_t count) {
+    if (count > 0) to.fetch_add(count, std::memory_order_relaxed);
+  };
+  add(cache_hits, counts.cache_hits);
+  add(bloom_checks, counts.bloom_checks);
+  add(bloom_negatives, counts.bloom_negatives);
+  add(bloom_false_positives, counts.bloom_false_positives);
+}
+
 Result<std::shared_ptr<SstableReader>> SstableReader::open(FileSystem& files,
                                                            const std::string& path,
                                                            const TableInfo& info, BlockCache& cache,
@@ -59,10 +69,7 @@ Result<SstableReader::BlockRead> SstableReader::read_block(BlockHandle handle,
                                                            ReadMode mode) const {
   const BlockCache::Key key{number_, handle.offset};
   if (mode != ReadMode::bypass_cache) {
-    if (auto cached = cache_.find(key)) {
-      counters_.cache_hits.fetch_add(1, std::memory_order_relaxed);
-      return BlockRead{std::move(cached), false};
-    }
+    if (auto cached = cache_.find(key)) return BlockRead{std::move(cached), false, true};
   }
   KV_ASSIGN(auto block, read_from_file(handle, mode));
   if (block == nullptr) return BlockRead{};
@@ -122,10 +129,10 @@ void SstableReader::expect_filter(uint64_t key_hash) const {
   filter_.expect(key_hash);
 }
 
-bool SstableReader::may_hold(uint64_t key_hash) const {
-  counters_.bloom_checks.fetch_add(1, std::memory_order_relaxed);
+bool SstableReader::may_hold(uint64_t key_hash, LookupCounts& counts) const {
+  ++counts.bloom_checks;
   if (filter_.may_contain(key_hash)) return true;
-  counters_.bloom_negatives.fetch_add(1, std::memory_order_relaxed);
+  ++counts.bloom_negatives;
   return false;
 }
 
@@ -133,19 +140,21 @@ void SstableReader::expect_block(size_t block) const {
   cache_.expect(cache_key(block));
 }
 
-Result<std::shared_ptr<const Block>> SstableReader::cached_block(size_t block) const {
+Result<std::shared_ptr<const Block>> SstableReader::cached_block(size_t block,
+                                                                 LookupCounts& counts) const {
   KV_ASSIGN(BlockRead read, read_block(index_.handle(block), ReadMode::cached_only));
+  counts.cache_hits += read.from_cache;
   return std::move(read.block);
 }
 
 Result<TableLookup> SstableReader::find_in(const std::shared_ptr<const Block>& block,
-                                           const TableKey& key) const {
+                                           const TableKey& key, LookupCounts& counts) const {
   TableLookup lookup;
   bool corrupt = false;
   const auto entry = block->find(key.key, key.hash, key.at, &corrupt);
   if (corrupt) return fail(located({ErrorKind::corrupt, "a block does not parse"}));
   if (!entry) {
-    counters_.bloom_false_positives.fetch_add(1, std::memory_order_relaxed);
+    ++counts.bloom_false_positives;
     return lookup;
   }
   lookup.outcome = TableLookup::Outcome::found;
@@ -155,21 +164,23 @@ Result<TableLookup> SstableReader::find_in(const std::shared_ptr<const Block>& b
   return lookup;
 }
 
-Result<TableLookup> SstableReader::find(const TableKey& key, ReadMode mode) const {
+Result<TableLookup> SstableReader::find(const TableKey& key, ReadMode mode,
+                                        LookupCounts& counts) const {
   TableLookup lookup;
-  if (!may_hold(key.hash)) return lookup;
+  if (!may_hold(key.hash, counts)) return lookup;
   const size_t block = block_for(key.key, key.at);
   if (block == blocks()) {
-    counters_.bloom_false_positives.fetch_add(1, std::memory_order_relaxed);
+    ++counts.bloom_false_positives;
     return lookup;
   }
   KV_ASSIGN(const BlockRead read, read_block(index_.handle(block), mode));
+  counts.cache_hits += read.from_cache;
   if (read.block == nullptr) {
     lookup.outcome = TableLookup::Outcome::needs_disk;
     lookup.block = block;
     return lookup;
   }
-  KV_ASSIGN(lookup, find_in(read.block, key));
+  KV_ASSIGN(lookup, find_in(read.block, key, counts));
   lookup.from_disk = read.from_disk;
   return lookup;
 }
@@ -240,6 +251,7 @@ class SstableIterator final : public EntryIterator {
       status_ = fail(read.error());
       return false;
     }
+    reader_->counters_.add({.cache_hits = read->from_cache});
     data_.emplace(std::move(read->block));
     return true;
   }

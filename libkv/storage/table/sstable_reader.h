@@ -19,12 +19,21 @@
 
 namespace kv {
 
+/// What one look-up met. It joins the counters when there is an answer: what stops for the disk may
+/// begin anew, and would count twice.
+struct LookupCounts {
+  uint64_t cache_hits = 0;
+  uint64_t bloom_checks = 0, bloom_negatives = 0, bloom_false_positives = 0;
+};
+
 /// Counted by readers on any thread.
 struct ReadCounters {
   std::atomic<uint64_t> gets{0}, memtable_hits{0}, cache_hits{0}, cache_misses{0};
   std::atomic<uint64_t> bloom_checks{0}, bloom_negatives{0}, bloom_false_positives{0};
   std::atomic<uint64_t> tables_opened{0};
   std::atomic<uint64_t> disk_reads{0}, disk_reads_of_gets{0}, disk_read_bytes{0};
+
+  void add(const LookupCounts& counts);
 };
 
 enum class ReadMode {
@@ -67,20 +76,21 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
                                                      const Options& options);
 
   /// The newest version of a key at or below a sequence. Errors: corrupt, io.
-  Result<TableLookup> find(const TableKey& key, ReadMode mode) const;
+  Result<TableLookup> find(const TableKey& key, ReadMode mode, LookupCounts& counts) const;
 
   // The steps of find(), for who takes them for many keys at once. What is `expect`ed is fetched
   // into the processor's cache meanwhile.
   void expect_filter(uint64_t key_hash) const;
-  bool may_hold(uint64_t key_hash) const;
+  bool may_hold(uint64_t key_hash, LookupCounts& counts) const;
   size_t blocks() const { return index_.blocks(); }
   /// The block that holds the first version of `key` at or below `at`, if any does; or blocks().
   size_t block_for(BytesView key, Sequence at) const { return index_.find(key, at); }
   void expect_block(size_t block) const;
   /// Null: only the disk has it. Errors: corrupt, io.
-  Result<std::shared_ptr<const Block>> cached_block(size_t block) const;
+  Result<std::shared_ptr<const Block>> cached_block(size_t block, LookupCounts& counts) const;
   /// Errors: corrupt.
-  Result<TableLookup> find_in(const std::shared_ptr<const Block>& block, const TableKey& key) const;
+  Result<TableLookup> find_in(const std::shared_ptr<const Block>& block, const TableKey& key,
+                              LookupCounts& counts) const;
 
   // A block is read in two steps by a get that does not wait for it.
   /// The read that brings it. Null: it takes too long to unpack for that.
@@ -100,6 +110,7 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
   struct BlockRead {
     std::shared_ptr<const Block> block;  ///< Null: only the disk has it.
     bool from_disk = false;
+    bool from_cache = false;
   };
   SstableReader(BlockCache& cache, ReadCounters& counters, const Options& options)
       : cache_(cache),

@@ -47,8 +47,8 @@ Result<BlockBytes> open_stored_block(BytesView stored, uint64_t salt, uint64_t o
 /// Reads and verifies a block; errors name `path` and the offset. corrupt, format, io.
 Result<BlockBytes> read_stored_block(File& file, const std::string& path, BlockHandle handle,
                                      uint64_t salt);
-/// Of a payload. What is larger takes too long to unpack for a thread that others wait for; and it is
-/// no more than one read beside the loop brings.
+/// Of a payload. What is larger takes too long to unpack for a thread that others wait for; and it
+/// is no more than one read beside the loop brings.
 inline constexpr uint64_t kReadAtOnceBytesMax = limits::ring_read_bytes_max - kBlockTrailerBytes;
 /// The same without waiting for the disk: nothing where that is needed.
 /// REQUIRES: no more than kReadAtOnceBytesMax of payload.

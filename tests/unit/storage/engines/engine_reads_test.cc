@@ -185,6 +185,37 @@ TEST_P(EngineReadsTest, GetsOfOneBlockShareARead) {
             after.disk_reads - before.disk_reads);
 }
 
+/// What is counted of the reads of a key, whoever makes them.
+std::vector<uint64_t> counted(const EngineStats& stats) {
+  return {stats.gets, stats.bloom_checks, stats.bloom_negatives, stats.bloom_false_positives,
+          stats.cache_hits + stats.cache_misses};
+}
+
+TEST_P(EngineReadsTest, AKeyCountsOnceHoweverOftenItIsLookedUp) {
+  std::vector<std::string> keys;
+  for (int i = 0; i < kKeys + 50; i += 3) keys.push_back(key(i));
+  const auto count = [&](const std::function<void(BytesView)>& read) {
+    const auto before = counted(engine_->stats());
+    for (const std::string& key : keys) read(key);
+    auto after = counted(engine_->stats());
+    for (size_t i = 0; i < after.size(); ++i) after[i] -= before[i];
+    return after;
+  };
+  const auto expected = count([&](BytesView key) { ASSERT_TRUE(engine_->snapshot()->get(key)); });
+  EXPECT_GT(expected[1], 100u) << "filters are asked";
+  // In all the ways in which a kv-node asks.
+  EXPECT_EQ(expected, count([&](BytesView key) {
+              if (engine_->get_if_cached(key)) return;
+              engine_->get(key, [](const Result<Lookup>& found) { EXPECT_TRUE(found); });
+              run_until_idle();
+            }));
+  EXPECT_EQ(expected, count([&](BytesView key) {
+              if (engine_->get_many_if_cached({&key, 1}).front()) return;
+              engine_->multi_get({&key, 1}, [](const Engine::Lookups&) {});
+              run_until_idle();
+            }));
+}
+
 TEST_P(EngineReadsTest, CloseWaitsForTheirAnswers) {
   for (int i = 0; i < 30; ++i) get(i);
   ASSERT_TRUE(engine_->close());

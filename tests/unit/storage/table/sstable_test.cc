@@ -33,9 +33,9 @@ class SstableTest : public testing::Test {
     return SstableReader::open(files_, kPath, info_, cache_, counters_, {});
   }
 
-  static Result<TableLookup> find(const SstableReader& reader, BytesView wanted, Sequence at,
-                                  ReadMode mode) {
-    return reader.find({wanted, key_hash(wanted), at}, mode);
+  Result<TableLookup> find(const SstableReader& reader, BytesView wanted, Sequence at,
+                           ReadMode mode) {
+    return reader.find({wanted, key_hash(wanted), at}, mode, counts_);
   }
 
   static constexpr const char* kPath = "data/000012.sst";
@@ -43,6 +43,7 @@ class SstableTest : public testing::Test {
   SimFileSystem files_;
   BlockCache cache_{1 << 20};
   ReadCounters counters_;
+  LookupCounts counts_;
   TableInfo info_;
 };
 
@@ -69,8 +70,8 @@ TEST_F(SstableTest, FindsEveryKeyAndNoOther) {
               Outcome::absent);
   }
   EXPECT_EQ(find(*reader, key(5), kNewest, ReadMode::cached_only)->outcome, Outcome::found);
-  EXPECT_GT(counters_.bloom_negatives, 600u);
-  EXPECT_GT(counters_.cache_hits, 600u);
+  EXPECT_GT(counts_.bloom_negatives, 600u);
+  EXPECT_GT(counts_.cache_hits, 600u);
 }
 
 TEST_F(SstableTest, WalksAndSeeksAcrossBlocks) {
