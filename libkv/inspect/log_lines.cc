@@ -1,4 +1,4 @@
-#include "bin/log_lines.h"
+#include "libkv/inspect/log_lines.h"
 
 #include <vector>
 
@@ -156,6 +156,21 @@ std::string lines_of_operations(const SurveyedSegment& segment, const LogRecord&
     lines += operation_line(segment, record, sequence++, operation, form);
   });
   return lines;
+}
+
+std::string verdict_line(const std::string& path, const LogSurvey& log, uint64_t findings,
+                         bool json) {
+  if (json)
+    return JsonLine()
+        .bytes("log", path)
+        .number("findings", findings)
+        .number("segments", log.segments)
+        .number("records", log.records)
+        .number("last_sequence", log.last_sequence)
+        .line();
+  return escaped(path) + ": " + (findings == 0 ? "sound" : "findings " + std::to_string(findings)) +
+         "; segments " + std::to_string(log.segments) + ", records " + std::to_string(log.records) +
+         ", last sequence " + std::to_string(log.last_sequence) + "\n";
 }
 
 }  // namespace kv

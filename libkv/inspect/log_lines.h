@@ -19,5 +19,8 @@ std::string line_of(const SurveyedSegment& segment, const LogRecord& record,
 /// A line for each operation of the record; empty if it has none.
 std::string lines_of_operations(const SurveyedSegment& segment, const LogRecord& record,
                                 const LogLineForm& form);
+/// What there is to say of a log, or of a segment alone, once it is verified.
+std::string verdict_line(const std::string& path, const LogSurvey& log, uint64_t findings,
+                         bool json);
 
 }  // namespace kv
