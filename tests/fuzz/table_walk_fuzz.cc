@@ -4,7 +4,13 @@
 //
 //   input := (u16 length | bytes)*    the last three: filter, index, properties
 //
+// and as one whose footer passes its check, for which it gives the places, in few bytes that make
+// small numbers and, below zero, the largest:
+//
+//   input := (i16 offset | i16 length) of index, filter, properties | bytes
+//
 // A table of which the walk tells nothing must be read by the reader, entry by entry, to the same.
+// What else the reader opens, it must come to an end of.
 #include "libkv/base/assert.h"
 #include "libkv/storage/byte_coding.h"
 #include "libkv/storage/table/sstable_reader.h"
@@ -52,6 +58,38 @@ void read_through(kv::ByteFiles& files, kv::TableInfo info, const Collected& wal
   KV_ASSERT(entries->status().has_value() && seen == walked.entries.size());
 }
 
+/// A damaged block is passed over, as a scan that is to save what it can does.
+void read_damaged(kv::ByteFiles& files, const kv::TableFooter& footer, size_t file_bytes) {
+  kv::TableInfo info;
+  info.number = 1;
+  info.salt = footer.salt;
+  info.file_bytes = file_bytes;
+  kv::BlockCache cache(1 << 20);
+  kv::ReadCounters counters;
+  kv::LookupCounts counts;
+  const auto reader = kv::SstableReader::open(files, kPath, info, cache, counters, {});
+  if (!reader) return;
+  (void)(*reader)->find({"key101", kv::key_hash("key101")}, kv::ReadMode::fill_cache, counts);
+  const auto entries = (*reader)->iterator(kv::ReadMode::bypass_cache);
+  // Handles may all lead to one block.
+  const size_t steps_max = file_bytes * file_bytes;
+  size_t steps = 0;
+  entries->seek_to_first();
+  do {
+    for (; entries->valid(); entries->next()) KV_ASSERT(++steps <= steps_max);
+  } while (entries->pass_over());
+  const auto backward = (*reader)->iterator(kv::ReadMode::bypass_cache);
+  backward->seek_before("key102");
+  do {
+    for (; backward->valid(); backward->prev()) KV_ASSERT(++steps <= 2 * steps_max);
+  } while (backward->pass_over());
+}
+
+kv::Result<kv::TableFooter> footer_of(kv::BytesView file) {
+  return kv::decode_table_footer(
+      file.substr(file.size() - std::min(file.size(), kv::kTableFooterBytes)));
+}
+
 void walk(const std::string& file) {
   kv::ByteFiles files;
   files.put(kPath, file);
@@ -63,6 +101,7 @@ void walk(const std::string& file) {
     KV_ASSERT(i <= file.size());
     is_over = steps.step(1);
   }
+  if (const auto footer = footer_of(file)) read_damaged(files, *footer, file.size());
   KV_ASSERT(is_over.has_value() == info.has_value());
   KV_ASSERT(at_once.entries == in_steps.entries && at_once.findings == in_steps.findings);
   if (!info) return;
@@ -96,6 +135,21 @@ std::string sealed_table(const std::vector<std::string>& parts) {
   footer.index = handles[handles.size() - 2];
   footer.properties = handles.back();
   return file + kv::encode_table_footer(footer);
+}
+
+kv::BlockHandle take_handle(kv::ByteReader& input) {
+  const auto offset = input.take_word<int16_t>(), length = input.take_word<int16_t>();
+  return {static_cast<uint64_t>(int64_t{offset}), static_cast<uint64_t>(int64_t{length})};
+}
+
+std::string with_footer(const std::string& input) {
+  kv::ByteReader reader(input);
+  kv::TableFooter footer;
+  footer.salt = kSalt;
+  footer.index = take_handle(reader);
+  footer.filter = take_handle(reader);
+  footer.properties = take_handle(reader);
+  return input + kv::encode_table_footer(footer);
 }
 
 /// A table's file, of some versions of some keys.
@@ -146,5 +200,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   walk(input);
   const auto parts = parts_of(input);
   if (parts.size() >= 3) walk(sealed_table(parts));
+  walk(with_footer(input));
   return 0;
 }
