@@ -1,12 +1,14 @@
 // Runs a fuzz target without libFuzzer. A fault aborts.
 //
 //   TARGET                      over the target's samples and a few thousand seeded mutations of
-//   each TARGET FILE…                over these files TARGET --corpus KEPT        as without
-//   arguments, and over what libFuzzer once found, with some
+//                               each
+//   TARGET FILE…                over these files
+//   TARGET --corpus KEPT        as without arguments, and over what libFuzzer once found, with some
 //                               mutations of each; KEPT has an input a line, in hexadecimal digits
 //   TARGET --write DIR [KEPT]   writes the samples, and what was kept, into DIR: what libFuzzer is
 //                               given to begin with
-//   TARGET --keep DIR           prints the files of DIR as lines for KEPT, the shortest first
+//   TARGET --keep DIR           prints the files of DIR as lines for KEPT, the shortest first and
+//                               as many as have their place in the repository
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -19,8 +21,8 @@
 namespace {
 
 constexpr int kMutationsOfSample = 2000, kMutationsOfKept = 20;
-/// Longer ones are not worth their place in the repository.
-constexpr size_t kKeptBytesMax = 4096;
+/// Of one input, and of all together: more is not worth its place in the repository.
+constexpr size_t kKeptBytesMax = 4096, kAllKeptBytesMax = 90 << 10;
 
 void run_once(const std::string& input) {
   // A copy of exactly this size, so that a sanitizer sees a read beyond it.
@@ -71,8 +73,11 @@ int keep(const std::string& directory) {
   std::sort(inputs.begin(), inputs.end(), [](const std::string& a, const std::string& b) {
     return a.size() != b.size() ? a.size() < b.size() : a < b;
   });
+  size_t kept_bytes = 0;
   for (const std::string& input : inputs) {
     if (input.empty() || input.size() > kKeptBytesMax) continue;
+    kept_bytes += input.size();
+    if (kept_bytes > kAllKeptBytesMax) break;
     for (const char byte : input) std::printf("%02x", static_cast<unsigned char>(byte));
     std::printf("\n");
   }
