@@ -25,6 +25,7 @@ void LogReplay::take(std::shared_ptr<const RecoveredSegment> segment) {
   Work& work = works_[0];
   work.segment = std::move(segment);
   prepare(work);
+  ready_blocks();
   tasks_.finish_all();
   std::swap(works_[0], works_[1]);
   if (works_[1].segment->bytes.size() < kSegmentBytesForLane) return works_[1].add();
@@ -37,6 +38,11 @@ std::vector<std::shared_ptr<Memtable>> LogReplay::finish() {
   tasks_.finish_all();
   std::reverse(memtables_.begin(), memtables_.end());
   return std::move(memtables_);
+}
+
+/// Of what the lane takes next: clearing it there would hold up the adding, which takes longer.
+void LogReplay::ready_blocks() {
+  while (blocks_ != nullptr && blocks_->wants_ready()) blocks_->make_ready();
 }
 
 void LogReplay::prepare(Work& work) {

@@ -4,8 +4,8 @@
 // processor's caches at every step. So they are taken by runs, of a segment at most: sorted, and
 // added in order, where one key's way is nearly the last one's.
 //
-//     the caller   read 1, check, sort │ read 2, check, sort │ read 3 …
-//     the lane                         │ add 1               │ add 2 …
+//     the caller   read 1, check, sort │ read 2, check, sort, clear memory │ read 3 …
+//     the lane                         │ add 1                             │ add 2 …
 #pragma once
 
 #include <array>
@@ -43,14 +43,15 @@ class LogReplay {
   /// A segment made ready to be added.
   struct Work {
     std::shared_ptr<const RecoveredSegment> segment;
-    std::vector<Entry> entries;        // As they came.
-    std::vector<const Entry*> sorted;  // Run by run.
+    HugePageVector<Entry> entries;        // As they came.
+    HugePageVector<const Entry*> sorted;  // Run by run.
     std::vector<Step> steps;
 
     void add() const;
   };
 
   void prepare(Work& work);
+  void ready_blocks();
   void gather(const LogRecord& record, Work& work);
   void end_run(Work& work);
   void begin_memtable();
@@ -59,7 +60,7 @@ class LogReplay {
   const size_t memtable_bytes_;
   std::vector<std::shared_ptr<Memtable>> memtables_;  // Oldest first.
   size_t memtable_used_ = 0;                          // About what the newest will have.
-  std::vector<Ranked> ranked_;
+  HugePageVector<Ranked> ranked_;
   size_t run_begin_ = 0;       // In Work::entries.
   std::array<Work, 2> works_;  // One is made ready, while the other is being added.
   LaneTasks tasks_;            // Last: nothing runs any more when the others go.

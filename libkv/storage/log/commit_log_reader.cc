@@ -137,11 +137,11 @@ class LogRecoverer {
     KV_ASSIGN(const size_t read, file->read_at(0, segment_->bytes));
     segment_->bytes.resize(read);
     const Sequence before = chain_.last_sequence();
-    KV_TRY(chain_.add(path, scan_log_segment(segment_->bytes, log_salt(options_.secret, number))));
+    KV_TRY(chain_.add(path, scan_log_segment(segment_->view(), log_salt(options_.secret, number))));
     found_.segments.push_back({path, chain_.last_sequence(), size});
     apply_(segment_);
     if (is_last && chain_.last_sequence() != before && !KV_PLANTED(trust_the_page_cache))
-      KV_TRY(make_durable(*file, segment_->bytes));
+      KV_TRY(make_durable(*file, segment_->view()));
     return {};
   }
 

@@ -13,6 +13,7 @@
 #include "libkv/storage/engine.h"
 #include "libkv/storage/log/commit_log.h"
 #include "libkv/storage/log/log_segment.h"
+#include "libkv/storage/memory/huge_page.h"
 
 namespace kv {
 
@@ -42,8 +43,10 @@ struct LogRecovery {
 
 /// What counts of one segment: the records above `flushed` that bring operations, in order.
 struct RecoveredSegment {
-  std::string bytes;  ///< Into which the records point.
+  HugePageVector<char> bytes;  ///< Into which the records point.
   std::vector<LogRecord> records;
+
+  BytesView view() const { return {bytes.data(), bytes.size()}; }
 };
 
 /// Calls `apply` for each segment that may hold what is not flushed, oldest first. It may go on

@@ -34,7 +34,7 @@ char* ArenaBlocks::take() {
 
 void ArenaBlocks::make_ready() {
   if (!wants_ready()) return;
-  char* const block = new_huge_page();
+  char* const block = new_huge_pages(1);
   touch(block);
   if (!give(block)) ::operator delete(block, kHugePageAlignment);
 }
@@ -92,7 +92,7 @@ char* Arena::huge_block() {
   const FreeBlock free{kHugePageAlignment, recycled_.get()};
   if (char* again = recycled_ ? recycled_->take() : nullptr)
     return keep(again, free, kHugePageBytes);
-  return keep(new_huge_page(), free, kHugePageBytes);
+  return keep(new_huge_pages(1), free, kHugePageBytes);
 }
 
 size_t Arena::padding_to(size_t alignment) const {

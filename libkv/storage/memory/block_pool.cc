@@ -191,7 +191,7 @@ BlockPool::Region* BlockPool::free_slab(Slab* slab) {
 }
 
 BlockPool::Region* BlockPool::new_region() {
-  return new (new_huge_page()) Region;
+  return new (new_huge_pages(1)) Region;
 }
 
 void BlockPool::free_region(Region* region) {

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <new>
+#include <utility>
+#include <vector>
 
 #include <sys/mman.h>
 
@@ -12,14 +14,50 @@ namespace kv {
 inline constexpr size_t kHugePageBytes = size_t{2} << 20;
 inline constexpr auto kHugePageAlignment = std::align_val_t{kHugePageBytes};
 
-/// For `::operator delete(piece, kHugePageAlignment)`.
-inline char* new_huge_page() {
-  auto* const piece = static_cast<char*>(::operator new(kHugePageBytes, kHugePageAlignment));
+/// `count` of them in a row, for `::operator delete(pages, kHugePageAlignment)`.
+inline char* new_huge_pages(size_t count) {
+  const size_t bytes = count * kHugePageBytes;
+  auto* const pages = static_cast<char*>(::operator new(bytes, kHugePageAlignment));
 #ifdef MADV_HUGEPAGE
   // A wish: the memory is as good without.
-  static_cast<void>(madvise(piece, kHugePageBytes, MADV_HUGEPAGE));
+  static_cast<void>(madvise(pages, bytes, MADV_HUGEPAGE));
 #endif
-  return piece;
+  return pages;
 }
+
+/// For containers that are large and soon gone, of which fresh memory is the better part of the
+/// cost. What they hold is not cleared where it is not given.
+template <typename T>
+struct HugePageAllocator {
+  using value_type = T;
+  HugePageAllocator() = default;
+  template <typename U>
+  HugePageAllocator(const HugePageAllocator<U>&) {}  // NOLINT: as allocators convert.
+
+  T* allocate(size_t count) {
+    void* const memory = is_large(count)
+                             ? new_huge_pages((count * sizeof(T) - 1) / kHugePageBytes + 1)
+                             : ::operator new(count * sizeof(T));
+    return static_cast<T*>(memory);
+  }
+  void deallocate(T* memory, size_t count) {
+    is_large(count) ? ::operator delete(memory, kHugePageAlignment) : ::operator delete(memory);
+  }
+  template <typename U>
+  void construct(U* at) {
+    ::new (static_cast<void*>(at)) U;
+  }
+  template <typename U, typename... Arguments>
+  void construct(U* at, Arguments&&... arguments) {
+    ::new (static_cast<void*>(at)) U(std::forward<Arguments>(arguments)...);
+  }
+  friend bool operator==(const HugePageAllocator&, const HugePageAllocator&) { return true; }
+
+ private:
+  /// Else a page would be mostly air.
+  static bool is_large(size_t count) { return count * sizeof(T) >= kHugePageBytes / 8; }
+};
+template <typename T>
+using HugePageVector = std::vector<T, HugePageAllocator<T>>;
 
 }  // namespace kv

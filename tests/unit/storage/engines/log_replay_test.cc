@@ -45,10 +45,11 @@ class WrittenLog {
   /// What was written since the last call.
   std::shared_ptr<const RecoveredSegment> segment() {
     const auto made = std::make_shared<RecoveredSegment>();
-    for (const Pending& pending : pending_) made->bytes += pending.payload;
+    for (const Pending& pending : pending_)
+      made->bytes.insert(made->bytes.end(), pending.payload.begin(), pending.payload.end());
     size_t at = 0;
     for (const Pending& pending : pending_) {
-      const BytesView payload = BytesView(made->bytes).substr(at, pending.payload.size());
+      const BytesView payload = made->view().substr(at, pending.payload.size());
       made->records.push_back({at, pending.kind, pending.first, 0, pending.count, payload});
       at += payload.size();
     }
