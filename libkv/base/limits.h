@@ -94,7 +94,7 @@ inline constexpr size_t paced_writes_a_turn = 256;       ///< That are let go to
 inline constexpr size_t open_tables_max = 500;
 inline constexpr size_t ring_reads_max = 256;             ///< At a time; threads take the others.
 inline constexpr size_t ring_read_bytes_max = 65u << 10;  ///< Of one; threads take larger ones.
-inline constexpr uint64_t node_memory_bytes_min = 16u << 20;
+inline constexpr uint64_t node_memory_bytes_min = 64u << 20;
 inline constexpr uint64_t node_memory_bytes_max = uint64_t{1} << 50;  ///< No machine has more.
 inline constexpr Duration disk_full_retry_interval = 1s;
 
