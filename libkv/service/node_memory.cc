@@ -16,11 +16,11 @@ constexpr uint64_t kWaitingShare = 8;
 constexpr uint64_t kWaitingMax = 64u << 20;
 /// What is left between the most that may be resident and where the cache begins to give way: by
 /// so much the process may grow between two looks.
-constexpr uint64_t kMarginShare = 16;
+constexpr uint64_t kMarginShare = 8;
 constexpr uint64_t kMarginMax = 32u << 20;
 constexpr uint64_t kGivesWayShare = 4, kComesBackShare = 16;
 /// A trim takes milliseconds, in which others may wait for the allocator.
-constexpr Duration kTrimInterval = 2s;
+constexpr Duration kTrimInterval = 1s;
 
 }  // namespace
 

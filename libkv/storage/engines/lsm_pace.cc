@@ -161,10 +161,11 @@ void LsmEngine::withhold_memory(uint64_t bytes) {
   cache_->balance();
 }
 
+/// Not behind a flush or a merge: they are what memory is short by.
 void LsmEngine::trim_memory() {
   if (closed_) return;
   tasks_.run(
-      Lane::background,
+      Lane::read,
       [] {
         BlockPool::instance().trim();
         kv::trim_memory();
