@@ -2,8 +2,10 @@
 #include <malloc.h>
 
 #include "daemons/daemon.h"
+#include "libkv/base/process_memory.h"
 #include "libkv/replica/key_layout.h"
 #include "libkv/service/data_directory.h"
+#include "libkv/service/node_memory.h"
 #include "libkv/service/node_service.h"
 
 namespace {
@@ -15,7 +17,7 @@ constexpr kv::Duration kStopTimeout = std::chrono::seconds(20);
 /// to keep large ones: more of what was let go would stay with the process.
 void settle_allocator() {
   ::mallopt(M_ARENA_MAX, 2);
-  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  ::mallopt(M_MMAP_THRESHOLD, 128 << 10);
   ::mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }
 
@@ -27,12 +29,16 @@ class NodeDaemon final : public kv::Daemon {
     KV_ASSIGN(daemon->directory_, kv::DataDirectory::open(world.environment, path,
                                                           kv::DaemonKind::node, world.self.number));
     kv::EngineOptions options;
-    options.memory_bytes = world.node_memory_bytes;
+    const kv::NodeMemory memory = kv::divide_node_memory(world.node_memory_bytes);
+    options.memory_bytes = memory.storage_bytes;
     options.group_prefix_bytes = kv::kPartitionPrefixBytes;
     KV_ASSIGN(daemon->engine_,
               kv::open_lsm_engine(world.environment, daemon->directory_->meta(), path, options));
     kv::NodeSettings settings;
     settings.replica.value_bytes_max = world.value_bytes_max;
+    settings.replica.waiting_bytes_max = memory.waiting_bytes;
+    settings.memory_bytes_max = world.node_memory_bytes;
+    settings.resident_bytes = kv::resident_bytes;
     settings.give_up = world.give_up;
     KV_ASSIGN(daemon->service_,
               kv::NodeService::open(world.environment, world.transport, *daemon->directory_,

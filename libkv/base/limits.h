@@ -47,15 +47,17 @@ inline constexpr size_t repair_keys_per_page = 1'000;
 
 // What a kv-node keeps and does at a time.
 inline constexpr uint64_t hint_bytes_max_default = uint64_t{1} << 30;
-inline constexpr size_t recent_puts_max = 65'536;    ///< Mints whose repetition is recognised.
-inline constexpr size_t parked_steps_max = 16'384;   ///< Writes that wait for a block of their key.
-inline constexpr size_t disk_reads_max = 16'384;     ///< Reads that wait for a block.
-inline constexpr size_t range_walks_max = 64;        ///< Scans, listings and checks at a time.
-inline constexpr size_t walk_slice_keys = 1'024;     ///< Then the reading thread is let go.
-inline constexpr size_t map_waiters_max = 4'096;     ///< Requests that wait for a newer map.
-inline constexpr size_t fetch_bytes_max = 8u << 20;  ///< Of one answer to a repair.
-inline constexpr size_t promotions_max = 64;         ///< Hints merged into own data at a time.
-inline constexpr size_t reads_together_max = 256;    ///< Keys that are looked up at once.
+inline constexpr size_t recent_puts_max = 65'536;   ///< Mints whose repetition is recognised.
+inline constexpr size_t parked_steps_max = 16'384;  ///< Writes that wait for a block of their key.
+inline constexpr size_t waiting_bytes_max = 64u << 20;  ///< Of such writes; one may always wait.
+inline constexpr size_t disk_reads_max = 16'384;        ///< Reads that wait for a block.
+inline constexpr size_t range_walks_max = 64;           ///< Scans, listings and checks at a time.
+inline constexpr size_t scan_pages_at_once = 8;         ///< Of these; the others wait.
+inline constexpr size_t walk_slice_keys = 1'024;        ///< Then the reading thread is let go.
+inline constexpr size_t map_waiters_max = 4'096;        ///< Requests that wait for a newer map.
+inline constexpr size_t fetch_bytes_max = 8u << 20;     ///< Of one answer to a repair.
+inline constexpr size_t promotions_max = 64;            ///< Hints merged into own data at a time.
+inline constexpr size_t reads_together_max = 256;       ///< Keys that are looked up at once.
 inline constexpr Duration promotion_retry_interval = 5s;
 inline constexpr size_t unreadable_hints_max = 4'096;       ///< That are known, each told of once.
 inline constexpr Duration unreadable_retry_interval = 60s;  ///< For partitions not read through.
@@ -69,7 +71,8 @@ inline constexpr size_t engine_value_bytes_max = 72u << 20;  ///< Values and the
 inline constexpr size_t engine_batch_bytes_max = 96u << 20;
 inline constexpr size_t log_unsynced_bytes_max = 1u << 20;   ///< Then written, though nobody waits.
 inline constexpr size_t log_shared_record_bytes = 4u << 10;  ///< Of a record of several batches.
-inline constexpr size_t log_forming_bytes_max = 32u << 20;   ///< Then writers are answered busy.
+/// Then writers are answered busy; an eighth of the memory budget, if that is less.
+inline constexpr size_t log_forming_bytes_max = 32u << 20;
 /// Of log_unsynced_bytes_max each. After so many, fresh segments are not written through.
 inline constexpr uint64_t log_groups_without_sync = 8;
 inline constexpr size_t log_spare_segments_max = 16;
@@ -79,7 +82,6 @@ inline constexpr size_t log_old_segments_max = 16;    ///< At open; more are flu
 inline constexpr size_t memtables_waiting_max = 4;    ///< Then writers are answered busy.
 inline constexpr size_t level0_tables_max = 24;       ///< The same.
 /// From here on writers are slowed (storage/engines/write_pace.h); slowest at the bounds above.
-inline constexpr size_t log_forming_bytes_soft = 8u << 20;
 inline constexpr size_t memtables_waiting_soft = 2;
 inline constexpr size_t level0_tables_soft = 8;
 /// What the levels below 0 may have over their targets, in multiples of level 1's.
@@ -92,7 +94,7 @@ inline constexpr size_t paced_writes_a_turn = 256;       ///< That are let go to
 inline constexpr size_t open_tables_max = 500;
 inline constexpr size_t ring_reads_max = 256;             ///< At a time; threads take the others.
 inline constexpr size_t ring_read_bytes_max = 65u << 10;  ///< Of one; threads take larger ones.
-inline constexpr uint64_t node_memory_bytes_min = 16u << 20;
+inline constexpr uint64_t node_memory_bytes_min = 64u << 20;
 inline constexpr uint64_t node_memory_bytes_max = uint64_t{1} << 50;  ///< No machine has more.
 inline constexpr Duration disk_full_retry_interval = 1s;
 

@@ -22,9 +22,9 @@ constexpr Setting kSettings[] = {
     {"gossip", "seeds", endpoints, "", "",
      "Where other members' kv-gossips listen: asked while this one has no map, as after a wipe."},
     {"node", "endpoint", endpoint, "", "", "Where kv-node listens."},
-    {"node", "memory", size, "256MiB", "KV_NODE_MEMORY",
-     "What kv-node's storage may have in memory, from 16MiB on: memtables, block cache, and the "
-     "filters and indexes of tables."},
+    {"node", "memory", size, "384MiB", "KV_NODE_MEMORY",
+     "What kv-node may have in memory, from 64MiB on: the whole process. Its storage gets what the "
+     "rest of it leaves."},
     {"coordinator", "endpoint", endpoint, "", "",
      "Where kv-coordinator listens: what clients are given as KV_ENDPOINT."},
     {"repair", "endpoint", endpoint, "", "", "Where kv-repair listens."},

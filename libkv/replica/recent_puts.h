@@ -4,11 +4,15 @@
 //
 // Bounded: the oldest is forgotten first. In memory only: after a restart the messages of before
 // are gone as well (their time is over, or their connection).
+//
+//   ring    | put | put | put | …     the oldest is overwritten
+//   places  | 7 |   | 2 | 0 | …       open addressing: where in the ring a put of this hash stands
+//
+// Flat, as there are so many: a set and a queue of single nodes took three times the memory.
 #pragma once
 
 #include <cstdint>
-#include <deque>
-#include <unordered_set>
+#include <vector>
 
 #include "libkv/base/bytes.h"
 #include "libkv/model/version_vector.h"
@@ -17,26 +21,32 @@ namespace kv {
 
 class RecentPuts {
  public:
+  /// REQUIRES: 0 < `entries_max` < 2^31.
   explicit RecentPuts(size_t entries_max) : entries_max_(entries_max) {}
 
   /// `key`: the engine's, so that a mint into a hint is told from one into own data.
   bool knows(BytesView key, const PutId& put, Attempt attempt) const;
   void remember(BytesView key, const PutId& put, Attempt attempt);
-  size_t size() const { return order_.size(); }
+  size_t size() const { return ring_.size(); }
 
  private:
   struct Entry {
     PutId put;
-    Attempt attempt = 0;
     uint64_t key_hash = 0;
+    Attempt attempt = 0;
     friend bool operator==(const Entry&, const Entry&) = default;
   };
-  struct EntryHash {
-    size_t operator()(const Entry& entry) const;
-  };
+  static constexpr uint32_t kNowhere = ~uint32_t{0};
+
+  size_t home_of(const Entry& entry) const;
+  size_t place_of(const Entry& entry) const;
+  void forget(const Entry& entry);
+  void grow();
+
   const size_t entries_max_;
-  std::unordered_set<Entry, EntryHash> known_;  // Never iterated.
-  std::deque<Entry> order_;                     // Oldest first.
+  std::vector<Entry> ring_;
+  size_t oldest_ = 0;  // Of a full ring.
+  std::vector<uint32_t> places_;
 };
 
 }  // namespace kv

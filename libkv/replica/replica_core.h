@@ -38,6 +38,8 @@ struct ReplicaSettings {
   Duration map_wait_max = limits::map_wait_max;
   Duration judgement_wait_max = limits::judgement_wait_max;
   size_t parked_steps_max = limits::parked_steps_max;
+  /// Of keys and values of writes that wait, for room or for their key's turn.
+  size_t waiting_bytes_max = limits::waiting_bytes_max;
 };
 
 struct ReplicaCounters {

@@ -39,19 +39,36 @@ Answer Scans::plan(const msg::ScanPage& request, std::shared_ptr<ScanMerge>* mer
   return Answer::ok;
 }
 
+void Scans::refuse(const Asked& asked, Answer why) {
+  ++core_.counters.refused;
+  core_.answers.answer(asked.asker, refusal(asked.request, why, core_.epoch()));
+}
+
 void Scans::page(Asker asker, const msg::ScanPage& request, Instant deadline) {
-  const auto refuse = [&](Answer why) {
-    ++core_.counters.refused;
-    core_.answers.answer(asker, refusal(request, why, core_.epoch()));
-  };
-  if (core_.now() >= deadline) return refuse(Answer::late);
-  if (core_.walks >= limits::range_walks_max) return refuse(Answer::busy);
+  const bool is_busy = core_.walks + waiting_.size() >= limits::range_walks_max;
+  if (is_busy) return refuse({asker, request, deadline}, Answer::busy);
+  waiting_.push_back({asker, request, deadline});
+  begin_waiting();
+}
+
+void Scans::begin_waiting() {
+  while (running_ < limits::scan_pages_at_once && !waiting_.empty()) {
+    const Asked asked = std::move(waiting_.front());
+    waiting_.pop_front();
+    begin(asked);
+  }
+}
+
+void Scans::begin(const Asked& asked) {
+  if (core_.now() >= asked.deadline) return refuse(asked, Answer::late);
+  const msg::ScanPage& request = asked.request;
   std::shared_ptr<ScanMerge> merge;
   std::vector<PartitionId> refilling;
   const Answer planned = plan(request, &merge, &refilling);
-  if (planned != Answer::ok) return refuse(planned);
+  if (planned != Answer::ok) return refuse(asked, planned);
   ++core_.counters.scan_pages;
   ++core_.walks;
+  ++running_;
   size_t records_max = limits::scan_page_records_max;
   if (request.records_max > 0) records_max = std::min<size_t>(records_max, request.records_max);
   auto page = std::make_shared<Result<ScanMerge::Page>>();
@@ -59,9 +76,11 @@ void Scans::page(Asker asker, const msg::ScanPage& request, Instant deadline) {
       Lane::read,
       [merge, page, records_max] { *page = merge->take(records_max, limits::scan_page_bytes_max); },
       // The merge is held here too, so that its iterators end on the loop.
-      [this, asker, request, merge, page, refilling = std::move(refilling), deadline] {
+      [this, asked, merge, page, refilling = std::move(refilling)] {
         --core_.walks;
-        finish(asker, request, page.get(), refilling, deadline);
+        --running_;
+        finish(asked.asker, asked.request, page.get(), refilling, asked.deadline);
+        begin_waiting();
       });
 }
 

@@ -1,7 +1,10 @@
 // Pages of a keyspace: which partitions and hints this member has to look at by its map, then a
-// merge over them on Lane::read. Lives on the loop's thread.
+// merge over them on Lane::read. A merge has an iterator for each partition, so few run at a time:
+// as many as keep the reading threads busy. The others wait, in the order of their coming.
+// Lives on the loop's thread.
 #pragma once
 
+#include <deque>
 #include <memory>
 
 #include "libkv/replica/replica_core.h"
@@ -16,6 +19,15 @@ class Scans {
   void page(Asker asker, const msg::ScanPage& request, Instant deadline);
 
  private:
+  struct Asked {
+    Asker asker;
+    msg::ScanPage request;
+    Instant deadline;
+  };
+  void refuse(const Asked& asked, Answer why);
+  void begin_waiting();
+  /// Begins to read the page, or refuses it.
+  void begin(const Asked& asked);
   /// The member's partitions of the keyspace's placement; stale_epoch if one of them has changed
   /// since the map that the asker planned with.
   Answer plan(const msg::ScanPage& request, std::shared_ptr<ScanMerge>* merge,
@@ -26,6 +38,8 @@ class Scans {
               const std::vector<PartitionId>& refilling, Instant deadline);
 
   ReplicaCore& core_;
+  std::deque<Asked> waiting_;
+  size_t running_ = 0;
 };
 
 }  // namespace kv

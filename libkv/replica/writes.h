@@ -69,6 +69,9 @@ class Writes {
   template <typename Request>
   void enter(Asker asker, const Request& request, Instant deadline,
              void (Writes::*run)(const Step<Request>&, const Result<Lookup>&));
+  /// A copy of what is to wait; null: those that wait have all the memory there is for them.
+  template <typename Request>
+  std::shared_ptr<const Request> keep(const Request& request) const;
   template <typename Request>
   void refuse(Asker asker, const Request& request, Answer why);
 
@@ -107,6 +110,7 @@ class Writes {
   void incur(const PartitionKey& partition, const msg::Members& members, WriteBatch* batch);
 
   ReplicaCore& core_;
+  const std::shared_ptr<size_t> waiting_bytes_ = std::make_shared<size_t>(0);
 };
 
 }  // namespace kv

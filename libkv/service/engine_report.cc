@@ -8,9 +8,12 @@ double seconds_of(uint64_t nanoseconds) {
   return static_cast<double>(nanoseconds) / 1e9;
 }
 
-Report memory_of(const EngineStats& stats) {
+Report memory_of(const EngineStats& stats, const ProcessMemory& process) {
   return Report::object()
+      .set("limit", process.bytes_max)
+      .set("resident", process.resident)
       .set("budget", stats.memory_bytes)
+      .set("withheld", stats.memory_withheld)
       .set("used", stats.memory_used())
       .set("memtables", stats.memory_memtables)
       .set("cache", stats.memory_cache)
@@ -57,9 +60,9 @@ Report amplification_of(const EngineStats& stats) {
 
 }  // namespace
 
-Report engine_report(const EngineStats& stats) {
+Report engine_report(const EngineStats& stats, const ProcessMemory& process) {
   return Report::object()
-      .set("memory", memory_of(stats))
+      .set("memory", memory_of(stats, process))
       .set("levels", levels_of(stats))
       .set("tables_open", stats.tables_open)
       .set("tables_opened", stats.tables_opened)

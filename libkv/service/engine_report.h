@@ -6,6 +6,12 @@
 
 namespace kv {
 
-Report engine_report(const EngineStats& stats);
+/// Of the whole process; zeros where nobody counts it.
+struct ProcessMemory {
+  uint64_t bytes_max = 0;
+  uint64_t resident = 0;
+};
+
+Report engine_report(const EngineStats& stats, const ProcessMemory& process);
 
 }  // namespace kv

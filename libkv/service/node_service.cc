@@ -80,6 +80,7 @@ NodeService::NodeService(Environment& environment, Transport& transport, DataDir
       outbox_(transport),
       watch_(DaemonKind::node, self.number, self.endpoint(DaemonKind::gossip), std::move(held),
              transport, outbox_, environment.clock.now()),
+      memory_(settings.memory_bytes_max),
       run_(environment.entropy() | 1) {}
 
 /// Takes the messages of one frame.
@@ -145,9 +146,17 @@ void NodeService::on_tick(Instant now) {
   replica_->on_room_time(now);
   if (now < next_tick_) return;
   next_tick_ = now + settings_.tick_interval;
+  watch_memory(now);
   replica_->on_tick();
   const bool settled = start_is_judged_ && losses_are_known_;
   if (!settled && watch_.map() && now >= next_show_) show_start(now);
+}
+
+void NodeService::watch_memory(Instant now) {
+  if (!settings_.resident_bytes) return;
+  const MemoryWatch::Relief relief = memory_.on_resident(settings_.resident_bytes(), now);
+  engine_.withhold_memory(relief.withheld);
+  if (relief.trim) engine_.trim_memory();
 }
 
 void NodeService::end_of_turn(Instant) {
@@ -320,7 +329,7 @@ Report NodeService::status() const {
   report.set("cache_hits", engine.cache_hits).set("cache_misses", engine.cache_misses);
   report.set("bloom_checks", engine.bloom_checks);
   report.set("bloom_negatives", engine.bloom_negatives);
-  report.set("storage", engine_report(engine));
+  report.set("storage", engine_report(engine, {memory_.bytes_max(), memory_.resident()}));
   report.set("frames", frames_.frames).set("frames_refused", frames_.refused);
   return report;
 }

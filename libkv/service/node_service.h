@@ -14,6 +14,7 @@
 #include "libkv/service/data_directory.h"
 #include "libkv/service/dispatch.h"
 #include "libkv/service/map_watch.h"
+#include "libkv/service/node_memory.h"
 #include "libkv/service/outbox.h"
 #include "libkv/storage/engine.h"
 #include "libkv/transport/loop_handler.h"
@@ -23,6 +24,10 @@ namespace kv {
 struct NodeSettings {
   ReplicaSettings replica;
   Duration tick_interval = 100ms;
+  /// What the process may have resident, and what tells how much it has; 0 and empty where nobody
+  /// bounds it (node_memory.h).
+  uint64_t memory_bytes_max = 0;
+  std::function<uint64_t()> resident_bytes;
   Duration show_start_interval = 500ms;  ///< Until the voters have answered.
   /// Called when nothing can be served from this directory any more; may be empty.
   std::function<void(const Error&)> give_up;
@@ -77,6 +82,7 @@ class NodeService final : public LoopHandler, private ReplicaAnswers, private Re
   void map_wanted(Epoch epoch) override { watch_.want(epoch); }
   void incarnation_drawn(uint64_t incarnation, uint64_t start_number) override;
 
+  void watch_memory(Instant now);
   void on_view();
   Status keep_map(const MapPointer& map);
   void show_start(Instant now);
@@ -97,6 +103,7 @@ class NodeService final : public LoopHandler, private ReplicaAnswers, private Re
   MapWatch watch_;
   std::unique_ptr<Replica> replica_;
   DispatchCounters frames_;
+  MemoryWatch memory_;
 
   Instant next_tick_{};
   Instant next_show_{};

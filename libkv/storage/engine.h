@@ -220,15 +220,15 @@ class Engine {
   /// Everything as of now.
   virtual std::shared_ptr<const EngineSnapshot> snapshot() = 0;
 
-  /// Takes tables that IngestWriter made (table/ingest_writer.h), without writing their pairs again: they
-  /// are verified, linked into the tree, and visible all at once when `done` gets the sequence that
-  /// all of them have, on the loop, never before returning. They are newer than what was written
-  /// before the call and older than what is written after it. The files stay the caller's to
-  /// remove; their keys must not overlap. One call at a time.
-  /// The engine in memory takes the pairs as one batch, and `done` gets the last of its sequences.
-  /// Errors: busy, corrupt, invalid (not such a table, or one overlaps another), not_found, format,
-  /// no_space, unavailable; then nothing has changed but the last sequence. io: after a failed
-  /// commit it is not known, and the engine refuses further writes.
+  /// Takes tables that IngestWriter made (table/ingest_writer.h), without writing their pairs
+  /// again: they are verified, linked into the tree, and visible all at once when `done` gets the
+  /// sequence that all of them have, on the loop, never before returning. They are newer than what
+  /// was written before the call and older than what is written after it. The files stay the
+  /// caller's to remove; their keys must not overlap. One call at a time. The engine in memory
+  /// takes the pairs as one batch, and `done` gets the last of its sequences. Errors: busy,
+  /// corrupt, invalid (not such a table, or one overlaps another), not_found, format, no_space,
+  /// unavailable; then nothing has changed but the last sequence. io: after a failed commit it is
+  /// not known, and the engine refuses further writes.
   virtual void ingest(std::vector<std::string> paths,
                       std::function<void(Result<Sequence>)> done) = 0;
 
@@ -240,6 +240,12 @@ class Engine {
   /// made), invalid (the directory has files, or the store has a manifest), no_space, io,
   /// unavailable; then nothing is left that opens.
   virtual void checkpoint(CheckpointTarget target, std::function<void(Result<Sequence>)> done) = 0;
+
+  /// From now on so much of the memory budget is not to be had: the block cache does without it.
+  virtual void withhold_memory(uint64_t /*bytes*/) {}
+  /// Gives the system, in the background, what is kept of memory that nobody uses: by the engine,
+  /// and by the process's allocator.
+  virtual void trim_memory() {}
 
   virtual EngineStats stats() const = 0;
   virtual const RecoveryReport& recovery() const = 0;

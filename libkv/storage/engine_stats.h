@@ -21,7 +21,7 @@ struct EngineStats {
 
   /// The memory budget, and what has how much of it now (storage/memory/memory_budget.h).
   uint64_t memory_bytes = 0, memory_memtables = 0, memory_cache = 0, memory_filters = 0,
-           memory_indexes = 0;
+           memory_indexes = 0, memory_withheld = 0;
   uint64_t tables_open = 0;
 
   uint64_t gets = 0, memtable_hits = 0, cache_hits = 0, cache_misses = 0;

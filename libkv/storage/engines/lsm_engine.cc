@@ -33,14 +33,15 @@ WriteDebtBounds debt_bounds(const EngineOptions& options, uint64_t memory) {
   const uint64_t waiting_max = std::max(memtable, std::min(limits::memtables_waiting_max * memtable,
                                                            memory - std::min(memory, memtable)));
   const uint64_t level1 = compaction_options(options).level1_bytes;
+  const uint64_t log_max = log_forming_bytes_max(options);
   return {.soft = {.level0_tables = limits::level0_tables_soft,
                    .waiting_bytes =
                        std::min(limits::memtables_waiting_soft * memtable, waiting_max / 2),
-                   .log_bytes = limits::log_forming_bytes_soft,
+                   .log_bytes = log_max / 4,
                    .excess_bytes = limits::level_excess_soft * level1},
           .hard = {.level0_tables = limits::level0_tables_max,
                    .waiting_bytes = waiting_max,
-                   .log_bytes = limits::log_forming_bytes_max,
+                   .log_bytes = log_max,
                    .excess_bytes = limits::level_excess_hard * level1}};
 }
 
@@ -60,6 +61,7 @@ LsmEngine::LsmEngine(Environment& environment, Parts parts)
       log_(environment, std::move(parts.log)),
       report_(std::move(parts.report)),
       picker_(compaction_options_),
+      log_bytes_soft_(log_forming_bytes_max(options_) / 4),
       pace_(debt_bounds(options_, cache_->budget()->memtables_max())),
       block_reads_(tasks_),
       tasks_(environment.executor) {}

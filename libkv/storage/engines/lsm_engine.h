@@ -69,6 +69,8 @@ class LsmEngine final : public Engine {
   std::shared_ptr<const EngineSnapshot> snapshot() override;
   void ingest(std::vector<std::string> paths, std::function<void(Result<Sequence>)> done) override;
   void checkpoint(CheckpointTarget target, std::function<void(Result<Sequence>)> done) override;
+  void withhold_memory(uint64_t bytes) override;
+  void trim_memory() override;
   EngineStats stats() const override;
   const RecoveryReport& recovery() const override { return report_; }
   Status close() override;
@@ -160,6 +162,7 @@ class LsmEngine final : public Engine {
   IngestState ingest_state_ = IngestState::linking;
   std::optional<Error> resting_;  // Why jobs rest: no room, or somebody reads the manifest.
   Instant resting_since_{};
+  const uint64_t log_bytes_soft_;  // From here on a forming group is a debt.
   WritePace pace_;
   struct Filled {
     uint64_t bytes;

@@ -123,6 +123,7 @@ class LsmOpener {
     parts_.log = {.directory = parts_.directory,
                   .segment_bytes = parts_.options.log_segment_bytes,
                   .sync_interval = parts_.options.sync_interval,
+                  .forming_bytes_max = log_forming_bytes_max(parts_.options),
                   .secret = state_.log_secret,
                   .next_number = log.next_number,
                   .last_sequence = log.last_sequence,

@@ -3,7 +3,9 @@
 
 #include "libkv/base/limits.h"
 #include "libkv/base/planted.h"
+#include "libkv/base/process_memory.h"
 #include "libkv/storage/engines/lsm_engine.h"
+#include "libkv/storage/memory/block_pool.h"
 
 namespace kv {
 
@@ -112,7 +114,7 @@ void LsmEngine::end_stall() {
 /// A batch of so many bytes was taken.
 void LsmEngine::pace(uint64_t bytes) {
   active_bytes_ += bytes;
-  if (log_.forming_bytes() > limits::log_forming_bytes_soft || pace_.is_slowing()) note_debt();
+  if (log_.forming_bytes() > log_bytes_soft_ || pace_.is_slowing()) note_debt();
   if (pace_.is_slowing()) pace_.note_written(bytes, environment_.clock.now());
   if (blocks_->wants_ready() && !readying_block_) ready_block();
 }
@@ -152,6 +154,23 @@ void LsmEngine::note_flushed() {
     filled_.pop_front();
   }
   note_version();
+}
+
+void LsmEngine::withhold_memory(uint64_t bytes) {
+  cache_->budget()->withhold(bytes);
+  cache_->balance();
+}
+
+/// Not behind a flush or a merge: they are what memory is short by.
+void LsmEngine::trim_memory() {
+  if (closed_) return;
+  tasks_.run(
+      Lane::read,
+      [] {
+        BlockPool::instance().trim();
+        kv::trim_memory();
+      },
+      [] {});
 }
 
 void LsmEngine::rotate_memtable() {

@@ -54,6 +54,7 @@ EngineStats LsmEngine::stats() const {
 void LsmEngine::count_memory(EngineStats& stats) const {
   const MemoryBudget& budget = *cache_->budget();
   stats.memory_bytes = budget.bytes();
+  stats.memory_withheld = budget.withheld();
   stats.memory_memtables = budget.used(MemoryHolder::memtables);
   stats.memory_filters = budget.used(MemoryHolder::filters);
   stats.memory_indexes = budget.used(MemoryHolder::indexes);

@@ -1,6 +1,7 @@
 #include "libkv/storage/log/commit_log.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "libkv/base/assert.h"
 #include "libkv/base/limits.h"
@@ -14,6 +15,7 @@ CommitLog::CommitLog(Environment& environment, Options options)
     : environment_(environment),
       segment_bytes_(options.segment_bytes),
       sync_interval_(options.sync_interval),
+      forming_bytes_max_(options.forming_bytes_max),
       pool_(std::make_shared<LogSegmentPool>(environment.files, options.directory,
                                              options.segment_bytes)),
       writer_(std::make_shared<LogWriter>(pool_, options.secret, options.next_number,
@@ -38,7 +40,7 @@ Status CommitLog::ready() {
 }
 
 bool CommitLog::is_full() const {
-  return forming_.size() >= limits::log_forming_bytes_max;
+  return forming_.size() >= forming_bytes_max_;
 }
 
 Sequence CommitLog::append(const WriteBatch& batch, Durability durability) {
@@ -117,7 +119,8 @@ void CommitLog::hand_over_if_due() {
   if (group_running_ || waiting_ || in_turn_ || !failure_) return;
   if (!sync_wanted_ && forming_.size() <= limits::log_unsynced_bytes_max) return;
   auto group = std::make_shared<LogGroup>();
-  group->records.swap(forming_);
+  group->records = std::exchange(forming_, std::move(spare_));
+  spare_.clear();
   open_record_.reset();
   group->durable = durable_sequence_;
   group->sync = sync_wanted_;
@@ -166,6 +169,7 @@ void CommitLog::group_over(const std::shared_ptr<LogGroup>& group, Sequence last
     return environment_.log.warning("log_waits_for_room", {{"what", result.status.error().what}});
   }
   if (!result.status) return fail_with(result.status.error());
+  keep_room(std::move(group->records));
   if (!result.begun.empty()) spare_status_ = {};
   // Writing has ended meanwhile for another reason: the error was the listener's last word.
   if (!failure_) return;
@@ -178,6 +182,13 @@ void CommitLog::group_over(const std::shared_ptr<LogGroup>& group, Sequence last
   prepare_spare_if_needed();
   if (risen && listener_) listener_(durable_sequence_);
   if (was_full && !is_full() && room_listener_) room_listener_();
+}
+
+/// What one group had, the next but one forms in: it need not grow from nothing each time.
+void CommitLog::keep_room(std::string records) {
+  if (records.capacity() > limits::log_unsynced_bytes_max) return;
+  records.clear();
+  spare_ = std::move(records);
 }
 
 void CommitLog::fail_with(const Error& error) {

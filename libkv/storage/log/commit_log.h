@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "libkv/base/environment.h"
+#include "libkv/base/limits.h"
 #include "libkv/storage/engine.h"
 #include "libkv/storage/lane_tasks.h"
 #include "libkv/storage/log/log_segment_pool.h"
@@ -38,6 +39,7 @@ class CommitLog {
     std::string directory;
     uint64_t segment_bytes = 0;
     Duration sync_interval{};
+    uint64_t forming_bytes_max = limits::log_forming_bytes_max;  ///< Then it is full.
     uint64_t secret = 0;
     uint64_t next_number = 1;
     Sequence last_sequence = 0;  ///< All up to it is durable.
@@ -116,6 +118,7 @@ class CommitLog {
   void try_for_room_if_due(Instant now);
   void try_for_room();
   void group_over(const std::shared_ptr<LogGroup>& group, Sequence last, LogGroupResult result);
+  void keep_room(std::string records);
   void note_segments(const LogGroupResult& result);
   void remove_files(std::vector<std::string> paths);
   void prepare_spare_if_needed();
@@ -124,12 +127,14 @@ class CommitLog {
   Environment& environment_;
   const uint64_t segment_bytes_;
   const Duration sync_interval_;
+  const uint64_t forming_bytes_max_;
   std::shared_ptr<LogSegmentPool> pool_;
   std::shared_ptr<LogWriter> writer_;
   std::function<void(Result<Sequence>)> listener_;
   std::function<void()> room_listener_;
 
   std::string forming_;
+  std::string spare_;                  // Empty: room for the group that forms next.
   std::optional<size_t> open_record_;  // Where forming_'s last record begins, if it is small.
   bool sync_wanted_ = false;
   bool interval_running_ = false;

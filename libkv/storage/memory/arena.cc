@@ -81,9 +81,10 @@ char* Arena::allocate(size_t bytes, size_t alignment) {
   return piece;
 }
 
-/// Small blocks until there is enough that a huge one is not mostly air.
+/// Small blocks until there is enough that a huge one is not mostly air; at once for a memtable
+/// that will fill some: small ones would leave holes in the heap that hardly anything fits in.
 void Arena::begin_block() {
-  const bool huge = reserved_bytes() >= kHugePageBytes;
+  const bool huge = reserved_bytes() >= kHugePageBytes || (recycled_ && recycled_->keeps_any());
   free_bytes_ = huge ? kHugePageBytes : kSmallBlockBytes;
   free_begin_ = huge ? huge_block() : new_block(free_bytes_, kAlignmentMax);
 }

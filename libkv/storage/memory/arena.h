@@ -41,6 +41,8 @@ class ArenaBlocks {
   /// Takes a block from the system and has it cleared, if one is wanted.
   void make_ready();
 
+  /// Arenas that use it are to be as large as a block or more.
+  bool keeps_any() const { return blocks_max_ > 0; }
   /// What it keeps.
   uint64_t kept_bytes();
   const std::shared_ptr<MemoryBudget>& budget() const { return budget_; }

@@ -14,8 +14,8 @@ namespace {
 
 constexpr size_t kRegionBytes = kHugePageBytes;
 constexpr size_t kSlabBytes = size_t{256} << 10;
-constexpr size_t kSlabsOfRegion = kRegionBytes / kSlabBytes;
-constexpr uint32_t kAllFree = (1u << kSlabsOfRegion) - 1;
+/// What a slab keeps when it is trimmed: its header's page.
+constexpr size_t kTrimmedBytes = size_t{4} << 10;
 /// Of a region and of a slab, so that every slab has room for the same pieces.
 constexpr size_t kHeaderBytes = 128;
 constexpr size_t kPieceBytesMin = 1 << 10;
@@ -73,14 +73,18 @@ struct BlockPool::Slab {
 };
 
 struct alignas(64) BlockPool::Region {
-  uint32_t free_slabs = kAllFree;  // A bit for each.
+  static constexpr uint32_t kAllFree = (1u << kSlabsOfRegion) - 1;
+
+  uint32_t free_slabs = 0;  // A bit for each.
+  uint32_t trimmed = 0;     // Those of them whose memory went back to the system.
   Region* before = nullptr;
   Region* after = nullptr;
 
   /// Their headers stand behind the region's, at the same place in each.
-  void* slab(size_t number) {
-    return reinterpret_cast<char*>(this) + number * kSlabBytes + sizeof(Region);
-  }
+  void* slab(size_t number) { return begin() + number * kSlabBytes + sizeof(Region); }
+  char* begin() { return reinterpret_cast<char*>(this); }
+  size_t free_count() const { return static_cast<size_t>(std::popcount(free_slabs)); }
+  uint32_t untrimmed() const { return free_slabs & ~trimmed; }
 };
 
 BlockPool& BlockPool::instance() {
@@ -91,8 +95,9 @@ BlockPool& BlockPool::instance() {
 
 // REQUIRES: every piece has come back.
 BlockPool::~BlockPool() {
-  while (with_free_slabs_ != nullptr)
-    free_region(std::exchange(with_free_slabs_, with_free_slabs_->after));
+  static_assert(kSlabsOfRegion * kSlabBytes == kRegionBytes);
+  Region*& empty = by_free_slabs_[kSlabsOfRegion];
+  while (empty != nullptr) free_region(std::exchange(empty, empty->after));
 }
 
 // Class c of doubling d holds pieces of 2^d × (1 + (c + 1) / 16) bytes.
@@ -119,7 +124,7 @@ size_t BlockPool::piece_bytes(size_t bytes) {
 
 size_t BlockPool::reserved_bytes() const {
   const std::lock_guard lock(mutex_);
-  return regions_ * kRegionBytes;
+  return regions_ * kRegionBytes - trimmed_slabs_ * (kSlabBytes - kTrimmedBytes);
 }
 
 void* BlockPool::allocate(size_t bytes) {
@@ -127,13 +132,12 @@ void* BlockPool::allocate(size_t bytes) {
   const size_t size_class = class_of(bytes);
   std::unique_lock lock(mutex_);
   Slab* slab = with_room_[size_class];
-  if (slab == nullptr && with_free_slabs_ == nullptr) {
+  if (slab == nullptr && with_fewest_free_slabs() == nullptr) {
     lock.unlock();
     Region* const region = new_region();
     lock.lock();
     ++regions_;
-    ++empty_regions_;
-    link(with_free_slabs_, region);
+    set_free_slabs(region, Region::kAllFree);
     slab = with_room_[size_class];  // Somebody may have been faster.
   }
   if (slab == nullptr) link(with_room_[size_class], slab = new_slab(size_class));
@@ -175,19 +179,31 @@ BlockPool::Region* BlockPool::put_back(void* piece) {
 
 BlockPool::Region* BlockPool::free_slab(Slab* slab) {
   auto* const region = header_of<Region>(slab, kRegionBytes);
-  if (region->free_slabs == 0) link(with_free_slabs_, region);
   const auto number =
-      static_cast<size_t>(reinterpret_cast<char*>(slab) - reinterpret_cast<char*>(region)) /
-      kSlabBytes;
-  region->free_slabs |= 1u << number;
-  if (region->free_slabs != kAllFree) return nullptr;
-  if (empty_regions_ == 0) {
-    ++empty_regions_;
-    return nullptr;
-  }
-  unlink(with_free_slabs_, region);
+      static_cast<size_t>(reinterpret_cast<char*>(slab) - region->begin()) / kSlabBytes;
+  return put_back_slabs(region, 1u << number);
+}
+
+/// An empty region is kept, if there is no other.
+BlockPool::Region* BlockPool::put_back_slabs(Region* region, uint32_t slabs) {
+  Region* const empty = by_free_slabs_[kSlabsOfRegion];
+  set_free_slabs(region, region->free_slabs | slabs);
+  return region->free_slabs == Region::kAllFree && empty != nullptr ? take_out(region) : nullptr;
+}
+
+/// REQUIRES: all of it is free.
+BlockPool::Region* BlockPool::take_out(Region* region) {
+  set_free_slabs(region, 0);
+  trimmed_slabs_ -= static_cast<size_t>(std::popcount(region->trimmed));
   --regions_;
   return region;
+}
+
+/// Keeps the region in the list of those that have as many.
+void BlockPool::set_free_slabs(Region* region, uint32_t free_slabs) {
+  if (region->free_slabs != 0) unlink(by_free_slabs_[region->free_count()], region);
+  region->free_slabs = free_slabs;
+  if (free_slabs != 0) link(by_free_slabs_[region->free_count()], region);
 }
 
 BlockPool::Region* BlockPool::new_region() {
@@ -198,17 +214,60 @@ void BlockPool::free_region(Region* region) {
   if (region != nullptr) ::operator delete(region, kHugePageAlignment);
 }
 
+BlockPool::Region* BlockPool::with_fewest_free_slabs() const {
+  for (size_t count = 1; count <= kSlabsOfRegion; ++count)
+    if (by_free_slabs_[count] != nullptr) return by_free_slabs_[count];
+  return nullptr;
+}
+
 // REQUIRES: a region has a free one.
 BlockPool::Slab* BlockPool::new_slab(size_t size_class) {
-  Region* const region = with_free_slabs_;
-  if (region->free_slabs == kAllFree) --empty_regions_;
-  const auto number = static_cast<size_t>(std::countr_zero(region->free_slabs));
-  region->free_slabs &= ~(1u << number);
-  if (region->free_slabs == 0) unlink(with_free_slabs_, region);
-  auto* const slab = new (region->slab(number)) Slab;
+  Region* const region = with_fewest_free_slabs();
+  const uint32_t in_memory = region->untrimmed();
+  const auto number = std::countr_zero(in_memory != 0 ? in_memory : region->free_slabs);
+  const uint32_t bit = 1u << number;
+  if ((region->trimmed & bit) != 0) --trimmed_slabs_;
+  region->trimmed &= ~bit;
+  set_free_slabs(region, region->free_slabs & ~bit);
+  auto* const slab = new (region->slab(static_cast<size_t>(number))) Slab;
   slab->size_class = size_class;
   slab->pieces = (kSlabBytes - kHeaderBytes) / class_bytes(size_class);
   return slab;
+}
+
+BlockPool::Region* BlockPool::with_slabs_to_trim() const {
+  for (size_t count = kSlabsOfRegion; count > 0; --count)
+    for (Region* region = by_free_slabs_[count]; region != nullptr; region = region->after)
+      if (region->untrimmed() != 0) return region;
+  return nullptr;
+}
+
+// What is being trimmed is in nobody's hands meanwhile: not free, and not used.
+void BlockPool::trim() {
+  for (;;) {
+    Region* region = nullptr;
+    uint32_t slabs = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      region = with_slabs_to_trim();
+      if (region == nullptr) return;
+      slabs = region->untrimmed();
+      set_free_slabs(region, region->free_slabs & ~slabs);
+    }
+    for (size_t number = 0; number < kSlabsOfRegion; ++number) {
+      if ((slabs & 1u << number) == 0) continue;
+      release_pages(region->begin(), region->begin() + number * kSlabBytes + kTrimmedBytes,
+                    kSlabBytes - kTrimmedBytes);
+    }
+    Region* empty = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      region->trimmed |= slabs;
+      trimmed_slabs_ += static_cast<size_t>(std::popcount(slabs));
+      empty = put_back_slabs(region, slabs);
+    }
+    free_region(empty);
+  }
 }
 
 }  // namespace kv

@@ -7,15 +7,17 @@
 //   slab    | header | piece | piece | …    all of one size class, sixteen classes a doubling
 //
 // What a slab gets back it hands out again; an empty slab may get another class, and a region
-// whose slabs are all empty goes back to the system, but for a spare. Pieces that are small or
-// larger than half a slab come from the heap. (Size classes and slabs: Bonwick, "The Slab
-// Allocator", 1994.)
+// whose slabs are all empty goes back to the system, but for a spare. So that regions become empty,
+// a slab is taken of one that has the fewest left; and where memory is short, trim() gives back
+// what lies empty between slabs in use. Pieces that are small or larger than half a slab come from
+// the heap. (Size classes and slabs: Bonwick, "The Slab Allocator", 1994.)
 //
 // One for the process, as the heap is: blocks outlive the engine that read them. Thread-safe.
 #pragma once
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -34,9 +36,13 @@ class BlockPool {
   /// Fetches what free() will look at.
   static void expect_free(const void* memory, size_t bytes);
 
+  /// Gives the memory of empty slabs back to the system: a slab that is used again is met with
+  /// page by page. Takes milliseconds, in which others need not wait.
+  void trim();
+
   /// What a piece of `bytes` takes.
   static size_t piece_bytes(size_t bytes);
-  /// Of all regions, free pieces included.
+  /// Of all regions, free pieces included, but not what trim() gave back.
   size_t reserved_bytes() const;
 
   BlockPool() = default;
@@ -49,6 +55,7 @@ class BlockPool {
   struct Slab;
   struct Piece;
   static constexpr size_t kClasses = 112;
+  static constexpr size_t kSlabsOfRegion = 8;
 
   static bool is_pooled(size_t bytes);
   static size_t class_of(size_t bytes);
@@ -56,15 +63,20 @@ class BlockPool {
   static Region* new_region();
   static void free_region(Region* region);
   Slab* new_slab(size_t size_class);
-  /// Returns a region that is to be freed, or null.
+  Region* with_fewest_free_slabs() const;
+  Region* with_slabs_to_trim() const;
+  void set_free_slabs(Region* region, uint32_t free_slabs);
+  /// These return a region that is to be freed, or null.
   Region* put_back(void* piece);
   Region* free_slab(Slab* slab);
+  Region* put_back_slabs(Region* region, uint32_t slabs);
+  Region* take_out(Region* region);
 
   mutable std::mutex mutex_;                 // Not held while the system gives or takes memory.
   std::array<Slab*, kClasses> with_room_{};  // Of each class; those that are full are in no list.
-  Region* with_free_slabs_ = nullptr;
-  size_t empty_regions_ = 0;
+  std::array<Region*, kSlabsOfRegion + 1> by_free_slabs_{};  // By how many; not those without any.
   size_t regions_ = 0;
+  size_t trimmed_slabs_ = 0;
 };
 
 /// For containers whose memory is to come from the pool.

@@ -60,4 +60,13 @@ struct HugePageAllocator {
 template <typename T>
 using HugePageVector = std::vector<T, HugePageAllocator<T>>;
 
+/// Gives whole pages within `piece` back to the system; they are zeros when they are used again.
+/// From then on all of it is small pages: else the kernel might fill the gap to make it one again.
+inline void release_pages(char* piece, char* begin, size_t bytes) {
+#ifdef MADV_NOHUGEPAGE
+  static_cast<void>(madvise(piece, kHugePageBytes, MADV_NOHUGEPAGE));
+#endif
+  static_cast<void>(madvise(begin, bytes, MADV_DONTNEED));
+}
+
 }  // namespace kv

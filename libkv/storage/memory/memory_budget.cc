@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "libkv/base/limits.h"
 #include "libkv/base/planted.h"
 #include "libkv/storage/engine.h"
 
@@ -28,10 +29,15 @@ EngineOptions with_memory_shares(const EngineOptions& options) {
   return shared;
 }
 
+uint64_t log_forming_bytes_max(const EngineOptions& options) {
+  return std::clamp<uint64_t>(options.memory_bytes / 8, limits::log_unsynced_bytes_max,
+                              limits::log_forming_bytes_max);
+}
+
 uint64_t MemoryBudget::cache_max() const {
   const uint64_t others =
       KV_PLANTED(cache_alone_counts) ? 0 : used(MemoryHolder::memtables) + tables_used();
-  return std::min(cache_bytes_max_, bytes_ - std::min(bytes_, others));
+  return std::min(cache_bytes_max_, bytes_ - std::min(bytes_, others + withheld()));
 }
 
 }  // namespace kv

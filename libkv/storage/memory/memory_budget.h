@@ -13,12 +13,15 @@
 // store of twelve times the budget with one read a get, and a get has never to look up where
 // an index is. Beyond that a get may have to open a table first.
 //
-// Beside the budget stand: free pieces of what blocks are cut from (block_pool.h: at most a slab of
-// 256 KiB for each size of block), log records on their way to the disk, what a batch takes in the
-// memtable before the cache has given way, the one memtable that is written while another waits, a
-// single table larger than the tables' share, blocks whose values somebody still reads, what
-// memtables an old snapshot keeps while writes go on, what the log replays of a time when the
-// budget was larger, two of its segments while it is replayed, the page and the group that the log
+// Where what stands beside the budget takes more than its place, the cache gives way to that, too
+// (withhold()).
+//
+// Beside the budget stand: free pieces and slabs of what blocks are cut from (block_pool.h: as much
+// as the cache has, at worst, until trim()), log records on their way to the disk, what a batch
+// takes in the memtable before the cache has given way, the one memtable that is written while
+// another waits, one table larger than the tables' share, blocks whose values somebody still reads,
+// memtables that an old snapshot keeps while writes go on, what the log replays of a time of a
+// larger budget, two of its segments while it is replayed, the page and the group that the log
 // writes through (log_tail.h), and the blocks that are on their way from the disk.
 //
 // Thread-safe. Held by shared_ptr: a value that was handed out keeps its memtable, which may
@@ -40,6 +43,10 @@ struct EngineOptions;
 /// memory_bytes.
 EngineOptions with_memory_shares(const EngineOptions& options);
 
+/// What the log's records may have that wait for the disk: it stands beside the budget, and so must
+/// not be much against a small one.
+uint64_t log_forming_bytes_max(const EngineOptions& options);
+
 enum class MemoryHolder { memtables, filters, indexes };
 
 class MemoryBudget {
@@ -56,6 +63,9 @@ class MemoryBudget {
 
   uint64_t memtables_max() const { return bytes_ / 8 * 5; }
   uint64_t tables_max() const { return bytes_ / 4; }
+  /// The cache does without so much, from its next balance on. Any thread.
+  void withhold(uint64_t bytes) { withheld_.store(bytes, std::memory_order_relaxed); }
+  uint64_t withheld() const { return withheld_.load(std::memory_order_relaxed); }
   /// What the block cache may hold now.
   uint64_t cache_max() const;
 
@@ -66,6 +76,7 @@ class MemoryBudget {
   const uint64_t bytes_;
   const uint64_t cache_bytes_max_;
   std::array<std::atomic<uint64_t>, 3> used_{};
+  std::atomic<uint64_t> withheld_{0};
 };
 
 /// What one holder has of a budget; given back by its destructor. Without a budget it counts

@@ -10,7 +10,9 @@ namespace kv {
 
 namespace {
 constexpr size_t kPieceBytes = 1 << 20;
-}
+/// Most blocks end within it, so that a piece is never copied to grow.
+constexpr size_t kPieceRoomBytes = kPieceBytes + (64 << 10);
+}  // namespace
 
 SstableWriter::SstableWriter(std::unique_ptr<File> file, const TableOptions& options,
                              TableInfo info)
@@ -19,6 +21,7 @@ SstableWriter::SstableWriter(std::unique_ptr<File> file, const TableOptions& opt
       info_(std::move(info)),
       bloom_(options.bloom_bits_per_key) {
   info_.sequence_min = kSequenceMax;
+  pending_.reserve(kPieceRoomBytes);
 }
 
 Status SstableWriter::add(const Entry& entry) {

@@ -101,14 +101,14 @@ TEST_F(DaemonOptions, TheNodesMemoryIsSetInBounds) {
   const auto with = [this](const char* line) {
     return load(std::string("member = 1\ndirectory = \"/d\"\n") + line + kEndpoints);
   };
-  EXPECT_EQ(with("")->node_memory_bytes, uint64_t{256} << 20);
-  EXPECT_EQ(with("node.memory = \"16MiB\"\n")->node_memory_bytes, uint64_t{16} << 20);
+  EXPECT_EQ(with("")->node_memory_bytes, uint64_t{384} << 20);
+  EXPECT_EQ(with("node.memory = \"64MiB\"\n")->node_memory_bytes, uint64_t{64} << 20);
   EXPECT_EQ(with("node.memory = \"40GiB\"\n")->node_memory_bytes, uint64_t{40} << 30);
-  EXPECT_EQ(with("node.memory = 20000000\n")->node_memory_bytes, 20'000'000u);
+  EXPECT_EQ(with("node.memory = 80000000\n")->node_memory_bytes, 80'000'000u);
   EXPECT_EQ(with("node.memory = \"1MiB\"\n").error().what,
-            directory_ + "/kv.toml:3: node.memory is 1MiB, and must be from 16MiB to 1024TiB");
+            directory_ + "/kv.toml:3: node.memory is 1MiB, and must be from 64MiB to 1024TiB");
   EXPECT_EQ(with("node.memory = 0\n").error().what,
-            directory_ + "/kv.toml:3: node.memory is 0, and must be from 16MiB to 1024TiB");
+            directory_ + "/kv.toml:3: node.memory is 0, and must be from 64MiB to 1024TiB");
   EXPECT_FALSE(with("node.memory = \"2000000GiB\"\n"));
   for (const char* nonsense : {"\"\"", "\"lots\"", "\"64 MiB\"", "\"MiB\"", "-1", "1.5", "true"})
     EXPECT_EQ(with((std::string("node.memory = ") + nonsense + "\n").c_str()).error().kind,

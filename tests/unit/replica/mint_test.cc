@@ -173,6 +173,38 @@ TEST_F(MintTest, TooManyParkedAreBusy) {
   EXPECT_EQ(mint("k", "b").answer, Answer::busy);
 }
 
+TEST_F(MintTest, WhatIsParkedIsBoundedInBytes) {
+  settings.waiting_bytes_max = 1'000;
+  open();
+  engine->cold = {own_key("k")};
+  mint("k", std::string(2'000, 'a'));  // One may always wait.
+  EXPECT_TRUE(answers.all<msg::MintMade>().empty());
+  EXPECT_EQ(mint("k", "b").answer, Answer::busy);
+  engine->answer_read();
+  EXPECT_EQ(answers.all<msg::MintMade>().size(), 2u);
+  engine->cold = {own_key("k")};
+  mint("k", std::string(600, 'c'));
+  EXPECT_EQ(mint("k", std::string(600, 'd')).answer, Answer::busy);
+  mint("k", std::string(300, 'e'));
+  engine->answer_read();
+  EXPECT_EQ(values(answers.last<msg::MintMade>().record), std::vector{std::string(300, 'e')});
+}
+
+TEST_F(MintTest, WhatIsParkedDoesNotKeepItsFrame) {
+  open();
+  engine->cold = {own_key("k")};
+  auto frame = std::make_shared<const std::string>("a");
+  const std::weak_ptr<const std::string> kept = frame;
+  msg::Mint request = mint_of("k", "");
+  request.value = SharedBytes(frame, *frame);
+  replica->on_mint({1}, request);
+  frame.reset();
+  request = {};
+  EXPECT_TRUE(kept.expired());
+  engine->answer_read();
+  EXPECT_EQ(values(answers.last<msg::MintMade>().record), std::vector<std::string>{"a"});
+}
+
 TEST_F(MintTest, AMessageTwiceIsOneMint) {
   open();
   const msg::Mint request = mint_of("k", "a");

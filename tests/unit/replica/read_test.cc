@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -18,14 +19,18 @@ class ReadTest : public ReplicaTest {
     request.key = bytes(key);
     return request;
   }
-  const msg::ScanPageDone& scan(const std::string& from, const std::string& to,
-                                uint32_t records_max = 0, bool reverse = false) {
+  msg::ScanPage page_of(const std::string& from, const std::string& to) {
     msg::ScanPage request;
     request.epoch = replica->epoch();
     request.time_left = 5s;
     request.keyspace = kKeyspace;
     request.from = from;
     request.to = to;
+    return request;
+  }
+  const msg::ScanPageDone& scan(const std::string& from, const std::string& to,
+                                uint32_t records_max = 0, bool reverse = false) {
+    msg::ScanPage request = page_of(from, to);
     request.records_max = records_max;
     request.reverse = reverse;
     replica->on_scan_page({1}, request);
@@ -244,6 +249,24 @@ TEST_F(ReadTest, AScanIsBoundedInBytes) {
   for (const char* key : {"a", "b", "c"}) mint(key, std::string(600'000, 'x'));
   EXPECT_EQ(keys(scan("", "")).size(), 2u);
   EXPECT_FALSE(answers.last<msg::ScanPageDone>().exhausted);
+}
+
+TEST_F(ReadTest, FewPagesAreReadAtATimeAndAllAreAnswered) {
+  open();
+  mint("k", "v");
+  for (size_t i = 0; i < limits::range_walks_max; ++i) replica->on_scan_page({i}, page_of("", ""));
+  EXPECT_EQ(replica->counters().scan_pages, limits::scan_pages_at_once);
+  replica->on_scan_page({1000}, page_of("", ""));
+  EXPECT_EQ(answers.last<msg::ScanPageDone>().answer, Answer::busy);
+  run();
+  auto& pages = answers.all<msg::ScanPageDone>();
+  ASSERT_EQ(pages.size(), limits::range_walks_max + 1);
+  std::set<uint64_t> answered;
+  for (const auto& [asker, page] : pages) {
+    answered.insert(asker);
+    EXPECT_TRUE(asker == 1000 || keys(page) == std::vector<std::string>{"k"});
+  }
+  EXPECT_EQ(answered.size(), pages.size());
 }
 
 TEST_F(ReadTest, AFallbacksScanShowsItsHints) {

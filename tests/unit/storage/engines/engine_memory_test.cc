@@ -22,6 +22,9 @@ TEST(MemoryBudgetTest, TheCacheHasWhatTheOthersLeave) {
     index.grow(500);
     EXPECT_EQ(budget->tables_used(), 2000u);
     EXPECT_EQ(budget->cache_max(), 5000u);
+    budget->withhold(700);
+    EXPECT_EQ(budget->cache_max(), 4300u);
+    budget->withhold(0);
     memtable.grow(7000);
     EXPECT_EQ(budget->cache_max(), 0u);
   }
@@ -185,6 +188,22 @@ TEST_F(EngineMemoryTest, TheCacheGivesWayToMemtablesAndGrowsAgain) {
   read_all();
   EXPECT_GT(stats().memory_cache, writing.memory_cache + kReserved);
   check_whole();
+}
+
+TEST_F(EngineMemoryTest, TheCacheDoesWithoutWhatIsWithheld) {
+  fill();
+  if (HasFatalFailure()) return;
+  for (uint64_t number = 0; number < kKeys; number += 3) get(number);
+  const uint64_t before = stats().memory_cache;
+  world_.engine->withhold_memory(kBudget / 4);
+  EXPECT_LE(stats().memory_cache, before - kBudget / 8);
+  EXPECT_EQ(stats().memory_withheld, kBudget / 4);
+  world_.engine->withhold_memory(kBudget);
+  EXPECT_EQ(stats().memory_cache, 0u);
+  for (uint64_t number = 0; number < kKeys; number += 30) get(number);
+  world_.engine->withhold_memory(0);
+  for (uint64_t number = 0; number < kKeys; number += 3) get(number);
+  EXPECT_GT(stats().memory_cache, before / 2);
 }
 
 // What a reader keeps is counted, and does not stop the writers for ever.

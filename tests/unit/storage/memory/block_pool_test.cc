@@ -5,6 +5,8 @@
 #include <cstring>
 #include <map>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -12,6 +14,11 @@
 
 namespace kv {
 namespace {
+
+/// Not under the address sanitizer, where all comes from the heap.
+bool is_pooling() {
+  return BlockPool::piece_bytes(5'000) > 5'000;
+}
 
 TEST(BlockPoolTest, PiecesOfAnySizeAreWholeAndApart) {
   BlockPool pool;
@@ -64,6 +71,54 @@ TEST(BlockPoolTest, WhatIsGivenBackIsHandedOutAgain) {
   }
 }
 
+// One piece in fifty stays, so that no region becomes empty; most slabs do.
+TEST(BlockPoolTest, WhatLiesEmptyBetweenPiecesIsTrimmedAndUsedAgain) {
+  if (!is_pooling()) GTEST_SKIP();
+  BlockPool pool;
+  constexpr size_t kBytes = 20'000;
+  std::vector<void*> pieces(1'000);
+  for (void*& piece : pieces) piece = pool.allocate(kBytes);
+  const size_t full = pool.reserved_bytes();
+  for (size_t i = 0; i < pieces.size(); ++i)
+    if (i % 50 != 0) pool.free(pieces[i], kBytes);
+  EXPECT_GT(pool.reserved_bytes(), full / 2);
+  for (size_t i = 0; i < pieces.size(); i += 50) std::memset(pieces[i], 'k', kBytes);
+  pool.trim();
+  EXPECT_LT(pool.reserved_bytes(), full / 2);
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    if (i % 50 == 0) continue;
+    pieces[i] = pool.allocate(kBytes);
+    std::memset(pieces[i], 'n', kBytes);
+  }
+  EXPECT_LE(pool.reserved_bytes(), full);
+  for (size_t i = 0; i < pieces.size(); i += 50)
+    for (size_t at = 0; at < kBytes; ++at) ASSERT_EQ(static_cast<char*>(pieces[i])[at], 'k');
+  for (void* piece : pieces) pool.free(piece, kBytes);
+  EXPECT_LE(pool.reserved_bytes(), size_t{2} << 20);
+}
+
+// A slab is taken of a region that has the fewest left, so that others become empty.
+TEST(BlockPoolTest, TheFullestRegionsAreFilledFirst) {
+  if (!is_pooling()) GTEST_SKIP();
+  BlockPool pool;
+  constexpr size_t kBytes = 120'000;  // A slab has two, and a region sixteen.
+  std::vector<void*> pieces(64);
+  for (void*& piece : pieces) piece = pool.allocate(kBytes);
+  ASSERT_EQ(pool.reserved_bytes(), size_t{8} << 20);
+  const auto free_some = [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) pool.free(std::exchange(pieces[i], nullptr), kBytes);
+  };
+  free_some(16, 18);  // All of its slabs but one stay.
+  free_some(2, 16);   // One stays.
+  pieces[16] = pool.allocate(kBytes);
+  pieces[17] = pool.allocate(kBytes);
+  free_some(0, 2);
+  free_some(32, 48);
+  EXPECT_EQ(pool.reserved_bytes(), size_t{6} << 20) << "one of two empty ones is kept";
+  for (void* piece : pieces)
+    if (piece != nullptr) pool.free(piece, kBytes);
+}
+
 TEST(BlockPoolTest, ThreadsShareIt) {
   BlockPool pool;
   std::vector<std::thread> threads;
@@ -76,6 +131,7 @@ TEST(BlockPoolTest, ThreadsShareIt) {
         std::memset(piece, number, bytes);
         ASSERT_EQ(piece[bytes / 2], number);
         pool.free(piece, bytes);
+        if (round % 500 == 0) pool.trim();
       }
     });
   }

@@ -1,0 +1,48 @@
+#include "libkv/service/node_memory.h"
+
+#include <algorithm>
+
+#include "libkv/base/assert.h"
+#include "libkv/base/limits.h"
+
+namespace kv {
+
+namespace {
+
+constexpr uint64_t kBesideAlways = 40u << 20;
+constexpr uint64_t kBesideShare = 8;  // Of the whole: an eighth.
+constexpr uint64_t kBesideShareMax = 128u << 20;
+constexpr uint64_t kWaitingShare = 8;
+constexpr uint64_t kWaitingMax = 64u << 20;
+/// What is left between the most that may be resident and where the cache begins to give way: by
+/// so much the process may grow between two looks.
+constexpr uint64_t kMarginShare = 8;
+constexpr uint64_t kMarginMax = 32u << 20;
+constexpr uint64_t kGivesWayShare = 4, kComesBackShare = 16;
+/// A trim takes milliseconds, in which others may wait for the allocator.
+constexpr Duration kTrimInterval = 1s;
+
+}  // namespace
+
+NodeMemory divide_node_memory(uint64_t bytes) {
+  KV_ASSERT(bytes >= limits::node_memory_bytes_min);
+  NodeMemory parts;
+  parts.storage_bytes = bytes - kBesideAlways - std::min(bytes / kBesideShare, kBesideShareMax);
+  parts.waiting_bytes = std::min(bytes / kWaitingShare, kWaitingMax);
+  return parts;
+}
+
+MemoryWatch::Relief MemoryWatch::on_resident(uint64_t bytes, Instant now) {
+  resident_ = bytes;
+  const uint64_t wanted = bytes_max_ - std::min(bytes_max_ / kMarginShare, kMarginMax);
+  if (bytes <= wanted) {
+    withheld_ -= std::min(withheld_, (wanted - bytes) / kComesBackShare);
+    return {withheld_, false};
+  }
+  withheld_ = std::min(withheld_ + (bytes - wanted) / kGivesWayShare, bytes_max_);
+  const bool trim = now >= trimmed_at_ + kTrimInterval;
+  if (trim) trimmed_at_ = now;
+  return {withheld_, trim};
+}
+
+}  // namespace kv
