@@ -48,7 +48,8 @@ Replica::Replica(Environment& environment, Engine& engine, MemberNumber member,
       hints_(core_),
       debts_(core_),
       promotion_(core_, writes_),
-      gate_(limits::map_waiters_max) {}
+      gate_(limits::map_waiters_max),
+      waiting_(core_.settings.waiting_bytes_max) {}
 
 void Replica::set_map(MapPointer map) {
   KV_ASSERT(map != nullptr);
@@ -127,17 +128,20 @@ template <typename Part, typename Request>
 void Replica::wait_for_map(Asker asker, const Request& request, Instant deadline, Part& part,
                            void (Part::*act)(Asker, const Request&, Instant)) {
   const Instant until = std::min(deadline, core_.now() + core_.settings.map_wait_max);
-  const auto refuse = [this, asker, request](Answer why) {
+  const auto refuse = [this, asker](const Request& refused, Answer why) {
     ++core_.counters.refused;
-    core_.answers.answer(asker, refusal(request, why, core_.epoch()));
+    core_.answers.answer(asker, refusal(refused, why, core_.epoch()));
   };
-  const bool waits = gate_.wait(request.epoch, until,
-                                [this, asker, request, deadline, &part, act, refuse](auto outcome) {
-                                  if (outcome == MapGate::Outcome::map_came)
-                                    return take_up(asker, request, deadline, part, act);
-                                  refuse(core_.now() >= deadline ? Answer::late : Answer::busy);
-                                });
-  if (!waits) return refuse(Answer::busy);
+  const auto kept = waiting_.keep(request);
+  const bool waits =
+      kept != nullptr &&
+      gate_.wait(request.epoch, until,
+                 [this, asker, kept, deadline, &part, act, refuse](auto outcome) {
+                   if (outcome == MapGate::Outcome::map_came)
+                     return take_up(asker, *kept, deadline, part, act);
+                   refuse(*kept, core_.now() >= deadline ? Answer::late : Answer::busy);
+                 });
+  if (!waits) return refuse(request, Answer::busy);
   wanted_ = std::max(wanted_ > core_.epoch() ? wanted_ : 0, request.epoch);
   core_.signals.map_wanted(request.epoch);
 }

@@ -122,9 +122,10 @@ class Replica {
   Debts debts_;
   HintPromotion promotion_;
   MapGate gate_;
-  Epoch wanted_ = 0;           // The newest map that a waiting request was planned with.
-  PartitionKey next_checked_;  // Where the background check goes on.
-  Instant next_retry_{};       // Of partitions that could not be read through.
+  const WaitingRequests waiting_;  // For a newer map.
+  Epoch wanted_ = 0;               // The newest map that a waiting request was planned with.
+  PartitionKey next_checked_;      // Where the background check goes on.
+  Instant next_retry_{};           // Of partitions that could not be read through.
 };
 
 }  // namespace kv

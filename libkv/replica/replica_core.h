@@ -112,7 +112,7 @@ struct ReplicaCore {
   HintTally hint_tally;
   ReplicaCounters counters;
   bool stopping = false;
-  size_t walks = 0;  ///< Scans and listings that run, at most limits::range_walks_max.
+  size_t walks = 0;  ///< Scans and listings that run or wait, at most limits::range_walks_max.
   LaneTasks tasks;
   Leaves leaves;
 

@@ -40,12 +40,14 @@ Answer Scans::plan(const msg::ScanPage& request, std::shared_ptr<ScanMerge>* mer
 }
 
 void Scans::refuse(const Asked& asked, Answer why) {
+  --core_.walks;
   ++core_.counters.refused;
   core_.answers.answer(asked.asker, refusal(asked.request, why, core_.epoch()));
 }
 
 void Scans::page(Asker asker, const msg::ScanPage& request, Instant deadline) {
-  const bool is_busy = core_.walks + waiting_.size() >= limits::range_walks_max;
+  const bool is_busy = core_.walks >= limits::range_walks_max;
+  ++core_.walks;
   if (is_busy) return refuse({asker, request, deadline}, Answer::busy);
   waiting_.push_back({asker, request, deadline});
   begin_waiting();
@@ -67,7 +69,6 @@ void Scans::begin(const Asked& asked) {
   const Answer planned = plan(request, &merge, &refilling);
   if (planned != Answer::ok) return refuse(asked, planned);
   ++core_.counters.scan_pages;
-  ++core_.walks;
   ++running_;
   size_t records_max = limits::scan_page_records_max;
   if (request.records_max > 0) records_max = std::min<size_t>(records_max, request.records_max);

@@ -11,36 +11,6 @@
 
 namespace kv {
 
-namespace {
-
-size_t bytes_of(const msg::Mint& request) {
-  return request.key.size() + request.value.size();
-}
-
-size_t bytes_of(const msg::Merge& request) {
-  size_t bytes = request.key.size();
-  for (const Sibling& sibling : request.record.siblings) bytes += sibling.value.size();
-  return bytes;
-}
-
-/// What waits must not keep the whole frame that it came in, most of which may be answered already.
-/// A value that is larger than frames are made to be has one of its own.
-void leave_frame(SharedBytes* bytes) {
-  if (bytes->size() <= limits::frame_bytes_target) *bytes = SharedBytes::copy_of(bytes->view());
-}
-
-void leave_frame(msg::Mint* request) {
-  leave_frame(&request->key);
-  leave_frame(&request->value);
-}
-
-void leave_frame(msg::Merge* request) {
-  leave_frame(&request->key);
-  for (Sibling& sibling : request->record.siblings) leave_frame(&sibling.value);
-}
-
-}  // namespace
-
 // Admission. Everything that can be refused without knowing what lies there.
 
 Answer Writes::admit_role(const PartitionKey& partition, const Standing& standing,
@@ -100,37 +70,23 @@ void Writes::refuse(Asker asker, const Request& request, Answer why) {
   core_.answers.answer(asker, refusal(request, why, core_.epoch()));
 }
 
-// One may always wait, however large.
-template <typename Request>
-std::shared_ptr<const Request> Writes::keep(const Request& request) const {
-  const size_t bytes = bytes_of(request);
-  if (*waiting_bytes_ > 0 && *waiting_bytes_ + bytes > core_.settings.waiting_bytes_max)
-    return nullptr;
-  *waiting_bytes_ += bytes;
-  auto copy = std::make_unique<Request>(request);
-  leave_frame(copy.get());
-  return {copy.release(), [all = waiting_bytes_, bytes](const Request* kept) {
-            *all -= bytes;
-            delete kept;
-          }};
-}
-
 template <typename Request>
 void Writes::begin(Asker asker, const Request& request, Instant deadline,
                    void (Writes::*run)(const Step<Request>&, const Result<Lookup>&)) {
-  if (core_.write_gate.is_open()) return enter(asker, request, deadline, run);
+  if (core_.write_gate.is_open()) return enter<Request>(asker, request, nullptr, deadline, run);
   Place place;
   const Answer answer = admit(request, deadline, &place);
   if (answer != Answer::ok) return refuse(asker, request, answer);
-  const auto kept = keep(request);
+  const auto kept = waiting_.keep(request);
   const bool waits = kept && core_.write_gate.wait(deadline, [this, asker, kept, deadline, run] {
-    enter(asker, *kept, deadline, run);
+    enter(asker, *kept, kept, deadline, run);
   });
   if (!waits) refuse(asker, request, Answer::busy);
 }
 
 template <typename Request>
-void Writes::enter(Asker asker, const Request& request, Instant deadline,
+void Writes::enter(Asker asker, const Request& request, std::shared_ptr<const Request> kept,
+                   Instant deadline,
                    void (Writes::*run)(const Step<Request>&, const Result<Lookup>&)) {
   Place place;
   Answer answer = admit(request, deadline, &place);
@@ -141,21 +97,21 @@ void Writes::enter(Asker asker, const Request& request, Instant deadline,
   if (answer != Answer::ok) return refuse(asker, request, answer);
   place.name = request.key;
   place.engine_key = record_key(place.space, place.partition, place.keyspace, request.key.view());
-  const Step<Request> step{asker, request, std::move(place)};
-  if (const auto found = core_.turns.at_once(step.place.engine_key)) {
-    return (this->*run)(step, *found);
+  if (const auto found = core_.turns.at_once(place.engine_key)) {
+    return (this->*run)({asker, request, std::move(place)}, *found);
   }
-  const auto kept = keep(request);
-  const bool taken = kept && core_.turns.run(step.place.engine_key,
-                                             [this, asker, kept, deadline, place = step.place,
-                                              run](const Result<Lookup>& found) {
-                                               Place again;
-                                               const Answer still = admit(*kept, deadline, &again);
-                                               if (still != Answer::ok)
-                                                 return refuse(asker, *kept, still);
-                                               (this->*run)({asker, *kept, place}, found);
-                                             });
-  if (!taken) refuse(asker, request, Answer::busy);
+  // What has waited for room is kept already.
+  if (kept == nullptr) kept = waiting_.keep(request);
+  if (kept == nullptr) return refuse(asker, request, Answer::busy);
+  place.name = kept->key;
+  const bool taken = core_.turns.run(
+      place.engine_key, [this, asker, kept, deadline, place, run](const Result<Lookup>& found) {
+        Place again;
+        const Answer still = admit(*kept, deadline, &again);
+        if (still != Answer::ok) return refuse(asker, *kept, still);
+        (this->*run)({asker, *kept, place}, found);
+      });
+  if (!taken) refuse(asker, *kept, Answer::busy);
 }
 
 Result<Writes::Held> Writes::decode(const Place& place, const Result<Lookup>& found) {

@@ -20,12 +20,13 @@
 #include "libkv/replica/key_layout.h"
 #include "libkv/replica/replica_core.h"
 #include "libkv/replica/stored_hint.h"
+#include "libkv/replica/waiting_requests.h"
 
 namespace kv {
 
 class Writes {
  public:
-  explicit Writes(ReplicaCore& core) : core_(core) {}
+  explicit Writes(ReplicaCore& core) : core_(core), waiting_(core.settings.waiting_bytes_max) {}
 
   void mint(Asker asker, const msg::Mint& request, Instant deadline);
   void merge(Asker asker, const msg::Merge& request, Instant deadline);
@@ -65,13 +66,10 @@ class Writes {
   template <typename Request>
   void begin(Asker asker, const Request& request, Instant deadline,
              void (Writes::*run)(const Step<Request>&, const Result<Lookup>&));
-  /// The same, of a write that need not wait for room, or no longer.
+  /// The same, of a write that need not wait for room, or no longer: then `kept` holds it.
   template <typename Request>
-  void enter(Asker asker, const Request& request, Instant deadline,
-             void (Writes::*run)(const Step<Request>&, const Result<Lookup>&));
-  /// A copy of what is to wait; null: those that wait have all the memory there is for them.
-  template <typename Request>
-  std::shared_ptr<const Request> keep(const Request& request) const;
+  void enter(Asker asker, const Request& request, std::shared_ptr<const Request> kept,
+             Instant deadline, void (Writes::*run)(const Step<Request>&, const Result<Lookup>&));
   template <typename Request>
   void refuse(Asker asker, const Request& request, Answer why);
 
@@ -110,7 +108,7 @@ class Writes {
   void incur(const PartitionKey& partition, const msg::Members& members, WriteBatch* batch);
 
   ReplicaCore& core_;
-  const std::shared_ptr<size_t> waiting_bytes_ = std::make_shared<size_t>(0);
+  const WaitingRequests waiting_;  // For room, or for their key.
 };
 
 }  // namespace kv

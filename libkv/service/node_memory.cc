@@ -13,7 +13,6 @@ constexpr uint64_t kBesideAlways = 40u << 20;
 constexpr uint64_t kBesideShare = 8;  // Of the whole: an eighth.
 constexpr uint64_t kBesideShareMax = 128u << 20;
 constexpr uint64_t kWaitingShare = 8;
-constexpr uint64_t kWaitingMax = 64u << 20;
 /// What is left between the most that may be resident and where the cache begins to give way: by
 /// so much the process may grow between two looks.
 constexpr uint64_t kMarginShare = 8;
@@ -28,7 +27,7 @@ NodeMemory divide_node_memory(uint64_t bytes) {
   KV_ASSERT(bytes >= limits::node_memory_bytes_min);
   NodeMemory parts;
   parts.storage_bytes = bytes - kBesideAlways - std::min(bytes / kBesideShare, kBesideShareMax);
-  parts.waiting_bytes = std::min(bytes / kWaitingShare, kWaitingMax);
+  parts.waiting_bytes = std::min<uint64_t>(bytes / kWaitingShare, limits::waiting_bytes_max);
   return parts;
 }
 

@@ -190,13 +190,37 @@ TEST_F(MintTest, WhatIsParkedIsBoundedInBytes) {
   EXPECT_EQ(values(answers.last<msg::MintMade>().record), std::vector{std::string(300, 'e')});
 }
 
+TEST_F(MintTest, WhatHasWaitedForRoomMayWaitForItsKeyToo) {
+  settings.waiting_bytes_max = 1'000;
+  open();
+  engine->room = Instant::max();
+  mint("k", std::string(600, 'a'));
+  engine->cold = {own_key("k")};
+  engine->make_room();
+  EXPECT_TRUE(answers.all<msg::MintMade>().empty());
+  engine->answer_read();
+  EXPECT_EQ(answers.last<msg::MintMade>().answer, Answer::ok);
+}
+
+TEST_F(MintTest, WhatWaitsForANewerMapIsBoundedInBytes) {
+  settings.waiting_bytes_max = 1'000;
+  open();
+  msg::Mint request = mint_of("k", std::string(600, 'a'));
+  ++request.epoch;
+  replica->on_mint({1}, request);
+  EXPECT_TRUE(answers.all<msg::MintMade>().empty());
+  replica->on_mint({2}, request);
+  EXPECT_EQ(answers.last<msg::MintMade>().answer, Answer::busy);
+}
+
 TEST_F(MintTest, WhatIsParkedDoesNotKeepItsFrame) {
   open();
   engine->cold = {own_key("k")};
-  auto frame = std::make_shared<const std::string>("a");
+  auto frame = std::make_shared<const std::string>("ka");
   const std::weak_ptr<const std::string> kept = frame;
   msg::Mint request = mint_of("k", "");
-  request.value = SharedBytes(frame, *frame);
+  request.key = SharedBytes(frame, BytesView(*frame).substr(0, 1));
+  request.value = SharedBytes(frame, BytesView(*frame).substr(1));
   replica->on_mint({1}, request);
   frame.reset();
   request = {};
