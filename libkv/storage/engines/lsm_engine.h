@@ -154,6 +154,7 @@ class LsmEngine final : public Engine {
   bool drop_frees_tables_ = false;  // Once it is flushed: one in the active memtable.
   bool flush_running_ = false;
   bool readying_block_ = false;
+  bool trimming_ = false;
   std::shared_ptr<Compaction> compaction_;
   std::shared_ptr<Checkpoint> checkpoint_;  // Until its files are being linked.
   bool checkpoint_running_ = false;

@@ -163,14 +163,14 @@ void LsmEngine::withhold_memory(uint64_t bytes) {
 
 /// Not behind a flush or a merge: they are what memory is short by.
 void LsmEngine::trim_memory() {
-  if (closed_) return;
+  if (closed_ || std::exchange(trimming_, true)) return;
   tasks_.run(
       Lane::read,
       [] {
         BlockPool::instance().trim();
         kv::trim_memory();
       },
-      [] {});
+      [this] { trimming_ = false; });
 }
 
 void LsmEngine::rotate_memtable() {

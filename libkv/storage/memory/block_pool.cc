@@ -87,6 +87,19 @@ struct alignas(64) BlockPool::Region {
   uint32_t untrimmed() const { return free_slabs & ~trimmed; }
 };
 
+void BlockPool::RegionList::add(Region* region) {
+  const bool is_first = first == nullptr || region->untrimmed() != 0;
+  region->before = is_first ? nullptr : last;
+  region->after = is_first ? first : nullptr;
+  (region->before != nullptr ? region->before->after : first) = region;
+  (region->after != nullptr ? region->after->before : last) = region;
+}
+
+void BlockPool::RegionList::remove(Region* region) {
+  (region->before != nullptr ? region->before->after : first) = region->after;
+  (region->after != nullptr ? region->after->before : last) = region->before;
+}
+
 BlockPool& BlockPool::instance() {
   // Never destroyed: what holds pieces may end after everything else.
   static BlockPool& pool = *new BlockPool;
@@ -96,7 +109,7 @@ BlockPool& BlockPool::instance() {
 // REQUIRES: every piece has come back.
 BlockPool::~BlockPool() {
   static_assert(kSlabsOfRegion * kSlabBytes == kRegionBytes);
-  Region*& empty = by_free_slabs_[kSlabsOfRegion];
+  Region*& empty = by_free_slabs_[kSlabsOfRegion].first;
   while (empty != nullptr) free_region(std::exchange(empty, empty->after));
 }
 
@@ -186,7 +199,7 @@ BlockPool::Region* BlockPool::free_slab(Slab* slab) {
 
 /// An empty region is kept, if there is no other.
 BlockPool::Region* BlockPool::put_back_slabs(Region* region, uint32_t slabs) {
-  Region* const empty = by_free_slabs_[kSlabsOfRegion];
+  Region* const empty = by_free_slabs_[kSlabsOfRegion].first;
   set_free_slabs(region, region->free_slabs | slabs);
   return region->free_slabs == Region::kAllFree && empty != nullptr ? take_out(region) : nullptr;
 }
@@ -201,9 +214,9 @@ BlockPool::Region* BlockPool::take_out(Region* region) {
 
 /// Keeps the region in the list of those that have as many.
 void BlockPool::set_free_slabs(Region* region, uint32_t free_slabs) {
-  if (region->free_slabs != 0) unlink(by_free_slabs_[region->free_count()], region);
+  if (region->free_slabs != 0) by_free_slabs_[region->free_count()].remove(region);
   region->free_slabs = free_slabs;
-  if (free_slabs != 0) link(by_free_slabs_[region->free_count()], region);
+  if (free_slabs != 0) by_free_slabs_[region->free_count()].add(region);
 }
 
 BlockPool::Region* BlockPool::new_region() {
@@ -216,7 +229,7 @@ void BlockPool::free_region(Region* region) {
 
 BlockPool::Region* BlockPool::with_fewest_free_slabs() const {
   for (size_t count = 1; count <= kSlabsOfRegion; ++count)
-    if (by_free_slabs_[count] != nullptr) return by_free_slabs_[count];
+    if (by_free_slabs_[count].first != nullptr) return by_free_slabs_[count].first;
   return nullptr;
 }
 
@@ -236,9 +249,10 @@ BlockPool::Slab* BlockPool::new_slab(size_t size_class) {
 }
 
 BlockPool::Region* BlockPool::with_slabs_to_trim() const {
-  for (size_t count = kSlabsOfRegion; count > 0; --count)
-    for (Region* region = by_free_slabs_[count]; region != nullptr; region = region->after)
-      if (region->untrimmed() != 0) return region;
+  for (size_t count = kSlabsOfRegion; count > 0; --count) {
+    Region* const first = by_free_slabs_[count].first;
+    if (first != nullptr && first->untrimmed() != 0) return first;
+  }
   return nullptr;
 }
 

@@ -37,7 +37,8 @@ class BlockPool {
   static void expect_free(const void* memory, size_t bytes);
 
   /// Gives the memory of empty slabs back to the system: a slab that is used again is met with
-  /// page by page. Takes milliseconds, in which others need not wait.
+  /// page by page, and its region has no huge page any more. Takes milliseconds, in which others
+  /// need not wait.
   void trim();
 
   /// What a piece of `bytes` takes.
@@ -57,6 +58,14 @@ class BlockPool {
   static constexpr size_t kClasses = 112;
   static constexpr size_t kSlabsOfRegion = 8;
 
+  /// Those that have something to trim come first.
+  struct RegionList {
+    Region* first = nullptr;
+    Region* last = nullptr;
+    void add(Region* region);
+    void remove(Region* region);
+  };
+
   static bool is_pooled(size_t bytes);
   static size_t class_of(size_t bytes);
   static size_t class_bytes(size_t size_class);
@@ -74,7 +83,8 @@ class BlockPool {
 
   mutable std::mutex mutex_;                 // Not held while the system gives or takes memory.
   std::array<Slab*, kClasses> with_room_{};  // Of each class; those that are full are in no list.
-  std::array<Region*, kSlabsOfRegion + 1> by_free_slabs_{};  // By how many; not those without any.
+  /// By how many free slabs they have; not those without any.
+  std::array<RegionList, kSlabsOfRegion + 1> by_free_slabs_{};
   size_t regions_ = 0;
   size_t trimmed_slabs_ = 0;
 };
