@@ -13,13 +13,14 @@ constexpr uint64_t kBesideAlways = 40u << 20;
 constexpr uint64_t kBesideShare = 8;  // Of the whole: an eighth.
 constexpr uint64_t kBesideShareMax = 128u << 20;
 constexpr uint64_t kWaitingShare = 8;
-/// What is left between the most that may be resident and where the cache begins to give way: by
-/// so much the process may grow between two looks.
-constexpr uint64_t kMarginShare = 8;
+/// What is left between the most that may be resident and where the cache begins to give way: so
+/// much a burst of writes takes before blocks that gave way to it have freed whole slabs. In
+/// sixteenths. Not more: a node whose storage is full has to stand below it, or it trims for ever.
+constexpr uint64_t kMarginShare = 3;
 constexpr uint64_t kMarginMax = 32u << 20;
-constexpr uint64_t kGivesWayShare = 4, kComesBackShare = 16;
+constexpr uint64_t kGivesWayShare = 2, kComesBackShare = 16;
 /// A trim takes milliseconds, in which others may wait for the allocator.
-constexpr Duration kTrimInterval = 1s;
+constexpr Duration kTrimInterval = 250ms;
 
 }  // namespace
 
@@ -33,7 +34,7 @@ NodeMemory divide_node_memory(uint64_t bytes) {
 
 MemoryWatch::Relief MemoryWatch::on_resident(uint64_t bytes, Instant now) {
   resident_ = bytes;
-  const uint64_t wanted = bytes_max_ - std::min(bytes_max_ / kMarginShare, kMarginMax);
+  const uint64_t wanted = bytes_max_ - std::min(bytes_max_ / 16 * kMarginShare, kMarginMax);
   if (bytes <= wanted) {
     withheld_ -= std::min(withheld_, (wanted - bytes) / kComesBackShare);
     return {withheld_, false};

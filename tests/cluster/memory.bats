@@ -18,9 +18,9 @@ storage() {
 nodes_keep_within() {
   local member peak
   for ((member = 1; member <= members; member++)); do
-    peak=$(($(peak_rss_of_node "$member") / 1024))
-    echo "# member $member, after $2: peak RSS $peak of $1 MiB" >&3
-    ((peak <= $1)) || fail "kv-node of member $member had $peak MiB after $2"
+    peak=$(peak_rss_of_node "$member")
+    echo "# member $member, after $2: peak RSS $((peak / 1024)) of $1 MiB" >&3
+    ((peak <= $1 * 1024)) || fail "kv-node of member $member had $peak KiB after $2"
   done
 }
 

@@ -9,7 +9,7 @@
 namespace kv {
 
 namespace {
-constexpr size_t kPieceBytes = 1 << 20;
+constexpr size_t kPieceBytes = 256 << 10;
 /// Most blocks end within it, so that a piece is never copied to grow.
 constexpr size_t kPieceRoomBytes = kPieceBytes + (64 << 10);
 }  // namespace
