@@ -124,7 +124,8 @@ void PutMachine::send_mint(const MintSite& site, const Step& step) {
   attempt.second_put = second_put_;
   attempt.sent = step.now();
   const Duration left = std::max(Duration::zero(), deadline_ - step.now());
-  const Duration patience = plan_.candidate(site.member).patience;
+  const Duration patience =
+      plan_.candidate(site.member).patience + patience_for(request_.value.size());
   attempt.due = step.now() + std::min(patience, std::max<Duration>(left / 3, 1ms));
 
   msg::Mint mint;

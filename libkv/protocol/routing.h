@@ -43,6 +43,13 @@ struct RoutingSettings {
   Duration heard_for = 2s;
 };
 
+/// What a patience grows by for a value of so many bytes, which are copied, checked and written at
+/// every step of their way: were it sent again before it can be answered, it would never be. (As
+/// slow as a busy machine has been seen to be; nothing below 64 KiB.)
+inline Duration patience_for(size_t value_bytes) {
+  return Duration(20ms) * static_cast<Duration::rep>(value_bytes / (64u << 10));
+}
+
 /// A kv-node as an operation sees it when it is planned.
 struct Candidate {
   MemberNumber member = 0;

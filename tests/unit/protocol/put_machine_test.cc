@@ -17,9 +17,12 @@ class PutMachineTest : public ::testing::Test {
     put_.key = SharedBytes::copy_of("k");
     put_.put = {7, 1};
     put_.value = SharedBytes::copy_of("v");
+    begin();
+  }
+  void begin() {
     machine_ =
         std::make_unique<PutMachine>(PutSettings(), put_, ring_.plan(routing_, at_.now), 1u << 16);
-    machine_->start(at_, &actions_);
+    machine_->start(at_, &next());
   }
 
   /// The mint that was just sent.
@@ -54,6 +57,22 @@ class PutMachineTest : public ::testing::Test {
   CoordinatorActions actions_;
   std::unique_ptr<PutMachine> machine_;
 };
+
+// Else it was sent again before it could be answered, and again.
+TEST_F(PutMachineTest, ALargeValueIsWaitedForAsLongAsItTakes) {
+  const Duration small = *actions_.wake_at - at_.now;
+  put_.time_left = 5s;
+  put_.value = SharedBytes(std::string(3u << 20, 'v'));
+  begin();
+  const msg::RequestId first = take_mint().id;
+  const Duration large = *actions_.wake_at - at_.now;
+  EXPECT_EQ(large, small + patience_for(3u << 20));
+  EXPECT_GE(large, 900ms);
+
+  at_.now = at_.now + large;
+  machine_->on_answer(made(first), at_, &next());
+  EXPECT_GE(*actions_.wake_at - at_.now, 900ms) << "so are its merges";
+}
 
 TEST_F(PutMachineTest, AMintThatIsHeardOfWhenANewerMapShowsNobodyIsNotSpread) {
   const msg::RequestId first = take_mint().id;
