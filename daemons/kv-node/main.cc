@@ -1,4 +1,6 @@
 // kv-node: stores a member's share of the data.
+#include <algorithm>
+
 #include <malloc.h>
 
 #include "daemons/daemon.h"
@@ -14,16 +16,20 @@ namespace {
 constexpr kv::Duration kStopTimeout = std::chrono::seconds(20);
 
 /// glibc's defaults give each thread a heap of its own, and learn from the first large block freed
-/// to keep large ones: more of what was let go would stay with the process.
-void settle_allocator() {
+/// to keep large ones: more of what was let go would stay with the process. Yet where there is room
+/// for it, values of a megabyte are to use memory again: fresh pages take longer than all else.
+void settle_allocator(uint64_t memory_bytes) {
+  constexpr uint64_t kShare = 256;
+  const int large = static_cast<int>(std::min<uint64_t>(memory_bytes / kShare, 4u << 20));
   ::mallopt(M_ARENA_MAX, 2);
-  ::mallopt(M_MMAP_THRESHOLD, 128 << 10);
-  ::mallopt(M_TRIM_THRESHOLD, 1 << 20);
+  ::mallopt(M_MMAP_THRESHOLD, large);
+  ::mallopt(M_TRIM_THRESHOLD, large * 2);
 }
 
 class NodeDaemon final : public kv::Daemon {
  public:
   static kv::Result<std::unique_ptr<kv::Daemon>> open(const kv::DaemonWorld& world) {
+    settle_allocator(world.node_memory_bytes);
     auto daemon = std::make_unique<NodeDaemon>();
     const std::string path = world.directory + "/node";
     KV_ASSIGN(daemon->directory_, kv::DataDirectory::open(world.environment, path,
@@ -70,7 +76,6 @@ class NodeDaemon final : public kv::Daemon {
 }  // namespace
 
 int main(int argc, char** argv) {
-  settle_allocator();
   return kv::run_daemon(argc, argv, {kv::DaemonKind::node, "Store a member's share of the data"},
                         NodeDaemon::open);
 }

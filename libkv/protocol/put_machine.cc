@@ -124,8 +124,10 @@ void PutMachine::send_mint(const MintSite& site, const Step& step) {
   attempt.second_put = second_put_;
   attempt.sent = step.now();
   const Duration left = std::max(Duration::zero(), deadline_ - step.now());
-  const Duration patience =
-      plan_.candidate(site.member).patience + patience_for(request_.value.size());
+  // Doubled by each attempt in vain: a node that is behind is not to be given more of it.
+  const auto doublings = std::min<size_t>(attempts_.size(), 3);
+  const Duration patience = plan_.candidate(site.member).patience +
+                            patience_for(request_.value.size()) * (1 << doublings);
   attempt.due = step.now() + std::min(patience, std::max<Duration>(left / 3, 1ms));
 
   msg::Mint mint;
