@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include "daemons/daemon.h"
+#include "libkv/base/limits.h"
 #include "libkv/base/process_memory.h"
 #include "libkv/replica/key_layout.h"
 #include "libkv/service/data_directory.h"
@@ -19,8 +20,9 @@ constexpr kv::Duration kStopTimeout = std::chrono::seconds(20);
 /// to keep large ones: more of what was let go would stay with the process. Yet where there is room
 /// for it, values of a megabyte are to use memory again: fresh pages take longer than all else.
 void settle_allocator(uint64_t memory_bytes) {
-  constexpr uint64_t kShare = 256;
-  const int large = static_cast<int>(std::min<uint64_t>(memory_bytes / kShare, 4u << 20));
+  constexpr uint64_t kShare = 64, kLeast = 128u << 10, kMost = 4u << 20;
+  const uint64_t room = memory_bytes - kv::limits::node_memory_bytes_min;
+  const int large = static_cast<int>(std::clamp(room / kShare, kLeast, kMost));
   ::mallopt(M_ARENA_MAX, 2);
   ::mallopt(M_MMAP_THRESHOLD, large);
   ::mallopt(M_TRIM_THRESHOLD, large * 2);
