@@ -53,9 +53,8 @@ void PutSpread::add(const Copy& copy, const Step& step) {
 
 // While the client waits, no more than half of its time goes to one answer.
 Duration PutSpread::patience_with(MemberNumber member, const Step& step) const {
-  size_t bytes = 0;
-  for (const Sibling& sibling : terms_.record.siblings) bytes += sibling.value.size();
-  const Duration patience = terms_.plan->candidate(member).durable_patience + patience_for(bytes);
+  const Duration patience =
+      terms_.plan->candidate(member).durable_patience + patience_for(terms_.record.value_bytes());
   if (replied_) return patience;
   return std::min(patience, std::max<Duration>((terms_.deadline - step.now()) / 2, 1ms));
 }

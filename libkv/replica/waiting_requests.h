@@ -42,9 +42,7 @@ class WaitingRequests {
     return request.key.size() + request.value.size();
   }
   static size_t bytes_of(const msg::Merge& request) {
-    size_t bytes = request.key.size();
-    for (const Sibling& sibling : request.record.siblings) bytes += sibling.value.size();
-    return bytes;
+    return request.key.size() + request.record.value_bytes();
   }
 
   template <typename Request>
