@@ -39,10 +39,10 @@ void BlockCache::expect(Key key) {
   shards_[(hash >> 59) % kShards].expect(hash);
 }
 
-void BlockCache::insert(Key key, std::shared_ptr<const Block> block) {
+void BlockCache::insert(Key key, std::shared_ptr<const Block> block, Source source) {
   if (block->memory_bytes() + kBytesBeside > shard_capacity_.load()) return;
   const uint64_t hash = hash_of(key);
-  shards_[(hash >> 59) % kShards].insert(key, hash, std::move(block), shard_capacity_);
+  shards_[(hash >> 59) % kShards].insert(key, hash, std::move(block), source, shard_capacity_);
 }
 
 uint64_t BlockCache::memory_bytes() const {
@@ -82,7 +82,7 @@ std::shared_ptr<const Block> BlockCache::Shard::find(Key key, uint64_t hash) {
   return slot->block;
 }
 
-void BlockCache::Shard::insert(Key key, uint64_t hash, std::shared_ptr<const Block> block,
+void BlockCache::Shard::insert(Key key, uint64_t hash, std::shared_ptr<const Block> block, Source source,
                                const std::atomic<uint64_t>& capacity) {
   const std::lock_guard lock(mutex_);
   if ((used_ + 1) * 3 > slots_.size() * 2) grow();
@@ -90,6 +90,9 @@ void BlockCache::Shard::insert(Key key, uint64_t hash, std::shared_ptr<const Blo
   if (slot->block != nullptr) return;
   const auto bytes = static_cast<uint32_t>(block->memory_bytes() + kBytesBeside);
   const bool came_back = gone_.recall(hash);
+  const bool needs_room = newcomer_bytes_ + main_bytes_ + bytes > capacity.load();
+  if (source == Source::page_cache && needs_room && !came_back)
+    return gone_.remember(hash, used_ + 1);
   *slot = {key, std::move(block), bytes, 0};
   ++used_;
   (came_back ? main_ : newcomers_).push_back(key);
@@ -133,7 +136,7 @@ void BlockCache::Shard::pass_newcomer() {
   Slot* slot = slot_of(key, hash_of(key));
   newcomer_bytes_ -= slot->bytes;
   if (slot->asked == 0) {
-    gone_.remember(hash_of(key), main_.size() + 1);  // As many as the main queue has blocks.
+    gone_.remember(hash_of(key), used_ + 1);  // As many as there are blocks.
     return remove(slot);
   }
   slot->asked = 0;

@@ -7,6 +7,10 @@
 // So a scan, which asks for each block once, pushes out no block that is really in use; and a hit
 // only counts: it moves nothing. A shard finds its blocks in one flat table.
 //
+// A block that the system's page cache had costs little to read again, and pushing another one out
+// for it costs about as much: where there is no room it leaves only its name at first, and comes to
+// main when it is read again while that is known.
+//
 // Thread-safe: readers on several threads share it, so each shard has a lock, held for a look-up.
 #pragma once
 
@@ -42,7 +46,9 @@ class BlockCache {
   std::shared_ptr<const Block> find(Key key);
   /// Fetches what find() will look at.
   void expect(Key key);
-  void insert(Key key, std::shared_ptr<const Block> block);
+  /// Where a block came from.
+  enum class Source { disk, page_cache };
+  void insert(Key key, std::shared_ptr<const Block> block, Source source);
   uint64_t memory_bytes() const;
 
  private:
@@ -50,7 +56,7 @@ class BlockCache {
    public:
     void expect(uint64_t hash);
     std::shared_ptr<const Block> find(Key key, uint64_t hash);
-    void insert(Key key, uint64_t hash, std::shared_ptr<const Block> block,
+    void insert(Key key, uint64_t hash, std::shared_ptr<const Block> block, Source source,
                 const std::atomic<uint64_t>& capacity);
     void resize(uint64_t capacity);
     uint64_t memory_bytes() const;
@@ -76,7 +82,7 @@ class BlockCache {
     size_t used_ = 0;
     std::deque<Key> newcomers_, main_;  // The oldest in front.
     uint64_t newcomer_bytes_ = 0, main_bytes_ = 0;
-    GhostNames gone_;  // Newcomers that nobody asked for.
+    GhostNames gone_;  // Of blocks that were asked for once.
   };
   static constexpr size_t kShards = 16;
 

@@ -73,7 +73,9 @@ Result<SstableReader::BlockRead> SstableReader::read_block(BlockHandle handle,
   }
   KV_ASSIGN(auto block, read_from_file(handle, mode));
   if (block == nullptr) return BlockRead{};
-  if (mode != ReadMode::bypass_cache) keep(key, block);
+  if (mode != ReadMode::bypass_cache)
+    keep(key, block,
+         mode == ReadMode::cached_only ? BlockCache::Source::page_cache : BlockCache::Source::disk);
   return BlockRead{std::move(block), mode != ReadMode::cached_only};
 }
 
@@ -91,9 +93,10 @@ Result<std::shared_ptr<const Block>> SstableReader::read_from_file(BlockHandle h
   return block;
 }
 
-void SstableReader::keep(BlockCache::Key key, const std::shared_ptr<const Block>& block) const {
+void SstableReader::keep(BlockCache::Key key, const std::shared_ptr<const Block>& block,
+                         BlockCache::Source source) const {
   counters_.cache_misses.fetch_add(1, std::memory_order_relaxed);
-  cache_.insert(key, block);
+  cache_.insert(key, block, source);
 }
 
 std::shared_ptr<FileRead> SstableReader::read_of(size_t block) const {
@@ -116,7 +119,7 @@ Result<std::shared_ptr<const Block>> SstableReader::take_read(size_t block,
   auto opened = std::make_shared<const Block>(std::move(bytes));
   count_reads(1, length);
   counters_.disk_reads_of_gets.fetch_add(1, std::memory_order_relaxed);
-  keep(cache_key(block), opened);
+  keep(cache_key(block), opened, BlockCache::Source::disk);
   return opened;
 }
 

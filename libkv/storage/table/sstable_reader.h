@@ -121,7 +121,8 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
   Result<BlockRead> read_block(BlockHandle handle, ReadMode mode) const;
   Result<std::shared_ptr<const Block>> read_from_file(BlockHandle handle, ReadMode mode) const;
   void count_reads(uint64_t reads, uint64_t bytes) const;
-  void keep(BlockCache::Key key, const std::shared_ptr<const Block>& block) const;
+  void keep(BlockCache::Key key, const std::shared_ptr<const Block>& block,
+            BlockCache::Source source) const;
   /// `status` with the file's name before it.
   Error located(const Error& error) const;
 

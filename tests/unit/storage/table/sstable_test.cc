@@ -171,9 +171,9 @@ TEST(TableFormatTest, FooterAndInfoGiveBackWhatTheyWereMadeOf) {
 TEST(BlockCacheTest, AScanDoesNotPushOutWhatIsUsed) {
   BlockCache cache(16 << 16);  // 64 KiB a shard.
   const auto block = std::make_shared<const Block>(std::string(4000, 'b'));
-  for (uint64_t i = 0; i < 40; ++i) cache.insert({1, i * 4000}, block);
+  for (uint64_t i = 0; i < 40; ++i) cache.insert({1, i * 4000}, block, BlockCache::Source::disk);
   for (uint64_t i = 0; i < 40; ++i) EXPECT_NE(cache.find({1, i * 4000}), nullptr);
-  for (uint64_t i = 0; i < 5000; ++i) cache.insert({2, i * 4000}, block);
+  for (uint64_t i = 0; i < 5000; ++i) cache.insert({2, i * 4000}, block, BlockCache::Source::disk);
   int left = 0;
   for (uint64_t i = 0; i < 40; ++i) left += cache.find({1, i * 4000}) != nullptr;
   EXPECT_EQ(left, 40);
@@ -185,7 +185,8 @@ TEST(BlockCacheTest, GivesWayAndGrowsAgain) {
   BlockCache cache(16 << 16);
   const auto block = std::make_shared<const Block>(std::string(4000, 'b'));
   const auto fill = [&](uint64_t table) {
-    for (uint64_t i = 0; i < 500; ++i) cache.insert({table, i * 4000}, block);
+    for (uint64_t i = 0; i < 500; ++i)
+      cache.insert({table, i * 4000}, block, BlockCache::Source::disk);
     return cache.memory_bytes();
   };
   const uint64_t before = fill(1);
@@ -200,6 +201,27 @@ TEST(BlockCacheTest, GivesWayAndGrowsAgain) {
   EXPECT_GT(fill(4), uint64_t{12} << 16);
 }
 
+// What the system's page cache holds is not worth another block's place, until it is asked for again.
+TEST(BlockCacheTest, FullTakesOfThePageCacheWhatComesBack) {
+  BlockCache cache(16 << 16);
+  const auto block = std::make_shared<const Block>(std::string(4000, 'b'));
+  const auto insert = [&](uint64_t i, BlockCache::Source source) {
+    cache.insert({1, i * 4000}, block, source);
+    return cache.find({1, i * 4000}) != nullptr;
+  };
+  EXPECT_TRUE(insert(0, BlockCache::Source::page_cache)) << "there is room";
+  for (uint64_t i = 1; i < 500; ++i) insert(i, BlockCache::Source::disk);
+  const uint64_t full = cache.memory_bytes();
+  EXPECT_FALSE(insert(1000, BlockCache::Source::page_cache));
+  EXPECT_TRUE(insert(1000, BlockCache::Source::page_cache));
+  EXPECT_TRUE(insert(1001, BlockCache::Source::disk));
+  for (uint64_t i = 2000; i < 5000; ++i) insert(i, BlockCache::Source::page_cache);
+  EXPECT_FALSE(insert(2000, BlockCache::Source::page_cache)) << "long forgotten";
+  EXPECT_LE(cache.memory_bytes(), full + 5000);
+  cache.resize(16 << 18);
+  EXPECT_TRUE(insert(6000, BlockCache::Source::page_cache)) << "there is room again";
+}
+
 // Against a map, while blocks come and go: what is found is what was put there.
 TEST(BlockCacheTest, FindsTheRightBlockOrNone) {
   BlockCache cache(16 << 16);
@@ -212,7 +234,8 @@ TEST(BlockCacheTest, FindsTheRightBlockOrNone) {
       ++found;
       ASSERT_EQ(block->bytes().substr(0, content.size()), content);
     } else {
-      cache.insert(key, std::make_shared<const Block>(content + std::string(4000, 'b')));
+      cache.insert(key, std::make_shared<const Block>(content + std::string(4000, 'b')),
+                   BlockCache::Source::disk);
     }
     ASSERT_LE(cache.memory_bytes(), uint64_t{16} << 16);
   }
