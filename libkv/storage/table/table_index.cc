@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <vector>
 
 #include "libkv/storage/byte_coding.h"
 #include "libkv/storage/table/block.h"
@@ -29,34 +28,44 @@ size_t shared_prefix(BytesView a, BytesView b) {
 
 Result<TableIndex> TableIndex::parse(std::shared_ptr<const Block> block) {
   TableIndex index;
-  std::vector<std::string> keys;
   BlockIterator entries(std::move(block));
+  KV_TRY(index.take_handles(entries));
+  index.take_keys(entries);
+  return index;
+}
+
+/// Where the blocks are, and what all keys have in common: they ascend, so what the first and the
+/// last share, all do.
+Status TableIndex::take_handles(BlockIterator& entries) {
+  std::string first, last;
   for (entries.seek_to_first(); entries.valid(); entries.next()) {
     const Entry& entry = entries.entry();
-    const bool ascends = keys.empty() || compare_entries(keys.back(), index.sequences_.back(),
-                                                         entry.key, entry.sequence) < 0;
+    const bool ascends = handles_.empty() || compare_entries(last, sequences_.back(), entry.key,
+                                                             entry.sequence) < 0;
     if (!ascends) return fail(ErrorKind::corrupt, "the index is not in order");
-    keys.emplace_back(entry.key);
-    index.sequences_.push_back(entry.sequence);
+    if (handles_.empty()) first = entry.key;
+    last = entry.key;
+    sequences_.push_back(entry.sequence);
     KV_ASSIGN(const BlockHandle handle, decode_block_handle(entry.value));
-    index.handles_.push_back(handle);
+    handles_.push_back(handle);
   }
   KV_TRY(entries.status());
-  index.sequences_.shrink_to_fit();
-  index.handles_.shrink_to_fit();
-  index.heads_.reserve(keys.size());
-  index.key_ends_.reserve(keys.size());
-  // They ascend: what the first and the last share, all do.
-  if (!keys.empty())
-    index.common_ = keys.front().substr(0, shared_prefix(keys.front(), keys.back()));
-  for (const std::string& key : keys) {
-    const BytesView rest = BytesView(key).substr(index.common_.size());
-    index.heads_.push_back(head_of(rest));
-    index.keys_.append(rest);
-    index.key_ends_.push_back(static_cast<uint32_t>(index.keys_.size()));
+  sequences_.shrink_to_fit();
+  handles_.shrink_to_fit();
+  common_ = first.substr(0, shared_prefix(first, last));
+  return {};
+}
+
+void TableIndex::take_keys(BlockIterator& entries) {
+  heads_.reserve(blocks());
+  key_ends_.reserve(blocks());
+  for (entries.seek_to_first(); entries.valid(); entries.next()) {
+    const BytesView rest = entries.entry().key.substr(common_.size());
+    heads_.push_back(head_of(rest));
+    keys_.append(rest);
+    key_ends_.push_back(static_cast<uint32_t>(keys_.size()));
   }
-  index.keys_.shrink_to_fit();
-  return index;
+  keys_.shrink_to_fit();
 }
 
 BytesView TableIndex::key(size_t block) const {

@@ -13,6 +13,7 @@
 namespace kv {
 
 class Block;
+class BlockIterator;
 
 class TableIndex {
  public:
@@ -26,6 +27,9 @@ class TableIndex {
   size_t memory_bytes() const;
 
  private:
+  // The two rounds of parse().
+  Status take_handles(BlockIterator& entries);
+  void take_keys(BlockIterator& entries);
   BytesView key(size_t block) const;  // Behind the common prefix.
   bool is_before(size_t block, BytesView rest, Sequence sequence) const;
 
