@@ -47,7 +47,6 @@ class LsmOpener {
     KV_ASSIGN(const auto names, environment_.files.list(parts_.directory));
     if (state_.created) KV_TRY(check_empty(parts_.directory, names));
     KV_TRY(remove_strangers(names));
-    KV_TRY(load_tables());
     KV_TRY(replay_log());
     parts_.cache->balance();
     auto engine = std::make_unique<LsmEngine>(environment_, std::move(parts_));
@@ -78,20 +77,19 @@ class LsmOpener {
     return {};
   }
 
-  Status load_tables() {
-    Version::Levels levels(kLevels);
-    for (const TableInfo& info : state_.tables) {
-      if (info.level >= kLevels)
-        return fail(ErrorKind::corrupt, "manifest: table " + std::to_string(info.number) +
-                                            ": level " + std::to_string(info.level));
-      auto table = std::make_shared<TableFile>(
-          info, std::make_shared<TableLife>(info.number, parts_.obsolete));
-      KV_TRY(check_table(*table));
-      levels[info.level].push_back(std::move(table));
-    }
-    view_->version = std::make_shared<const Version>(std::move(levels), state_.drops);
+  /// Of those that the manifest names, in its order.
+  Status open_next_table() {
+    const TableInfo& info = state_.tables[opened_tables_++];
+    if (info.level >= kLevels)
+      return fail(ErrorKind::corrupt, "manifest: table " + std::to_string(info.number) +
+                                          ": level " + std::to_string(info.level));
+    auto table = std::make_shared<TableFile>(
+        info, std::make_shared<TableLife>(info.number, parts_.obsolete));
+    KV_TRY(check_table(*table));
+    levels_[info.level].push_back(std::move(table));
     return {};
   }
+  bool has_tables_to_open() const { return opened_tables_ < state_.tables.size(); }
 
   /// A damaged table stays where it is: reads of its range fail, and only they.
   Status check_table(const TableFile& table) {
@@ -105,6 +103,7 @@ class LsmOpener {
   }
   static KeyRange range_of(const TableInfo& info) { return {info.first_key, info.last_key + '\0'}; }
 
+  /// Tables are opened in between, while a lane adds what a segment brought.
   Status replay_log() {
     LogReplay replay(environment_.executor, parts_.blocks, parts_.options.memtable_bytes);
     LogRecoveryOptions options;
@@ -112,8 +111,14 @@ class LsmOpener {
     options.secret = state_.log_secret;
     options.flushed = state_.flushed;
     options.known_durable = state_.clean.value_or(0);
-    KV_ASSIGN(LogRecovery log, recover_log(environment_.files, options,
-                                           [&](auto segment) { replay.take(std::move(segment)); }));
+    Status opened;
+    KV_ASSIGN(LogRecovery log, recover_log(environment_.files, options, [&](auto segment) {
+                replay.take(std::move(segment));
+                if (opened && has_tables_to_open()) opened = open_next_table();
+              }));
+    while (opened && has_tables_to_open()) opened = open_next_table();
+    KV_TRY(opened);
+    view_->version = std::make_shared<const Version>(std::move(levels_), state_.drops);
     view_->waiting = replay.finish();
     view_->active = view_->waiting.front();
     view_->waiting.erase(view_->waiting.begin());
@@ -152,6 +157,8 @@ class LsmOpener {
   Environment& environment_;
   LsmEngine::Parts parts_;
   ManifestState state_;
+  Version::Levels levels_ = Version::Levels(kLevels);
+  size_t opened_tables_ = 0;  // Of state_.tables.
   std::shared_ptr<ReadView> view_ = std::make_shared<ReadView>();
 };
 

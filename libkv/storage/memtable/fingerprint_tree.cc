@@ -25,11 +25,15 @@ uint8_t fingerprint_of(BytesView key) {
   return static_cast<uint8_t>(hash64(key));
 }
 
-/// Has the bytes that insert() copies in the cache soon.
-void prefetch(const Entry& entry) {
-  __builtin_prefetch(entry.key.data());
-  for (size_t at = 0; at < std::min<size_t>(entry.value.size(), 256); at += kCacheLine)
-    __builtin_prefetch(entry.value.data() + at);
+/// Has the bytes that insert() copies in the cache: one after the other's memory is waited for at
+/// the same time. Told to prefetch them, the processor waits for a part of them later all the same.
+void touch(std::span<const Entry* const> entries) {
+  const auto read = [](const char* at) { static_cast<void>(*static_cast<const volatile char*>(at)); };
+  for (const Entry* entry : entries) {
+    if (!entry->key.empty()) read(entry->key.data());
+    for (size_t at = 0; at < std::min<size_t>(entry->value.size(), 256); at += kCacheLine)
+      read(entry->value.data() + at);
+  }
 }
 
 /// Sets the slices of keys that are in any order.
@@ -292,12 +296,11 @@ void FingerprintTree::insert(const Entry& entry) {
 }
 
 void FingerprintTree::insert_sorted(std::span<const Entry* const> entries) {
-  constexpr size_t kAhead = 8;  // Far enough for memory to answer.
+  constexpr size_t kTogether = 16;
   Path path;
   Leaf* leaf = nullptr;
   for (size_t at = 0; at < entries.size(); ++at) {
-    if (at + 2 * kAhead < entries.size()) __builtin_prefetch(entries[at + 2 * kAhead]);
-    if (at + kAhead < entries.size()) prefetch(*entries[at + kAhead]);
+    if (at % kTogether == 0) touch(entries.subspan(at, std::min(kTogether, entries.size() - at)));
     const Entry& entry = *entries[at];
     if (leaf == nullptr || !path.ends_above(entry.key)) {
       path.depth = 0;
