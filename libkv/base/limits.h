@@ -73,6 +73,8 @@ inline constexpr size_t log_unsynced_bytes_max = 1u << 20;   ///< Then written, 
 inline constexpr size_t log_shared_record_bytes = 4u << 10;  ///< Of a record of several batches.
 /// Then writers are answered busy; an eighth of the memory budget, if that is less.
 inline constexpr size_t log_forming_bytes_max = 32u << 20;
+/// At such a part of it writers begin to be slowed.
+inline constexpr size_t log_forming_soft_share = 4;
 /// Of log_unsynced_bytes_max each. After so many, fresh segments are not written through.
 inline constexpr uint64_t log_groups_without_sync = 8;
 inline constexpr size_t log_spare_segments_max = 16;

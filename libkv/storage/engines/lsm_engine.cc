@@ -37,7 +37,7 @@ WriteDebtBounds debt_bounds(const EngineOptions& options, uint64_t memory) {
   return {.soft = {.level0_tables = limits::level0_tables_soft,
                    .waiting_bytes =
                        std::min(limits::memtables_waiting_soft * memtable, waiting_max / 2),
-                   .log_bytes = log_max / 4,
+                   .log_bytes = log_max / limits::log_forming_soft_share,
                    .excess_bytes = limits::level_excess_soft * level1},
           .hard = {.level0_tables = limits::level0_tables_max,
                    .waiting_bytes = waiting_max,
@@ -61,7 +61,7 @@ LsmEngine::LsmEngine(Environment& environment, Parts parts)
       log_(environment, std::move(parts.log)),
       report_(std::move(parts.report)),
       picker_(compaction_options_),
-      log_bytes_soft_(log_forming_bytes_max(options_) / 4),
+      log_bytes_soft_(log_forming_bytes_max(options_) / limits::log_forming_soft_share),
       pace_(debt_bounds(options_, cache_->budget()->memtables_max())),
       block_reads_(tasks_),
       tasks_(environment.executor) {}

@@ -11,6 +11,16 @@
 
 namespace kv {
 
+namespace {
+
+/// What a log that is behind, but not yet too far, forms groups in.
+size_t room_pieces(uint64_t forming_bytes_max) {
+  return static_cast<size_t>(std::max<uint64_t>(
+      1, forming_bytes_max / limits::log_forming_soft_share / limits::log_unsynced_bytes_max));
+}
+
+}  // namespace
+
 CommitLog::CommitLog(Environment& environment, Options options)
     : environment_(environment),
       segment_bytes_(options.segment_bytes),
@@ -20,6 +30,7 @@ CommitLog::CommitLog(Environment& environment, Options options)
                                              options.segment_bytes)),
       writer_(std::make_shared<LogWriter>(pool_, options.secret, options.next_number,
                                           std::move(options.before_first_write))),
+      forming_(room_pieces(options.forming_bytes_max)),
       last_sequence_(options.last_sequence),
       durable_sequence_(options.last_sequence),
       segments_(std::move(options.old_segments)),
@@ -40,12 +51,12 @@ Status CommitLog::ready() {
 }
 
 bool CommitLog::is_full() const {
-  return forming_.size() >= forming_bytes_max_;
+  return forming_.bytes() >= forming_bytes_max_;
 }
 
 Sequence CommitLog::append(const WriteBatch& batch, Durability durability) {
   KV_ASSERT(failure_ && !batch.empty());
-  add_to_group(batch);
+  forming_.add_batch(last_sequence_ + 1, static_cast<uint32_t>(batch.count()), batch.encoded());
   return appended(batch.count(), durability);
 }
 
@@ -61,8 +72,7 @@ Sequence CommitLog::append_ingest(Durability durability) {
 
 void CommitLog::add_alone(LogRecordKind kind, BytesView payload) {
   KV_ASSERT(failure_);
-  end_record();
-  append_unsealed_record(forming_, kind, last_sequence_ + 1, 1, payload);
+  forming_.add(kind, last_sequence_ + 1, 1, payload);
 }
 
 Sequence CommitLog::appended(size_t count, Durability durability) {
@@ -76,16 +86,6 @@ Sequence CommitLog::appended(size_t count, Durability durability) {
   }
   hand_over_if_due();
   return last_sequence_;
-}
-
-void CommitLog::add_to_group(const WriteBatch& batch) {
-  const auto count = static_cast<uint32_t>(batch.count());
-  if (open_record_ &&
-      forming_.size() - *open_record_ + batch.encoded().size() <= limits::log_shared_record_bytes)
-    return extend_unsealed_record(forming_, *open_record_, count, batch.encoded());
-  open_record_ = forming_.size();
-  append_unsealed_record(forming_, LogRecordKind::batch, last_sequence_ + 1, count,
-                         batch.encoded());
 }
 
 void CommitLog::end_turn() {
@@ -117,11 +117,9 @@ void CommitLog::on_tick(Instant now) {
 
 void CommitLog::hand_over_if_due() {
   if (group_running_ || waiting_ || in_turn_ || !failure_) return;
-  if (!sync_wanted_ && forming_.size() <= limits::log_unsynced_bytes_max) return;
+  if (!sync_wanted_ && forming_.bytes() <= limits::log_unsynced_bytes_max) return;
   auto group = std::make_shared<LogGroup>();
-  group->records = std::exchange(forming_, std::move(spare_));
-  spare_.clear();
-  open_record_.reset();
+  group->records = forming_.take();
   group->durable = durable_sequence_;
   group->sync = sync_wanted_;
   if (group->sync) interval_running_ = false;
@@ -169,7 +167,7 @@ void CommitLog::group_over(const std::shared_ptr<LogGroup>& group, Sequence last
     return environment_.log.warning("log_waits_for_room", {{"what", result.status.error().what}});
   }
   if (!result.status) return fail_with(result.status.error());
-  keep_room(std::move(group->records));
+  forming_.keep_room(std::move(group->records));
   if (!result.begun.empty()) spare_status_ = {};
   // Writing has ended meanwhile for another reason: the error was the listener's last word.
   if (!failure_) return;
@@ -184,18 +182,10 @@ void CommitLog::group_over(const std::shared_ptr<LogGroup>& group, Sequence last
   if (was_full && !is_full() && room_listener_) room_listener_();
 }
 
-/// What one group had, the next but one forms in: it need not grow from nothing each time.
-void CommitLog::keep_room(std::string records) {
-  if (records.capacity() > limits::log_unsynced_bytes_max) return;
-  records.clear();
-  spare_ = std::move(records);
-}
-
 void CommitLog::fail_with(const Error& error) {
   if (!failure_) return;
   failure_ = fail(error);
   forming_.clear();
-  open_record_.reset();
   environment_.log.error("log_failed", {{"what", error.what}});
   if (listener_) listener_(fail(error));
 }

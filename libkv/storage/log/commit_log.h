@@ -22,6 +22,7 @@
 #include "libkv/base/limits.h"
 #include "libkv/storage/engine.h"
 #include "libkv/storage/lane_tasks.h"
+#include "libkv/storage/log/log_records.h"
 #include "libkv/storage/log/log_segment_pool.h"
 #include "libkv/storage/log/log_writer.h"
 
@@ -66,7 +67,7 @@ class CommitLog {
   Sequence append_ingest(Durability durability);
   /// What is appended from here on shares no record with what came before: a flush that ends here
   /// leaves no record half needed.
-  void end_record() { open_record_.reset(); }
+  void end_record() { forming_.end_record(); }
   /// Asks for a sync of everything appended so far.
   void sync();
   /// When on_tick() is due: an interval ends, or a full disk is tried again.
@@ -87,7 +88,7 @@ class CommitLog {
   /// Nothing has failed, not even for want of room.
   bool is_sound() const { return failure_.has_value() && spare_status_.has_value(); }
   /// Of the forming group.
-  uint64_t forming_bytes() const { return forming_.size(); }
+  uint64_t forming_bytes() const { return forming_.bytes(); }
   /// The forming group is at its bound.
   bool is_full() const;
   /// Called when it is no longer full.
@@ -110,7 +111,6 @@ class CommitLog {
   uint64_t groups() const { return groups_; }
 
  private:
-  void add_to_group(const WriteBatch& batch);
   void add_alone(LogRecordKind kind, BytesView payload);
   Sequence appended(size_t count, Durability durability);
   void hand_over_if_due();
@@ -118,7 +118,6 @@ class CommitLog {
   void try_for_room_if_due(Instant now);
   void try_for_room();
   void group_over(const std::shared_ptr<LogGroup>& group, Sequence last, LogGroupResult result);
-  void keep_room(std::string records);
   void note_segments(const LogGroupResult& result);
   void remove_files(std::vector<std::string> paths);
   void prepare_spare_if_needed();
@@ -133,9 +132,7 @@ class CommitLog {
   std::function<void(Result<Sequence>)> listener_;
   std::function<void()> room_listener_;
 
-  std::string forming_;
-  std::string spare_;                  // Empty: room for the group that forms next.
-  std::optional<size_t> open_record_;  // Where forming_'s last record begins, if it is small.
+  LogRecords forming_;
   bool sync_wanted_ = false;
   bool interval_running_ = false;
   Instant interval_began_{};

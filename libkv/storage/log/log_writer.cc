@@ -30,14 +30,33 @@ LogGroupResult LogWriter::write(LogGroup& group) {
 }
 
 Status LogWriter::write_records(LogGroup& group, bool sync_now, LogGroupResult* result) {
-  if (group.records.empty()) return {};
+  LogRecords::Pieces& pieces = group.records;
+  if (pieces.empty()) return {};
   if (before_first_write_) {
     const Status ready = before_first_write_();
-    if (!ready) return wait_for_room(ready.error(), group, 0, result);
+    result->waits_for_room = !ready && ready.error().kind == ErrorKind::no_space;
+    if (!ready) return ready;
     before_first_write_ = nullptr;
   }
-  char* const end = group.records.data() + group.records.size();
-  char* run = group.records.data();
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    const bool is_last = i + 1 == pieces.size();
+    size_t written = 0;
+    const Status status =
+        write_piece(pieces[i], group.durable, sync_now && is_last, &written, result);
+    if (result->waits_for_room) {
+      pieces.erase(pieces.begin(), pieces.begin() + static_cast<ptrdiff_t>(i));
+      pieces.front().erase(0, written);
+    }
+    if (!status) return status;
+  }
+  return {};
+}
+
+/// Where it waits for room on the disk, `written` says how much of the piece the log has.
+Status LogWriter::write_piece(std::string& piece, Sequence durable, bool sync_now, size_t* written,
+                              LogGroupResult* result) {
+  char* const end = piece.data() + piece.size();
+  char* run = piece.data();
   char* record = run;
   while (record < end) {
     const uint64_t bytes = unsealed_record_bytes(record);
@@ -48,25 +67,18 @@ Status LogWriter::write_records(LogGroup& group, bool sync_now, LogGroupResult* 
       KV_TRY(sync(result));
       auto opened = open_segment(bytes);
       if (!opened) {
-        const auto written = static_cast<size_t>(record - group.records.data());
-        return wait_for_room(opened.error(), group, written, result);
+        result->waits_for_room = opened.error().kind == ErrorKind::no_space;
+        *written = static_cast<size_t>(record - piece.data());
+        return fail(opened.error());
       }
       KV_TRY(begin_segment(std::move(*opened), unsealed_record_first(record), result));
       run = record;
       continue;
     }
-    seal_record(record, salt_, at, group.durable);
+    seal_record(record, salt_, at, durable);
     record += bytes;
   }
   return put(BytesView(run, static_cast<size_t>(end - run)), sync_now, result);
-}
-
-/// Passes the error on, and says so if it is one of which the disk can be freed.
-Status LogWriter::wait_for_room(const Error& error, LogGroup& group, size_t written,
-                                LogGroupResult* result) {
-  result->waits_for_room = error.kind == ErrorKind::no_space;
-  if (result->waits_for_room) group.records.erase(0, written);
-  return fail(error);
 }
 
 /// A file for the next segment, with room for a record of `record_bytes`. After no_space all is as

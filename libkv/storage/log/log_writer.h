@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "libkv/storage/log/log_records.h"
 #include "libkv/storage/log/log_segment.h"
 #include "libkv/storage/log/log_segment_pool.h"
 #include "libkv/storage/log/log_tail.h"
@@ -16,9 +17,9 @@ namespace kv {
 
 /// Records that are written together.
 struct LogGroup {
-  std::string records;   ///< Unsealed, one after another. May be empty.
-  Sequence durable = 0;  ///< Known durable when the group was handed over.
-  bool sync = false;     ///< Or leave it to a later group's.
+  LogRecords::Pieces records;  ///< May be empty.
+  Sequence durable = 0;        ///< Known durable when the group was handed over.
+  bool sync = false;           ///< Or leave it to a later group's.
 };
 
 struct LogGroupResult {
@@ -45,7 +46,8 @@ class LogWriter {
 
  private:
   Status write_records(LogGroup& group, bool sync_now, LogGroupResult* result);
-  Status wait_for_room(const Error& error, LogGroup& group, size_t written, LogGroupResult* result);
+  Status write_piece(std::string& piece, Sequence durable, bool sync_now, size_t* written,
+                     LogGroupResult* result);
   Result<LogSegmentPool::Segment> open_segment(uint64_t record_bytes);
   Status begin_segment(LogSegmentPool::Segment segment, Sequence first, LogGroupResult* result);
   Status put(BytesView bytes, bool sync_wanted, LogGroupResult* result);

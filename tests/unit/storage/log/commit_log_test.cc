@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "libkv/base/limits.h"
+#include "libkv/base/random.h"
 #include "libkv/storage/log/commit_log_reader.h"
 #include "tests/sim/sim_environment.h"
 
@@ -306,6 +307,37 @@ class CommitLogTest : public testing::Test {
     }
   }
 
+  /// Of all sizes, small ones that share records and some that are larger than a piece.
+  void append_many(size_t bytes) {
+    Random random(4);
+    while (bytes > 0) {
+      const size_t most = random.below(20) == 0 ? limits::log_unsynced_bytes_max * 3 / 2 : 3000;
+      const size_t value_bytes = std::min(bytes, 1 + random.below(most));
+      append(Durability::always, value_bytes);
+      bytes -= value_bytes;
+    }
+  }
+  /// All sequences are in the log, and so many bytes of values. Ends the log's life.
+  void expect_all(Sequence last, size_t value_bytes) {
+    Sequence expected = 1;
+    size_t bytes = 0;
+    const auto found = recover_log(
+        process_.environment().files, {"log", kSecret, 0, 0}, [&](const auto& segment) {
+          for (const LogRecord& record : segment->records) {
+            EXPECT_EQ(record.first, expected);
+            expected = record.last() + 1;
+            WriteBatch::for_each(record.payload, [&](const WriteBatch::Operation& operation) {
+              EXPECT_EQ(operation.value.find_first_not_of('v'), BytesView::npos);
+              bytes += operation.value.size();
+            });
+          }
+        });
+    ASSERT_TRUE(found);
+    EXPECT_TRUE(found->corruption.empty());
+    EXPECT_EQ(expected, last + 1);
+    EXPECT_EQ(bytes, value_bytes);
+  }
+
   /// What goes to the disk while the log takes so many bytes.
   uint64_t disk_bytes_of(Durability durability, size_t value_bytes) {
     disk_.record(true);
@@ -437,6 +469,33 @@ TEST_F(CommitLogTest, ARecordLargerThanASegmentGetsOneOfItsOwn) {
         for (const auto& record : segment->records) found.push_back(record.first);
       }));
   EXPECT_EQ(found, (std::vector<Sequence>{1, 2, 3}));
+}
+
+TEST_F(CommitLogTest, AGroupMayHaveManyPieces) {
+  constexpr size_t kBytes = 9 << 20;
+  append_many(kBytes);
+  EXPECT_GT(log_->forming_bytes(), size_t{8} << 20) << "one group";
+  run_until_idle();
+  EXPECT_EQ(log_->groups(), 2u);
+  EXPECT_EQ(log_->durable_sequence(), log_->last_sequence());
+  append_many(kBytes);  // In the room of those before.
+  ASSERT_TRUE(log_->drain());
+  expect_all(log_->last_sequence(), 2 * kBytes);
+}
+
+TEST_F(CommitLogTest, ADiskThatFillsWithinAGroupTakesTheRestLater) {
+  constexpr size_t kBytes = 9 << 20;
+  disk_.set_capacity(4 << 20);
+  append_many(kBytes);
+  run_until_idle();
+  EXPECT_FALSE(log_->ready());
+  EXPECT_LT(log_->durable_sequence(), log_->last_sequence());
+  disk_.set_capacity(std::nullopt);
+  scheduler_.run_until(scheduler_.now() + 2s);
+  log_->on_tick(scheduler_.now());
+  run_until_idle();
+  EXPECT_EQ(log_->durable_sequence(), log_->last_sequence());
+  expect_all(log_->last_sequence(), kBytes);
 }
 
 }  // namespace
