@@ -8,7 +8,7 @@
 //           | u8 operations | u8 length | payload
 //
 // What recovery reports as damaged the survey must tell, and the same log ends for both where it
-// ends.
+// ends. Once nothing is flushed, and once as much as the input's length says.
 #include "libkv/base/assert.h"
 #include "libkv/storage/log/commit_log_reader.h"
 #include "libkv/storage/log/log_survey.h"
@@ -30,12 +30,12 @@ struct Told {
   size_t corrupt = 0;
 };
 
-Told survey(kv::ByteFiles& files, std::optional<uint64_t> secret) {
+Told survey(kv::ByteFiles& files, std::optional<uint64_t> secret, kv::Sequence flushed) {
   kv::LogSurveyOptions options;
   for (const auto& [path, bytes] : files.files) options.paths.push_back(path);
   options.directory = kDirectory;
   options.secret = secret;
-  options.flushed = 0;
+  options.flushed = flushed;
   Told told;
   told.found = kv::survey_log(
       files, options,
@@ -55,14 +55,14 @@ Told survey(kv::ByteFiles& files, std::optional<uint64_t> secret) {
   return told;
 }
 
-void read(const std::vector<std::string>& segments) {
+void read(const std::vector<std::string>& segments, kv::Sequence flushed) {
   kv::ByteFiles files;
   for (size_t i = 0; i < segments.size(); ++i) files.put(path_of(i + 1), segments[i]);
-  (void)survey(files, std::nullopt);
-  const Told told = survey(files, kSecret);
-  kv::Sequence applied = 0;
+  (void)survey(files, std::nullopt, flushed);
+  const Told told = survey(files, kSecret, flushed);
+  kv::Sequence applied = flushed;
   const auto recovered =
-      kv::recover_log(files, {kDirectory, kSecret, 0, 0}, [&applied](const auto& segment) {
+      kv::recover_log(files, {kDirectory, kSecret, flushed, 0}, [&applied](const auto& segment) {
         for (const kv::LogRecord& record : segment->records) {
           KV_ASSERT(record.first > applied);
           applied = record.last();
@@ -72,7 +72,7 @@ void read(const std::vector<std::string>& segments) {
   KV_ASSERT(recovered->corruption.empty() || told.corrupt > 0);
   KV_ASSERT(recovered->last_sequence >= applied);
   // What recovery wrote again is what was there.
-  KV_ASSERT(survey(files, kSecret).corrupt == told.corrupt);
+  KV_ASSERT(survey(files, kSecret, flushed).corrupt == told.corrupt);
 }
 
 class LogMaker {
@@ -143,8 +143,11 @@ std::vector<std::string> fuzz_samples() {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   const std::string input(reinterpret_cast<const char*>(bytes), size);
-  read({input.substr(0, size / 2), input.substr(size / 2)});
-  read({input});
-  read(LogMaker(input).take());
+  const std::vector<std::string> made = LogMaker(input).take();
+  for (const kv::Sequence flushed : {kv::Sequence{0}, kv::Sequence{size % 8}}) {
+    read({input.substr(0, size / 2), input.substr(size / 2)}, flushed);
+    read({input}, flushed);
+    read(made, flushed);
+  }
   return 0;
 }

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <new>
 #include <utility>
 #include <vector>
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 namespace kv {
 
@@ -60,13 +62,17 @@ struct HugePageAllocator {
 template <typename T>
 using HugePageVector = std::vector<T, HugePageAllocator<T>>;
 
-/// Gives whole pages within `piece` back to the system; they are zeros when they are used again.
-/// From then on all of it is small pages: else the kernel might fill the gap to make it one again.
+/// Gives the pages that are whole within `bytes` from `begin`, which end with a page, back to the
+/// system; they are zeros when they are used again. From then on all of `piece`, a huge page, is
+/// small pages: else the kernel might fill the gap to make it one again. A wish, too.
 inline void release_pages(char* piece, char* begin, size_t bytes) {
 #ifdef MADV_NOHUGEPAGE
   static_cast<void>(madvise(piece, kHugePageBytes, MADV_NOHUGEPAGE));
 #endif
-  static_cast<void>(madvise(begin, bytes, MADV_DONTNEED));
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t before = (page - reinterpret_cast<uintptr_t>(begin) % page) % page;
+  if (before < bytes)
+    static_cast<void>(madvise(begin + before, bytes - before, MADV_DONTNEED));
 }
 
 }  // namespace kv
