@@ -4,7 +4,7 @@
 //     the log    is flushed, if that gives whole segments back; spares are removed
 //     level 0    is merged down, if that does not rewrite much for little
 //     removals   sink to where they can be dropped, where a table has many of them
-//     memory     that waits for the next memtable goes back to the system
+//     memory     that waits for the next memtable, or for log records, goes back to the system
 //
 // One step at a time, and none while other work runs. A write ends it.
 #include <algorithm>
@@ -44,6 +44,7 @@ bool LsmEngine::tidy_one_thing() {
   }
   if (log_.remove_spares(limits::log_spare_segments_idle)) return true;
   blocks_->clear();
+  log_.forget_room();
   return false;
 }
 

@@ -13,10 +13,12 @@ namespace kv {
 
 namespace {
 
-/// What a log that is behind, but not yet too far, forms groups in.
-size_t room_pieces(uint64_t forming_bytes_max) {
-  return static_cast<size_t>(std::max<uint64_t>(
-      1, forming_bytes_max / limits::log_forming_soft_share / limits::log_unsynced_bytes_max));
+/// The room of as many pieces is kept as a log forms that is behind, but not yet too far.
+LogRecords records_for(const CommitLog::Options& options) {
+  const uint64_t piece_bytes = options.segment_bytes / 2;
+  const uint64_t soft_bytes = options.forming_bytes_max / limits::log_forming_soft_share;
+  return {static_cast<size_t>(piece_bytes),
+          static_cast<size_t>(std::max<uint64_t>(1, soft_bytes / piece_bytes))};
 }
 
 }  // namespace
@@ -30,7 +32,7 @@ CommitLog::CommitLog(Environment& environment, Options options)
                                              options.segment_bytes)),
       writer_(std::make_shared<LogWriter>(pool_, options.secret, options.next_number,
                                           std::move(options.before_first_write))),
-      forming_(room_pieces(options.forming_bytes_max)),
+      forming_(records_for(options)),
       last_sequence_(options.last_sequence),
       durable_sequence_(options.last_sequence),
       segments_(std::move(options.old_segments)),
@@ -185,7 +187,8 @@ void CommitLog::group_over(const std::shared_ptr<LogGroup>& group, Sequence last
 void CommitLog::fail_with(const Error& error) {
   if (!failure_) return;
   failure_ = fail(error);
-  forming_.clear();
+  (void)forming_.take();
+  forming_.forget_room();
   environment_.log.error("log_failed", {{"what", error.what}});
   if (listener_) listener_(fail(error));
 }

@@ -98,6 +98,8 @@ class CommitLog {
 
   /// Nothing up to `flushed` is needed for recovery any more: segments may be recycled.
   void release(Sequence flushed);
+  /// Room that groups formed in goes back to the system.
+  void forget_room() { forming_.forget_room(); }
   /// Keeps so many spare segments. False: there are no more.
   bool remove_spares(size_t keep);
 

@@ -27,7 +27,7 @@ void LogRecords::add_batch(Sequence first, uint32_t count, BytesView payload) {
 }
 
 std::string& LogRecords::piece_for(uint64_t record_bytes) {
-  if (!pieces_.empty() && pieces_.back().size() + record_bytes <= kPieceBytes)
+  if (!pieces_.empty() && pieces_.back().size() + record_bytes <= piece_bytes_)
     return pieces_.back();
   if (room_.empty()) {
     pieces_.emplace_back();
@@ -35,7 +35,7 @@ std::string& LogRecords::piece_for(uint64_t record_bytes) {
     pieces_.push_back(std::move(room_.back()));
     room_.pop_back();
   }
-  pieces_.back().reserve(std::max<size_t>(kRoomBytes, static_cast<size_t>(record_bytes)));
+  pieces_.back().reserve(std::max(room_bytes(), static_cast<size_t>(record_bytes)));
   return pieces_.back();
 }
 
@@ -48,7 +48,7 @@ LogRecords::Pieces LogRecords::take() {
 void LogRecords::keep_room(Pieces pieces) {
   for (std::string& piece : pieces) {
     if (room_.size() >= room_pieces_max_) return;
-    if (piece.capacity() > kRoomBytes) continue;  // A large record's.
+    if (piece.capacity() > room_bytes()) continue;  // A large record's.
     piece.clear();
     room_.push_back(std::move(piece));
   }

@@ -1,6 +1,6 @@
-// Records on their way to the log, unsealed and one after another, in pieces of about a mebibyte: a
-// group may have one record or thirty mebibytes of them, and none is ever moved to make room for the
-// next. Room that was written is formed in again. One thread's.
+// Records on their way to the log, unsealed and one after another, in pieces: a group may have one
+// record or thirty mebibytes of them, and none is ever moved to make room for the next. The room of
+// pieces that were written is formed in again. One thread's.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,9 @@ class LogRecords {
   /// None of them is empty, and no record is in two.
   using Pieces = std::vector<std::string>;
 
-  /// Keeps so many pieces' room at most.
-  explicit LogRecords(size_t room_pieces_max) : room_pieces_max_(room_pieces_max) {}
+  /// A piece has about `piece_bytes`, or one record that is larger; of so many the room is kept.
+  LogRecords(size_t piece_bytes, size_t room_pieces_max)
+      : piece_bytes_(piece_bytes), room_pieces_max_(room_pieces_max) {}
 
   void add(LogRecordKind kind, Sequence first, uint32_t count, BytesView payload);
   /// The batch shares the record of the one before it where both are small and nobody ended that.
@@ -29,17 +30,16 @@ class LogRecords {
   uint64_t bytes() const { return bytes_; }
   /// All of them; there are none then.
   Pieces take();
-  void clear() { keep_room(take()); }
   /// What was taken and is not needed any more.
   void keep_room(Pieces pieces);
+  void forget_room() { room_.clear(); }
 
  private:
-  static constexpr size_t kPieceBytes = limits::log_unsynced_bytes_max;
   /// A record that begins in time may be extended behind that.
-  static constexpr size_t kRoomBytes = kPieceBytes + 2 * limits::log_shared_record_bytes;
-
+  size_t room_bytes() const { return piece_bytes_ + 2 * limits::log_shared_record_bytes; }
   std::string& piece_for(uint64_t record_bytes);
 
+  const size_t piece_bytes_;
   const size_t room_pieces_max_;
   Pieces pieces_;
   Pieces room_;                        // Empty ones.

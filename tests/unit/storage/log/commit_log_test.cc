@@ -286,11 +286,12 @@ TEST_F(LogRecoveryTest, ANewerFormatIsRefused) {
 
 class CommitLogTest : public testing::Test {
  public:
-  CommitLogTest() : process_(scheduler_, disk_, log_sink_) {
+  explicit CommitLogTest(uint64_t segment_bytes = kSegmentBytes)
+      : process_(scheduler_, disk_, log_sink_) {
     EXPECT_TRUE(process_.environment().files.make_directories("log"));
     CommitLog::Options options;
     options.directory = "log";
-    options.segment_bytes = kSegmentBytes;
+    options.segment_bytes = segment_bytes;
     options.sync_interval = 10ms;
     options.secret = kSecret;
     log_ = std::make_unique<CommitLog>(process_.environment(), std::move(options));
@@ -471,14 +472,20 @@ TEST_F(CommitLogTest, ARecordLargerThanASegmentGetsOneOfItsOwn) {
   EXPECT_EQ(found, (std::vector<Sequence>{1, 2, 3}));
 }
 
-TEST_F(CommitLogTest, AGroupMayHaveManyPieces) {
+/// Of which each takes several pieces, as segments of the usual size do.
+class LargeSegmentsTest : public CommitLogTest {
+ public:
+  LargeSegmentsTest() : CommitLogTest(4 << 20) {}
+};
+
+TEST_F(LargeSegmentsTest, AGroupMayHaveManyPieces) {
   constexpr size_t kBytes = 9 << 20;
   append_many(kBytes);
   EXPECT_GT(log_->forming_bytes(), size_t{8} << 20) << "one group";
   run_until_idle();
   EXPECT_EQ(log_->groups(), 2u);
   EXPECT_EQ(log_->durable_sequence(), log_->last_sequence());
-  append_many(kBytes);  // In the room of those before.
+  append_many(kBytes);
   ASSERT_TRUE(log_->drain());
   expect_all(log_->last_sequence(), 2 * kBytes);
 }
