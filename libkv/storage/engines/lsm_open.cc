@@ -46,6 +46,7 @@ class LsmOpener {
     KV_ASSIGN(state_, parts_.manifest.open(environment_.entropy()));
     KV_ASSIGN(const auto names, environment_.files.list(parts_.directory));
     if (state_.created) KV_TRY(check_empty(parts_.directory, names));
+    KV_TRY(check_levels());
     KV_TRY(remove_strangers(names));
     KV_TRY(replay_log());
     parts_.cache->balance();
@@ -55,6 +56,14 @@ class LsmOpener {
   }
 
  private:
+  Status check_levels() {
+    for (const TableInfo& info : state_.tables)
+      if (info.level >= kLevels)
+        return fail(ErrorKind::corrupt, "manifest: table " + std::to_string(info.number) +
+                                            ": level " + std::to_string(info.level));
+    return {};
+  }
+
   /// Removes tables that a flush or compaction wrote but the manifest never named.
   Status remove_strangers(const std::vector<std::string>& names) {
     uint64_t next_number = 1;
@@ -80,9 +89,6 @@ class LsmOpener {
   /// Of those that the manifest names, in its order.
   Status open_next_table() {
     const TableInfo& info = state_.tables[opened_tables_++];
-    if (info.level >= kLevels)
-      return fail(ErrorKind::corrupt, "manifest: table " + std::to_string(info.number) +
-                                          ": level " + std::to_string(info.level));
     auto table = std::make_shared<TableFile>(
         info, std::make_shared<TableLife>(info.number, parts_.obsolete));
     KV_TRY(check_table(*table));
@@ -113,8 +119,9 @@ class LsmOpener {
     options.known_durable = state_.clean.value_or(0);
     Status opened;
     KV_ASSIGN(LogRecovery log, recover_log(environment_.files, options, [&](auto segment) {
+                if (!opened) return;
                 replay.take(std::move(segment));
-                if (opened && has_tables_to_open()) opened = open_next_table();
+                if (has_tables_to_open()) opened = open_next_table();
               }));
     while (opened && has_tables_to_open()) opened = open_next_table();
     KV_TRY(opened);
