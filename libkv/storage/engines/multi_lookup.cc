@@ -99,11 +99,26 @@ class MultiLookup {
   }
 
   bool take_block(Probe& probe) {
+    if (shares_block(probe)) return true;
     auto block = probe.candidates.front().table->cached_block(probe.block_number, probe.counts);
     if (!block) return answer(probe, fail(block.error()));
     if (*block == nullptr) return miss(probe);
     probe.block = std::move(*block);
     return true;
+  }
+
+  /// What the system had for an earlier key need not be in the cache.
+  bool shares_block(Probe& probe) const {
+    for (const Probe& earlier : probes_) {
+      if (&earlier == &probe) return false;
+      if (earlier.block == nullptr || earlier.block_number != probe.block_number ||
+          earlier.candidates.front().table.reader != probe.candidates.front().table.reader)
+        continue;
+      probe.block = earlier.block;
+      ++probe.counts.cache_hits;
+      return true;
+    }
+    return false;
   }
 
   bool find_entry(Probe& probe) {

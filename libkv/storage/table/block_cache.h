@@ -46,7 +46,7 @@ class BlockCache {
   std::shared_ptr<const Block> find(Key key);
   /// Fetches what find() will look at.
   void expect(Key key);
-  /// Where a block came from.
+  /// Whether somebody waited for the block, maybe for the disk; or the system had it at once.
   enum class Source { disk, page_cache };
   void insert(Key key, std::shared_ptr<const Block> block, Source source);
   uint64_t memory_bytes() const;

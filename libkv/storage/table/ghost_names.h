@@ -1,8 +1,9 @@
-// The names of blocks that left the cache before anybody asked for them again: of the last so many,
-// so that one that comes back after all is known. One flat table: a name takes the place of another
-// that falls there, which is then forgotten early; and by chance, once in four thousand million, a
-// name is taken for another's. Either costs a block its rank in the cache, and nothing else. (The
-// ghost queue of S3-FIFO, see block_cache.h, there too kept as a table.) One thread's.
+// The names of blocks that left the cache before anybody asked for them again, or were not worth a
+// place in it yet: of the last so many, so that one that comes back after all is known. One flat
+// table: a name takes the place of another that falls there, which is then forgotten early; and by
+// chance, once in four thousand million, a name is taken for another's. Either costs a block its
+// rank in the cache, or another reading before it is there, and nothing else. (The ghost queue of
+// S3-FIFO, see block_cache.h, there too kept as a table.) One thread's.
 #pragma once
 
 #include <bit>

@@ -74,6 +74,31 @@ TEST_F(SstableTest, FindsEveryKeyAndNoOther) {
   EXPECT_GT(counts_.cache_hits, 600u);
 }
 
+// A full cache keeps a block that the system had at once only when it is asked for again, and one
+// that had to be waited for immediately.
+TEST_F(SstableTest, AFullCacheKeepsWhatTheSystemHasWhenItComesBack) {
+  write(700);
+  const auto reader = *open();
+  cache_.resize(16 << 10);
+  const BlockCache::Key key_of_last = reader->cache_key(reader->blocks() - 1);
+  for (uint64_t i = 0; i < 500; ++i)
+    cache_.insert({99, i * 4000}, std::make_shared<const Block>(std::string(400, 'b')),
+                  BlockCache::Source::disk);
+  disk_.set_page_cache(100);
+  const auto is_kept_after = [&](ReadMode mode) {
+    EXPECT_EQ(find(*reader, key(699), kNewest, mode)->outcome, TableLookup::Outcome::found);
+    return cache_.find(key_of_last) != nullptr;
+  };
+  EXPECT_FALSE(is_kept_after(ReadMode::cached_only));
+  EXPECT_TRUE(is_kept_after(ReadMode::cached_only));
+  cache_.resize(0);
+  cache_.resize(16 << 10);
+  for (uint64_t i = 0; i < 500; ++i)
+    cache_.insert({99, i * 4000}, std::make_shared<const Block>(std::string(400, 'b')),
+                  BlockCache::Source::disk);
+  EXPECT_TRUE(is_kept_after(ReadMode::fill_cache));
+}
+
 TEST_F(SstableTest, WalksAndSeeksAcrossBlocks) {
   write(300);
   const auto walk = (*open())->iterator(ReadMode::bypass_cache);
@@ -214,6 +239,8 @@ TEST(BlockCacheTest, FullTakesOfThePageCacheWhatComesBack) {
   const uint64_t full = cache.memory_bytes();
   EXPECT_FALSE(insert(1000, BlockCache::Source::page_cache));
   EXPECT_TRUE(insert(1000, BlockCache::Source::page_cache));
+  for (uint64_t i = 1; i < 500; ++i) cache.insert({2, i * 4000}, block, BlockCache::Source::disk);
+  EXPECT_NE(cache.find({1, 1000 * 4000}), nullptr) << "what came back is in main";
   EXPECT_TRUE(insert(1001, BlockCache::Source::disk));
   for (uint64_t i = 2000; i < 5000; ++i) insert(i, BlockCache::Source::page_cache);
   EXPECT_FALSE(insert(2000, BlockCache::Source::page_cache)) << "long forgotten";
