@@ -6,7 +6,7 @@ setup() {
   cd "$BATS_TEST_TMPDIR"
   KV_CLUSTER_DIR=$(mktemp -d /tmp/kv-test.XXXXXX)/c
   KV_BIN=$BATS_TEST_TMPDIR/bin
-  export KV_CLUSTER_DIR KV_BIN KV_CLUSTER_READY_SECONDS=5
+  export KV_CLUSTER_DIR KV_BIN KV_CLUSTER_READY_SECONDS=20
   mkdir "$KV_BIN"
   local name
   for name in kv-node kv-gossip kv-coordinator kv-repair; do
