@@ -9,7 +9,7 @@ namespace kv {
 
 namespace {
 
-constexpr uint64_t kBesideAlways = 40u << 20;
+constexpr uint64_t kBesideAlways = 44u << 20;
 constexpr uint64_t kBesideShare = 8;  // Of the whole: an eighth.
 constexpr uint64_t kBesideShareMax = 128u << 20;
 constexpr uint64_t kWaitingShare = 8;

@@ -1,6 +1,6 @@
 // What kv-node may have in memory (the setting node.memory), and how that is divided:
 //
-//   | beside the storage: 40 MiB, and an eighth up to 128 MiB   | storage     |
+//   | beside the storage: 44 MiB, and an eighth up to 128 MiB   | storage     |
 //   | the program, Merkle leaves, known puts │ requests, buffers, | what is     |
 //   | (do not grow with the data)            │ gaps in memory     | left        |
 //

@@ -15,10 +15,9 @@ namespace {
 
 /// The room of as many pieces is kept as a log forms that is behind, but not yet too far.
 LogRecords records_for(const CommitLog::Options& options) {
-  const uint64_t piece_bytes = options.segment_bytes / 2;
   const uint64_t soft_bytes = options.forming_bytes_max / limits::log_forming_soft_share;
-  return {static_cast<size_t>(piece_bytes),
-          static_cast<size_t>(std::max<uint64_t>(1, soft_bytes / piece_bytes))};
+  const uint64_t piece_bytes = std::min(options.segment_bytes / 2, soft_bytes);
+  return {static_cast<size_t>(piece_bytes), static_cast<size_t>(soft_bytes / piece_bytes)};
 }
 
 }  // namespace

@@ -12,11 +12,11 @@ namespace {
 constexpr uint64_t kMiB = 1u << 20;
 
 TEST(NodeMemory, TheStorageHasWhatTheRestLeaves) {
-  EXPECT_EQ(divide_node_memory(64 * kMiB).storage_bytes, 16 * kMiB);
-  EXPECT_EQ(divide_node_memory(384 * kMiB).storage_bytes, 296 * kMiB);
+  EXPECT_EQ(divide_node_memory(64 * kMiB).storage_bytes, 12 * kMiB);
+  EXPECT_EQ(divide_node_memory(384 * kMiB).storage_bytes, 292 * kMiB);
   EXPECT_EQ(divide_node_memory(64 * kMiB).waiting_bytes, 8 * kMiB);
   // What stands beside it does not grow for ever.
-  EXPECT_EQ(divide_node_memory(16384 * kMiB).storage_bytes, (16384 - 40 - 128) * kMiB);
+  EXPECT_EQ(divide_node_memory(16384 * kMiB).storage_bytes, (16384 - 44 - 128) * kMiB);
   EXPECT_EQ(divide_node_memory(16384 * kMiB).waiting_bytes, 64 * kMiB);
 }
 
