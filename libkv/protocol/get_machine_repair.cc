@@ -105,8 +105,8 @@ void GetMachine::send_repair(Repair& repair, const Step& step) {
   ++repair.sends;
   repair.ids.push_back(merge.id);
   repair.sent = step.now();
-  Duration patience = plan_->candidate(repair.member).durable_patience +
-                      patience_for(merge.record.value_bytes());
+  Duration patience =
+      plan_->candidate(repair.member).durable_patience + patience_for(merge.record.value_bytes());
   if (!replied_)
     patience = std::min(patience, std::max<Duration>((deadline_ - step.now()) / 2, 1ms));
   repair.due = step.now() + patience;

@@ -7,7 +7,8 @@
 //     the caller   read 1, check, sort │ read 2, check, sort, clear memory │ read 3 …
 //     the lane                         │ add 1                             │ add 2 …
 //
-// Whoever opens the engine has time for other things there, too, as it waits for the lane (lsm_open.cc).
+// Whoever opens the engine has time for other things there, too, as it waits for the lane
+// (lsm_open.cc).
 #pragma once
 
 #include <array>

@@ -71,8 +71,7 @@ inline void release_pages(char* piece, char* begin, size_t bytes) {
 #endif
   const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   const size_t before = (page - reinterpret_cast<uintptr_t>(begin) % page) % page;
-  if (before < bytes)
-    static_cast<void>(madvise(begin + before, bytes - before, MADV_DONTNEED));
+  if (before < bytes) static_cast<void>(madvise(begin + before, bytes - before, MADV_DONTNEED));
 }
 
 }  // namespace kv

@@ -28,7 +28,9 @@ uint8_t fingerprint_of(BytesView key) {
 /// Has the bytes that insert() copies in the cache: one after the other's memory is waited for at
 /// the same time. Told to prefetch them, the processor waits for a part of them later all the same.
 void touch(std::span<const Entry* const> entries) {
-  const auto read = [](const char* at) { static_cast<void>(*static_cast<const volatile char*>(at)); };
+  const auto read = [](const char* at) {
+    static_cast<void>(*static_cast<const volatile char*>(at));
+  };
   for (const Entry* entry : entries) {
     if (!entry->key.empty()) read(entry->key.data());
     for (size_t at = 0; at < std::min<size_t>(entry->value.size(), 256); at += kCacheLine)

@@ -82,8 +82,8 @@ std::shared_ptr<const Block> BlockCache::Shard::find(Key key, uint64_t hash) {
   return slot->block;
 }
 
-void BlockCache::Shard::insert(Key key, uint64_t hash, std::shared_ptr<const Block> block, Source source,
-                               const std::atomic<uint64_t>& capacity) {
+void BlockCache::Shard::insert(Key key, uint64_t hash, std::shared_ptr<const Block> block,
+                               Source source, const std::atomic<uint64_t>& capacity) {
   const std::lock_guard lock(mutex_);
   if ((used_ + 1) * 3 > slots_.size() * 2) grow();
   Slot* slot = slot_of(key, hash);

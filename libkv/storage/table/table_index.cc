@@ -40,8 +40,8 @@ Status TableIndex::take_handles(BlockIterator& entries) {
   std::string first, last;
   for (entries.seek_to_first(); entries.valid(); entries.next()) {
     const Entry& entry = entries.entry();
-    const bool ascends = handles_.empty() || compare_entries(last, sequences_.back(), entry.key,
-                                                             entry.sequence) < 0;
+    const bool ascends =
+        handles_.empty() || compare_entries(last, sequences_.back(), entry.key, entry.sequence) < 0;
     if (!ascends) return fail(ErrorKind::corrupt, "the index is not in order");
     if (handles_.empty()) first = entry.key;
     last = entry.key;

@@ -28,7 +28,8 @@ class GetMachineTest : public ::testing::Test {
   std::vector<Message> sent() const {
     std::vector<Message> messages;
     for (const ToNode& request : actions_.to_nodes)
-      if (const auto* message = std::get_if<Message>(&request.message)) messages.push_back(*message);
+      if (const auto* message = std::get_if<Message>(&request.message))
+        messages.push_back(*message);
     return messages;
   }
   static Record record_of(size_t value_bytes) {

@@ -322,8 +322,8 @@ class CommitLogTest : public testing::Test {
   void expect_all(Sequence last, size_t value_bytes) {
     Sequence expected = 1;
     size_t bytes = 0;
-    const auto found = recover_log(
-        process_.environment().files, {"log", kSecret, 0, 0}, [&](const auto& segment) {
+    const auto found =
+        recover_log(process_.environment().files, {"log", kSecret, 0, 0}, [&](const auto& segment) {
           for (const LogRecord& record : segment->records) {
             EXPECT_EQ(record.first, expected);
             expected = record.last() + 1;

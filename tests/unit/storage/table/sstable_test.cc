@@ -74,29 +74,34 @@ TEST_F(SstableTest, FindsEveryKeyAndNoOther) {
   EXPECT_GT(counts_.cache_hits, 600u);
 }
 
-// A full cache keeps a block that the system had at once only when it is asked for again, and one
-// that had to be waited for immediately.
+// A full cache keeps a block that the system had at once only when it is asked for again, and
+// immediately one that had to be waited for, or that a walk holds.
 TEST_F(SstableTest, AFullCacheKeepsWhatTheSystemHasWhenItComesBack) {
   write(700);
   const auto reader = *open();
-  cache_.resize(16 << 10);
-  const BlockCache::Key key_of_last = reader->cache_key(reader->blocks() - 1);
-  for (uint64_t i = 0; i < 500; ++i)
-    cache_.insert({99, i * 4000}, std::make_shared<const Block>(std::string(400, 'b')),
-                  BlockCache::Source::disk);
   disk_.set_page_cache(100);
+  const auto fill_cache = [&] {
+    cache_.resize(0);
+    cache_.resize(16 << 10);
+    for (uint64_t i = 0; i < 500; ++i)
+      cache_.insert({99, i * 4000}, std::make_shared<const Block>(std::string(400, 'b')),
+                    BlockCache::Source::disk);
+  };
+  const auto is_kept = [&] {
+    return cache_.find(reader->cache_key(reader->blocks() - 1)) != nullptr;
+  };
   const auto is_kept_after = [&](ReadMode mode) {
     EXPECT_EQ(find(*reader, key(699), kNewest, mode)->outcome, TableLookup::Outcome::found);
-    return cache_.find(key_of_last) != nullptr;
+    return is_kept();
   };
+  fill_cache();
   EXPECT_FALSE(is_kept_after(ReadMode::cached_only));
   EXPECT_TRUE(is_kept_after(ReadMode::cached_only));
-  cache_.resize(0);
-  cache_.resize(16 << 10);
-  for (uint64_t i = 0; i < 500; ++i)
-    cache_.insert({99, i * 4000}, std::make_shared<const Block>(std::string(400, 'b')),
-                  BlockCache::Source::disk);
+  fill_cache();
   EXPECT_TRUE(is_kept_after(ReadMode::fill_cache));
+  fill_cache();
+  reader->iterator(ReadMode::cached_only)->seek_to_last();
+  EXPECT_TRUE(is_kept());
 }
 
 TEST_F(SstableTest, WalksAndSeeksAcrossBlocks) {
@@ -226,7 +231,8 @@ TEST(BlockCacheTest, GivesWayAndGrowsAgain) {
   EXPECT_GT(fill(4), uint64_t{12} << 16);
 }
 
-// What the system's page cache holds is not worth another block's place, until it is asked for again.
+// What the system's page cache holds is not worth another block's place, until it is asked for
+// again.
 TEST(BlockCacheTest, FullTakesOfThePageCacheWhatComesBack) {
   BlockCache cache(16 << 16);
   const auto block = std::make_shared<const Block>(std::string(4000, 'b'));
