@@ -45,6 +45,8 @@ class NodeDaemon final : public kv::Daemon {
     kv::NodeSettings settings;
     settings.replica.value_bytes_max = world.value_bytes_max;
     settings.replica.waiting_bytes_max = memory.waiting_bytes;
+    settings.replica.scan_pages_at_once = memory.scan_pages;
+    settings.replica.untaken_bytes_max = memory.untaken_bytes;
     settings.memory_bytes_max = world.node_memory_bytes;
     settings.resident_bytes = kv::resident_bytes;
     settings.give_up = world.give_up;

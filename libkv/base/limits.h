@@ -53,6 +53,7 @@ inline constexpr size_t waiting_bytes_max = 64u << 20;  ///< Of such writes; one
 inline constexpr size_t disk_reads_max = 16'384;        ///< Reads that wait for a block.
 inline constexpr size_t range_walks_max = 64;           ///< Scans, listings and checks at a time.
 inline constexpr size_t scan_pages_at_once = 8;         ///< Of these; the others wait.
+inline constexpr size_t untaken_bytes_max = 8u << 20;   ///< Of answers, by one asker.
 inline constexpr size_t walk_slice_keys = 1'024;        ///< Then the reading thread is let go.
 inline constexpr size_t map_waiters_max = 4'096;        ///< Requests that wait for a newer map.
 inline constexpr size_t fetch_bytes_max = 8u << 20;     ///< Of one answer to a repair.

@@ -30,6 +30,11 @@ InboundPeers::Peer* InboundPeers::find(PeerId id) {
   return &*known->second;
 }
 
+const InboundPeers::Peer* InboundPeers::known(PeerId id) const {
+  const auto known = by_id_.find(static_cast<uint64_t>(id));
+  return known == by_id_.end() ? nullptr : &*known->second;
+}
+
 void InboundPeers::forget(PeerId id) {
   const auto known = by_id_.find(static_cast<uint64_t>(id));
   if (known != by_id_.end()) erase(known->second);

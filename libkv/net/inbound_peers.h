@@ -46,6 +46,8 @@ class InboundPeers {
   /// heard() or forget().
   Peer* find(PeerId id);
   void forget(PeerId id);
+  /// As find(), without counting as use.
+  const Peer* known(PeerId id) const;
   size_t size() const { return by_id_.size(); }
 
  private:

@@ -289,6 +289,11 @@ bool LocalTransport::send(PeerId id, Frame frame) {
   return true;
 }
 
+size_t LocalTransport::unsent_bytes(PeerId id) const {
+  const PeerRef peer = find(static_cast<uint64_t>(id) & ~kInboundPeerBit);
+  return peer && peer->id == id ? peer->counted_bytes : 0;
+}
+
 bool LocalTransport::has_room(const Peer& peer, size_t size) const {
   if (peer.waiting.size() >= static_cast<size_t>(options_.queued_frames_max)) return false;
   if (size < options_.shared_bytes_min) return true;

@@ -58,6 +58,7 @@ class LocalTransport final : public Transport {
   PeerId connect(const Endpoint& endpoint) override;
   void disconnect(PeerId peer) override;
   bool send(PeerId peer, Frame frame) override;
+  size_t unsent_bytes(PeerId peer) const override;
 
   /// The poller returned `token`. Unknown ones are ignored: a peer may just have gone.
   void mark_ready(uint64_t token);

@@ -37,6 +37,11 @@ bool NetTransport::send(PeerId peer, Frame frame) {
   return of(peer).send(peer, std::move(frame));
 }
 
+size_t NetTransport::unsent_bytes(PeerId peer) const {
+  if (is_local(static_cast<uint64_t>(peer))) return local_.unsent_bytes(peer);
+  return zmq_.unsent_bytes(peer);
+}
+
 void NetTransport::mark_ready(uint64_t token) {
   if (is_local(token))
     local_.mark_ready(token);

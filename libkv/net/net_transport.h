@@ -28,6 +28,7 @@ class NetTransport final : public Transport {
   PeerId connect(const Endpoint& endpoint) override;
   void disconnect(PeerId peer) override;
   bool send(PeerId peer, Frame frame) override;
+  size_t unsent_bytes(PeerId peer) const override;
 
   void mark_ready(uint64_t token);
   /// Each of the two has the whole budget.

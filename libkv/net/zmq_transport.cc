@@ -149,6 +149,17 @@ bool ZmqTransport::send(PeerId peer, Frame frame) {
   return is_inbound(peer) ? send_back(peer, std::move(frame)) : send_out(peer, std::move(frame));
 }
 
+size_t ZmqTransport::unsent_bytes(PeerId peer) const {
+  ByteCount unsent;
+  if (is_inbound(peer)) {
+    if (const InboundPeers::Peer* known = inbound_.known(peer)) unsent = known->unsent;
+  } else if (const auto known = outgoing_.find(static_cast<uint64_t>(peer));
+             known != outgoing_.end()) {
+    unsent = known->second.unsent;
+  }
+  return unsent ? unsent->load(std::memory_order_relaxed) : 0;
+}
+
 bool ZmqTransport::has_room(const ByteCount& peer_unsent, size_t size) const {
   if (size < options_.shared_bytes_min) return true;  // Bounded by the count of frames.
   const size_t peer = peer_unsent->load(std::memory_order_relaxed);

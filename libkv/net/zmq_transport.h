@@ -53,6 +53,7 @@ class ZmqTransport final : public Transport {
   PeerId connect(const Endpoint& endpoint) override;
   void disconnect(PeerId peer) override;
   bool send(PeerId peer, Frame frame) override;
+  size_t unsent_bytes(PeerId peer) const override;
 
   /// The poller returned `token`. Unknown ones are ignored: a socket may just have been closed.
   void mark_readable(uint64_t token);

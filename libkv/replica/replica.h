@@ -83,6 +83,9 @@ class Replica {
   /// that is durable. Errors: the engine's, the metadata's; then the doubt goes on.
   Status end_doubt(bool lost);
 
+  /// Some asker may have taken answers: what waits for that goes on. Call it at each turn's end.
+  void on_answers_taken() { scans_.go_on(); }
+
   /// Facts of one key, when they are there.
   void explain(KeyspaceId keyspace, const SharedBytes& key,
                std::function<void(const KeyFacts&)> done) {

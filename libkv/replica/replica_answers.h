@@ -1,6 +1,7 @@
 // What a replica tells: its answers, and what it wants of the service around it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "libkv/model/ids.h"
@@ -32,6 +33,8 @@ class ReplicaAnswers {
   virtual void answer(Asker asker, const msg::LeafKeysTold& told) = 0;
   virtual void answer(Asker asker, const msg::Fetched& fetched) = 0;
   virtual void answer(Asker asker, const msg::OwedTold& told) = 0;
+  /// Of answers that the asker was given and has not taken yet.
+  virtual size_t untaken_bytes(Asker asker) const = 0;
 };
 
 /// The same rules as for ReplicaAnswers.

@@ -40,6 +40,10 @@ struct ReplicaSettings {
   size_t parked_steps_max = limits::parked_steps_max;
   /// Of keys and values of writes that wait, for room or for their key's turn.
   size_t waiting_bytes_max = limits::waiting_bytes_max;
+  /// A page of a scan has a block of each source of each partition while it is read.
+  size_t scan_pages_at_once = limits::scan_pages_at_once;
+  /// An asker that leaves so much untaken gets no page of a scan.
+  size_t untaken_bytes_max = limits::untaken_bytes_max;
 };
 
 struct ReplicaCounters {

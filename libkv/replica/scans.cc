@@ -54,15 +54,24 @@ void Scans::page(Asker asker, const msg::ScanPage& request, Instant deadline) {
 }
 
 void Scans::begin_waiting() {
-  while (running_ < limits::scan_pages_at_once && !waiting_.empty()) {
-    const Asked asked = std::move(waiting_.front());
-    waiting_.pop_front();
-    begin(asked);
+  for (auto next = waiting_.begin(); next != waiting_.end();) {
+    const bool is_late = core_.now() >= next->deadline;
+    if (!is_late && !can_begin(*next)) {
+      ++next;
+      continue;
+    }
+    const Asked asked = std::move(*next);
+    next = waiting_.erase(next);
+    is_late ? refuse(asked, Answer::late) : begin(asked);
   }
 }
 
+bool Scans::can_begin(const Asked& asked) const {
+  return running_ < core_.settings.scan_pages_at_once &&
+         core_.answers.untaken_bytes(asked.asker) < core_.settings.untaken_bytes_max;
+}
+
 void Scans::begin(const Asked& asked) {
-  if (core_.now() >= asked.deadline) return refuse(asked, Answer::late);
   const msg::ScanPage& request = asked.request;
   std::shared_ptr<ScanMerge> merge;
   std::vector<PartitionId> refilling;

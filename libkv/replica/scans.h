@@ -1,7 +1,8 @@
 // Pages of a keyspace: which partitions and hints this member has to look at by its map, then a
-// merge over them on Lane::read. A merge has an iterator for each partition, so few run at a time:
-// as many as keep the reading threads busy. The others wait, in the order of their coming.
-// Lives on the loop's thread.
+// merge over them on Lane::read. A merge has an iterator for each partition, and so a block of each
+// source of each partition: few run at a time, as many as keep the reading threads busy, or as
+// there is memory for. The others wait, in the order of their coming; those of an asker that has
+// yet to take what it was told, until it has. Lives on the loop's thread.
 #pragma once
 
 #include <deque>
@@ -17,6 +18,8 @@ class Scans {
   explicit Scans(ReplicaCore& core) : core_(core) {}
 
   void page(Asker asker, const msg::ScanPage& request, Instant deadline);
+  /// Askers have taken answers, or time has passed.
+  void go_on() { begin_waiting(); }
 
  private:
   struct Asked {
@@ -26,6 +29,7 @@ class Scans {
   };
   void refuse(const Asked& asked, Answer why);
   void begin_waiting();
+  bool can_begin(const Asked& asked) const;
   /// Begins to read the page, or refuses it.
   void begin(const Asked& asked);
   /// The member's partitions of the keyspace's placement; stale_epoch if one of them has changed

@@ -13,6 +13,9 @@ constexpr uint64_t kBesideAlways = 44u << 20;
 constexpr uint64_t kBesideShare = 8;  // Of the whole: an eighth.
 constexpr uint64_t kBesideShareMax = 128u << 20;
 constexpr uint64_t kWaitingShare = 8;
+/// A page takes some five mebibytes while it is read from 256 partitions in six tables.
+constexpr uint64_t kForAScanPage = 64u << 20;
+constexpr uint64_t kUntakenShare = 64;
 /// What is left between the most that may be resident and where the cache begins to give way: so
 /// much a burst of writes takes before blocks that gave way to it have freed whole slabs. In
 /// sixteenths. Not more: a node whose storage is full has to stand below it, or it trims for ever.
@@ -29,6 +32,8 @@ NodeMemory divide_node_memory(uint64_t bytes) {
   NodeMemory parts;
   parts.storage_bytes = bytes - kBesideAlways - std::min(bytes / kBesideShare, kBesideShareMax);
   parts.waiting_bytes = std::min<uint64_t>(bytes / kWaitingShare, limits::waiting_bytes_max);
+  parts.scan_pages = std::min<uint64_t>(bytes / kForAScanPage, limits::scan_pages_at_once);
+  parts.untaken_bytes = std::min<uint64_t>(bytes / kUntakenShare, limits::untaken_bytes_max);
   return parts;
 }
 

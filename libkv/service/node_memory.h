@@ -22,6 +22,8 @@ namespace kv {
 struct NodeMemory {
   uint64_t storage_bytes = 0;  ///< For EngineOptions::memory_bytes.
   size_t waiting_bytes = 0;    ///< Of writes that wait, for room or for their key.
+  size_t scan_pages = 0;       ///< Read at a time.
+  size_t untaken_bytes = 0;    ///< Of answers: an asker with so many gets no page of a scan.
 };
 /// REQUIRES: `bytes` >= limits::node_memory_bytes_min.
 NodeMemory divide_node_memory(uint64_t bytes);

@@ -73,6 +73,7 @@ NodeService::NodeService(Environment& environment, Transport& transport, DataDir
                          Engine& engine, const MemberInfo& self, const NodeSettings& settings,
                          MapPointer held)
     : environment_(environment),
+      transport_(transport),
       directory_(directory),
       engine_(engine),
       self_(self),
@@ -162,6 +163,7 @@ void NodeService::watch_memory(Instant now) {
 void NodeService::end_of_turn(Instant) {
   // First what others wait for: a record that was minted travels while the log is synced.
   outbox_.flush();
+  replica_->on_answers_taken();
   engine_.end_turn();
 }
 

@@ -74,6 +74,9 @@ class NodeService final : public LoopHandler, private ReplicaAnswers, private Re
   void answer(Asker asker, const msg::LeafKeysTold& told) override { send(asker, told); }
   void answer(Asker asker, const msg::Fetched& fetched) override { send(asker, fetched); }
   void answer(Asker asker, const msg::OwedTold& told) override { send(asker, told); }
+  size_t untaken_bytes(Asker asker) const override {
+    return transport_.unsent_bytes(PeerId{asker.number});
+  }
   template <typename Answered>
   void send(Asker asker, const Answered& answered) {
     outbox_.add(PeerId{asker.number}, answered);
@@ -95,6 +98,7 @@ class NodeService final : public LoopHandler, private ReplicaAnswers, private Re
   Report status() const;
 
   Environment& environment_;
+  Transport& transport_;
   DataDirectory& directory_;
   Engine& engine_;
   const MemberInfo self_;

@@ -5,6 +5,7 @@
 // All calls are made on the loop's thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -32,6 +33,9 @@ class Transport {
   /// Hands a frame over without waiting. False: the peer is gone or its queue is full, and the
   /// frame is dropped.
   virtual bool send(PeerId peer, Frame frame) = 0;
+  /// Of frames that were taken for the peer and are still here; small ones need not count. 0 for
+  /// one that is gone.
+  virtual size_t unsent_bytes(PeerId peer) const = 0;
 };
 
 /// Who takes what a transport delivers.

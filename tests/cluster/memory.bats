@@ -64,6 +64,26 @@ nodes_keep_within() {
   done
 }
 
+@test "while many read all there is by kv-scan, kv-node's RSS stays within node.memory" {
+  local memory_mib=${KV_MEMORY_MIB:-64} members=${KV_MEMORY_MEMBERS:-1} scan scans=() expected
+  export KV_NODE_MEMORY=${memory_mib}MiB
+  start_cluster "$members"
+  head -c "$((memory_mib / 2 * 3 / 4))M" /dev/urandom | base64 -w 1000 |
+    awk '{ printf "key-%08d\t%s\n", NR, $0 }' >pairs
+  # Twice, so that it lies in several tables.
+  kv-put --tsv --timeout 60s <pairs
+  kv-put --tsv --timeout 60s <pairs
+  expected=$(sha256sum <pairs)
+  for scan in {1..32}; do
+    [[ $(kv-scan --tsv --timeout 120s | sha256sum) == "$expected" ]] &
+    scans+=($!)
+  done
+  for scan in "${scans[@]}"; do
+    wait "$scan"
+  done
+  nodes_keep_within "$memory_mib" "32 times kv-scan"
+}
+
 @test "less memory than kv-node can do with is refused, and the least there may be is told" {
   kv-cluster up 1
   export KV_NODE_MEMORY=63MiB

@@ -57,6 +57,7 @@ class SimProcess final : public Transport {
   PeerId connect(const Endpoint& endpoint) override;
   void disconnect(PeerId peer) override;
   bool send(PeerId peer, Frame frame) override;
+  size_t unsent_bytes(PeerId) const override { return 0; }
 
   SimHost host() const { return host_; }
   const Endpoint& endpoint() const { return endpoint_; }

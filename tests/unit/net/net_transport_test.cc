@@ -186,12 +186,15 @@ TEST_P(EitherTransport, TheBytesOfLargeFramesAreBoundedByPeerAndInAll) {
   EXPECT_TRUE(client.transport().send(a, large));
   EXPECT_TRUE(client.transport().send(a, large));
   EXPECT_FALSE(client.transport().send(a, large)) << "the peer's bound";
+  EXPECT_GE(client.transport().unsent_bytes(a), 80'000u);
+  EXPECT_EQ(client.transport().unsent_bytes(b), 0u);
   EXPECT_TRUE(client.transport().send(b, large));
   EXPECT_FALSE(client.transport().send(b, large)) << "the bound over all";
   const PeerId c = client.transport().connect(endpoint("c"));
   EXPECT_TRUE(client.transport().send(c, large)) << "a peer's first is always taken";
   // What a closed socket held is given back, though on libzmq's thread.
   client.transport().disconnect(a);
+  EXPECT_EQ(client.transport().unsent_bytes(a), 0u);
   EXPECT_TRUE(client.until([&] { return client.transport().send(b, large); }));
 }
 
@@ -550,12 +553,14 @@ TEST(LocalTransport, APeerThatDoesNotReadIsRefusedAtTheMarkAndServedWhenItReads)
   }
   EXPECT_LT(sent, 100'000u);
   EXPECT_EQ(server.transport().counters().dropped_full, 1u);
+  EXPECT_GE(server.transport().unsent_bytes(peer), 10'000u);
   ASSERT_TRUE(server.until([&] {
     EXPECT_FALSE(deaf.has_ended());
     return deaf.heard.size() >= sent * 1000;
   }));
   EXPECT_TRUE(server.transport().send(peer, frame("more")));
   ASSERT_TRUE(server.until([&] { return !deaf.has_ended() && deaf.heard.ends_with("more"); }));
+  EXPECT_EQ(server.transport().unsent_bytes(peer), 0u);
   // Nothing is left to be written: that the socket could take more wakes nobody.
   const int turns = server.handler.turns;
   const Instant begun = server.clock.now();
@@ -737,6 +742,7 @@ TEST_P(EitherTransport, AFrameIsReleasedOnceItIsWritten) {
   ASSERT_TRUE(client.transport().send(peer, Frame(std::move(owner), view)));
   ASSERT_TRUE(client.until_got(1));
   EXPECT_TRUE(client.until([&] { return watched.expired(); }));
+  EXPECT_EQ(client.transport().unsent_bytes(peer), 0u);
 }
 
 TEST_P(EitherTransport, ReceivedFramesOutliveTheTransport) {

@@ -269,6 +269,41 @@ TEST_F(ReadTest, FewPagesAreReadAtATimeAndAllAreAnswered) {
   EXPECT_EQ(answered.size(), pages.size());
 }
 
+TEST_F(ReadTest, NoPageIsReadForAnAskerUntilItHasTakenItsAnswers) {
+  settings.scan_pages_at_once = 1;
+  settings.untaken_bytes_max = 1000;
+  open();
+  mint("k", "v");
+  answers.untaken[1] = 1000;
+  replica->on_scan_page({1}, page_of("", ""));
+  replica->on_scan_page({2}, page_of("", ""));
+  run();
+  auto& pages = answers.all<msg::ScanPageDone>();
+  ASSERT_EQ(pages.size(), 1u) << "others do not wait for it";
+  EXPECT_EQ(pages[0].first, 2u);
+
+  answers.untaken[1] = 999;
+  replica->on_answers_taken();
+  run();
+  ASSERT_EQ(pages.size(), 2u);
+  EXPECT_EQ(pages[1].first, 1u);
+  EXPECT_EQ(keys(pages[1].second), std::vector<std::string>{"k"});
+}
+
+TEST_F(ReadTest, APageWhoseAskerTakesNothingIsLateInItsTime) {
+  open();
+  answers.untaken[1] = settings.untaken_bytes_max;
+  replica->on_scan_page({1}, page_of("", ""));
+  run();
+  replica->on_answers_taken();
+  EXPECT_TRUE(answers.all<msg::ScanPageDone>().empty());
+  pass(6s);
+  replica->on_answers_taken();
+  EXPECT_EQ(answers.last<msg::ScanPageDone>().answer, Answer::late);
+  answers.untaken.clear();
+  EXPECT_EQ(scan("", "").answer, Answer::ok) << "it does not count as running";
+}
+
 TEST_F(ReadTest, AFallbacksScanShowsItsHints) {
   open(4);
   msg::Merge request = merge_of("k", foreign(1, 1, "a"), {2});

@@ -105,9 +105,14 @@ class RecordedAnswers final : public ReplicaAnswers, public ReplicaSignals {
   void answer(Asker a, const msg::LeafKeysTold& m) override { keep(a, m); }
   void answer(Asker a, const msg::Fetched& m) override { keep(a, m); }
   void answer(Asker a, const msg::OwedTold& m) override { keep(a, m); }
+  size_t untaken_bytes(Asker asker) const override {
+    const auto found = untaken.find(asker.number);
+    return found == untaken.end() ? 0 : found->second;
+  }
   void map_wanted(Epoch epoch) override { maps_wanted.push_back(epoch); }
   void incarnation_drawn(uint64_t drawn, uint64_t) override { incarnations.push_back(drawn); }
 
+  std::map<uint64_t, size_t> untaken;  // By the asker's number.
   std::vector<Epoch> maps_wanted;
   std::vector<uint64_t> incarnations;
 

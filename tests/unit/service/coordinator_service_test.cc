@@ -23,6 +23,7 @@ class KeptFrames final : public Transport {
     frames.emplace_back(to, std::move(frame));
     return true;
   }
+  size_t unsent_bytes(PeerId) const override { return 0; }
   std::vector<std::pair<PeerId, Frame>> frames;
 
  private:

@@ -20,6 +20,14 @@ TEST(NodeMemory, TheStorageHasWhatTheRestLeaves) {
   EXPECT_EQ(divide_node_memory(16384 * kMiB).waiting_bytes, 64 * kMiB);
 }
 
+TEST(NodeMemory, WhereItIsShortFewPagesAreReadAtATime) {
+  EXPECT_EQ(divide_node_memory(64 * kMiB).scan_pages, 1u);
+  EXPECT_EQ(divide_node_memory(384 * kMiB).scan_pages, 6u);
+  EXPECT_EQ(divide_node_memory(16384 * kMiB).scan_pages, limits::scan_pages_at_once);
+  EXPECT_EQ(divide_node_memory(64 * kMiB).untaken_bytes, 1 * kMiB);
+  EXPECT_EQ(divide_node_memory(16384 * kMiB).untaken_bytes, limits::untaken_bytes_max);
+}
+
 /// A process whose storage gives back what is withheld from it, at once.
 struct Process {
   uint64_t beside;
