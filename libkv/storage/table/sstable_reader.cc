@@ -65,10 +65,8 @@ Error SstableReader::located(const Error& error) const {
   return {error.kind, path_ + ": " + error.what};
 }
 
-/// A walk's blocks are kept as those from the disk are: what it shows holds many of them, and would
-/// hold them beside the cache.
-Result<SstableReader::BlockRead> SstableReader::read_block(BlockHandle handle, ReadMode mode,
-                                                           bool walks) const {
+Result<SstableReader::BlockRead> SstableReader::read_block(BlockHandle handle,
+                                                           ReadMode mode) const {
   const BlockCache::Key key{number_, handle.offset};
   if (mode != ReadMode::bypass_cache) {
     if (auto cached = cache_.find(key)) return BlockRead{std::move(cached), false, true};
@@ -77,8 +75,7 @@ Result<SstableReader::BlockRead> SstableReader::read_block(BlockHandle handle, R
   if (block == nullptr) return BlockRead{};
   if (mode != ReadMode::bypass_cache)
     keep(key, block,
-         mode == ReadMode::cached_only && !walks ? BlockCache::Source::page_cache
-                                                 : BlockCache::Source::disk);
+         mode == ReadMode::cached_only ? BlockCache::Source::page_cache : BlockCache::Source::disk);
   return BlockRead{std::move(block), mode != ReadMode::cached_only};
 }
 
@@ -252,7 +249,7 @@ class SstableIterator final : public EntryIterator {
   bool open_block() {
     data_.reset();
     if (block_ >= index_.blocks()) return false;
-    auto read = reader_->read_block(index_.handle(block_), mode_, /*walks=*/true);
+    auto read = reader_->read_block(index_.handle(block_), mode_);
     if (!read) {
       status_ = fail(read.error());
       return false;

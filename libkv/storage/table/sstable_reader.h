@@ -118,7 +118,7 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
         filter_claim_(options.budget, MemoryHolder::filters),
         index_claim_(options.budget, MemoryHolder::indexes) {}
   Status load(const TableInfo& info);
-  Result<BlockRead> read_block(BlockHandle handle, ReadMode mode, bool walks = false) const;
+  Result<BlockRead> read_block(BlockHandle handle, ReadMode mode) const;
   Result<std::shared_ptr<const Block>> read_from_file(BlockHandle handle, ReadMode mode) const;
   void count_reads(uint64_t reads, uint64_t bytes) const;
   void keep(BlockCache::Key key, const std::shared_ptr<const Block>& block,
