@@ -185,6 +185,30 @@ TEST_P(EngineReadsTest, GetsOfOneBlockShareARead) {
             after.disk_reads - before.disk_reads);
 }
 
+// A full cache need not take what the system had, but one call asks the system only once.
+TEST_P(EngineReadsTest, KeysOfOneCallShareABlockThatTheCacheDoesNotTake) {
+  disk_.set_page_cache(100);
+  std::vector<std::string> keys;
+  for (int i = 20; i < 36; ++i) keys.push_back(key(i));
+  const std::vector<BytesView> views(keys.begin(), keys.end());
+  const auto reads_of_a_call = [&] {
+    const EngineStats before = engine_->stats();
+    const auto answers = engine_->get_many_if_cached(views);
+    for (size_t i = 0; i < keys.size(); ++i) {
+      EXPECT_TRUE(answers[i]) << keys[i];
+      if (answers[i]) expect_right(static_cast<int>(20 + i), *answers[i]);
+    }
+    const EngineStats after = engine_->stats();
+    EXPECT_EQ(after.cache_hits + after.cache_misses - before.cache_hits - before.cache_misses,
+              keys.size());
+    return after.cache_misses - before.cache_misses;
+  };
+  const uint64_t reads = reads_of_a_call();
+  EXPECT_GE(reads, 1u);
+  EXPECT_LE(reads, 6u);
+  EXPECT_EQ(reads_of_a_call(), reads) << "nothing was kept";
+}
+
 /// What is counted of the reads of a key, whoever makes them.
 std::vector<uint64_t> counted(const EngineStats& stats) {
   return {stats.gets, stats.bloom_checks, stats.bloom_negatives, stats.bloom_false_positives,
