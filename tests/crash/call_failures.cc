@@ -73,6 +73,8 @@ class Sweep {
       for (const bool from_then_on : {false, true}) {
         FailingRun run = make_run();
         run.world().disk.fail_nth(n, kind, from_then_on);
+        if (from_then_on && (kind == FaultKind::any || kind == FaultKind::read))
+          run.expect_alarms();
         run.work();
         judge(run, "call " + std::to_string(n) + " of kind " + name +
                        (from_then_on ? " and all after" : ""));

@@ -17,11 +17,25 @@ void SimDisk::restore(DiskImage image) {
   processes_.clear();
   open_files_.clear();
   orphans_.clear();
+  spoiled_.clear();
   range_holds_.clear();
   directory_holds_.clear();
   power_left_.reset();
   power_is_off_ = false;
   if (recording_) record(true);
+}
+
+void SimDisk::spoil(const std::string& path, uint64_t offset) {
+  const auto inode = image_.find(path);
+  KV_ASSERT(inode.has_value());
+  spoiled_[*inode].insert(offset);
+}
+
+bool SimDisk::is_spoiled(InodeNumber inode, uint64_t begin, uint64_t end) const {
+  const auto found = spoiled_.find(inode);
+  if (found == spoiled_.end()) return false;
+  const auto first = found->second.lower_bound(begin);
+  return first != found->second.end() && *first < end;
 }
 
 void SimDisk::record(bool on) {
@@ -89,7 +103,7 @@ Status SimDisk::change(DiskOperation operation) {
 }
 
 Status SimDisk::need_room(uint64_t bytes, const std::string& path) const {
-  if (capacity_bytes_ && image_.used_bytes() + bytes > *capacity_bytes_)
+  if (bytes > 0 && capacity_bytes_ && image_.used_bytes() + bytes > *capacity_bytes_)
     return fail(ErrorKind::no_space, path + ": No space left on device");
   return {};
 }

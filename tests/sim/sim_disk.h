@@ -51,6 +51,9 @@ class SimDisk {
   void rot(const std::string& path, uint64_t offset, unsigned bit = 0) {
     image_.flip_bit(path, offset, bit);
   }
+  /// A bad sector: what reads this byte of the file fails, from now on. REQUIRES: the file is
+  /// there.
+  void spoil(const std::string& path, uint64_t offset);
   /// After `operations` more changes the power fails: nothing more happens, every call of every
   /// process fails until crash() or restore().
   void fail_power_after(uint64_t operations) { power_left_ = operations; }
@@ -94,6 +97,7 @@ class SimDisk {
   ProcessNumber attach();
   /// The process has ended: its files are closed and its locks dropped.
   void detach(ProcessNumber process);
+  bool is_spoiled(InodeNumber inode, uint64_t begin, uint64_t end) const;
   bool is_attached(ProcessNumber process) const { return processes_.count(process) != 0; }
 
   /// Counts a call and answers with the fault planned for it.
@@ -135,6 +139,7 @@ class SimDisk {
   std::set<ProcessNumber> processes_;
   std::map<FileNumber, OpenFile> open_files_;
   std::set<InodeNumber> orphans_;  // Without a current name; forgotten when nothing leads there.
+  std::map<InodeNumber, std::set<uint64_t>> spoiled_;
   std::map<InodeNumber, std::vector<RangeHold>> range_holds_;
   std::map<std::string, ProcessNumber> directory_holds_;
 };

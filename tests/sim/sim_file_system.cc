@@ -37,6 +37,8 @@ class SimFile final : public File {
 
   Result<size_t> read_at(uint64_t offset, std::span<char> into) override {
     KV_TRY(admit(FaultKind::read, false));
+    if (disk_.is_spoiled(inode_, offset, offset + into.size()))
+      return fail(ErrorKind::io, path_ + ": read: Input/output error");
     return disk_.image_.bytes(inode_).read(offset, into);
   }
 

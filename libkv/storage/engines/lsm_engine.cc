@@ -149,6 +149,7 @@ void LsmEngine::flush_over(Flush& flush) {
     fail_checkpoint(fail(error));
     return fail_ingest(fail(error));
   }
+  told_.clear();
   auto next = std::make_shared<ReadView>(*view_);
   next->waiting.pop_back();
   std::vector<TablePtr> added;
@@ -170,7 +171,7 @@ void LsmEngine::flush_over(Flush& flush) {
 }
 
 void LsmEngine::start_compaction() {
-  if (compaction_ != nullptr) return;
+  if (compaction_ != nullptr || compact_at_) return;
   // What an ingest brings is older than what is written meanwhile: none of that may sink below
   // where the ingest will find its place.
   if (ingest_ != nullptr && !KV_PLANTED(compact_beside_ingest)) return;
@@ -213,13 +214,17 @@ void LsmEngine::compaction_stepped() {
   const auto ended = std::exchange(compaction_, nullptr);
   const Error& error = ended->status().error();
   for (const uint64_t number : ended->unreadable()) picker_.leave_out(number);
-  job_failed("compaction", error, ended->manifest_failed() || error.kind == ErrorKind::io);
+  const bool is_in_doubt = error.kind == ErrorKind::io && !ended->input_failed();
+  job_failed("compaction", error, ended->manifest_failed() || is_in_doubt);
+  if (ended->input_failed() && ended->unreadable().empty())
+    compact_at_ = environment_.clock.now() + limits::disk_full_retry_interval;
   const bool goes_on = !resting_ && log_.failure() && ended->unreadable().empty();
   goes_on ? commit_ingest() : start_work();
 }
 
 void LsmEngine::install_compaction() {
   const auto ended = std::exchange(compaction_, nullptr);
+  told_.clear();
   std::vector<TablePtr> removed = ended->plan().upper;
   removed.insert(removed.end(), ended->plan().lower.begin(), ended->plan().lower.end());
   std::vector<TablePtr> added;
@@ -238,7 +243,9 @@ void LsmEngine::install_compaction() {
 }
 
 void LsmEngine::job_failed(const char* job, const Error& error, bool is_final) {
-  environment_.log.error("storage_job_failed", {{"job", job}, {"what", error.what}});
+  // What is tried again each second is told once.
+  if (std::exchange(told_, error.what) != error.what || is_final)
+    environment_.log.error("storage_job_failed", {{"job", job}, {"what", error.what}});
   if (is_final) return log_.fail_with(error);
   if (Manifest::is_undone(error)) {
     resting_ = error;

@@ -163,7 +163,9 @@ class LsmEngine final : public Engine {
   IngestState ingest_state_ = IngestState::linking;
   std::optional<Error> resting_;  // Why jobs rest: no room, or somebody reads the manifest.
   Instant resting_since_{};
-  const uint64_t log_bytes_soft_;  // From here on a forming group is a debt.
+  std::string told_;  // Of the last job that failed; empty once one did not.
+  std::optional<Instant> compact_at_;  // No sooner: an input could not be read just now.
+  const uint64_t log_bytes_soft_;      // From here on a forming group is a debt.
   WritePace pace_;
   struct Filled {
     uint64_t bytes;

@@ -99,7 +99,9 @@ class LsmOpener {
 
   /// A damaged table stays where it is: reads of its range fail, and only they.
   Status check_table(const TableFile& table) {
-    const auto opened = parts_.cache->open(table);
+    auto opened = parts_.cache->open(table);
+    // What is told here is repaired at length: a read that failed once is not enough.
+    if (!opened) opened = parts_.cache->open(table);
     if (opened) return {};
     if (opened.error().kind != ErrorKind::corrupt) return fail(opened.error());
     const TableInfo& info = table.info();

@@ -43,6 +43,7 @@ Instant LsmEngine::next_wake() const {
   if (closed_) return Instant::max();
   Instant at = log_.next_wake();
   if (resting_) at = std::min(at, resting_since_ + limits::disk_full_retry_interval);
+  if (compact_at_) at = std::min(at, *compact_at_);
   if (tidied_at_ != log_.last_sequence()) return at;  // The first tick after a write sets the time.
   if (tidy_at_) at = std::min(at, *tidy_at_);
   return at;
@@ -52,6 +53,10 @@ void LsmEngine::on_tick(Instant now) {
   if (closed_) return;
   log_.on_tick(now);
   retry_if_rested();
+  if (compact_at_ && now >= *compact_at_) {
+    compact_at_.reset();
+    start_work();
+  }
   tidy_on_tick(now);
 }
 

@@ -47,6 +47,9 @@ EngineStats LsmEngine::stats() const {
   stats.delays = delays.count;
   stats.delay_nanoseconds = static_cast<uint64_t>(delays.total.count());
   stats.delay_nanoseconds_max = static_cast<uint64_t>(delays.longest.count());
+  if (resting_) stats.refusing = resting_->what;
+  if (const Status taken = log_.state(); !taken) stats.refusing = taken.error().what;
+  stats.damaged_at_open = report_.corruption.size();
   stats.write_rate = static_cast<uint64_t>(pace_.rate().value_or(0));
   return stats;
 }

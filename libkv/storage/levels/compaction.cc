@@ -13,8 +13,11 @@ namespace kv {
 namespace {
 
 size_t output_level(const CompactionPlan& plan) {
-  return plan.kind == CompactionKind::rewrite ? plan.level : plan.level + 1;
+  return plan.kind == CompactionKind::merge ? plan.level + 1 : plan.level;
 }
+
+/// What stays on level 0 is not cut: the fewer tables that has, the better.
+constexpr uint64_t kUncut = ~uint64_t{0};
 
 }  // namespace
 
@@ -62,10 +65,8 @@ std::optional<CompactionPlan> CompactionPicker::pick(const Version& version) con
 
 std::optional<CompactionPlan> CompactionPicker::plan(const Version& version, size_t level) const {
   if (level == 0) {
-    auto upper = mergeable_of_level0(version);
-    if (upper.empty()) return std::nullopt;
-    CompactionPlan all = plan_of(version, 0, std::move(upper));
-    return is_readable(all) ? std::optional(std::move(all)) : std::nullopt;
+    auto sink = plan_sink(version);
+    return sink ? std::move(sink) : plan_gather(version);
   }
   for (const TablePtr& table : cheapest_first(version, level)) {
     CompactionPlan one = plan_of(version, level, {table});
@@ -74,12 +75,43 @@ std::optional<CompactionPlan> CompactionPicker::plan(const Version& version, siz
   return std::nullopt;
 }
 
+/// Each leaves fewer tables on level 0 than it found, so that it is not found again and again.
+std::optional<CompactionPlan> CompactionPicker::plan_sink(const Version& version) const {
+  auto upper = mergeable_of_level0(version);
+  if (upper.empty()) return std::nullopt;
+  CompactionPlan all = plan_of(version, 0, std::move(upper));
+  const auto bad = std::stable_partition(
+      all.lower.begin(), all.lower.end(),
+      [this](const TablePtr& table) { return is_readable(table->info().number); });
+  all.around.assign(bad, all.lower.end());
+  all.lower.erase(bad, all.lower.end());
+  if (!all.around.empty() && all.upper.size() == 1) return std::nullopt;
+  return all;
+}
+
+/// The newest tables of level 0, as long as the next is no larger than all before it: so that each
+/// entry is rewritten a logarithm's times (tiered merging).
+std::optional<CompactionPlan> CompactionPicker::plan_gather(const Version& version) const {
+  CompactionPlan plan;
+  plan.kind = CompactionKind::gather;
+  uint64_t bytes = 0;
+  for (const TablePtr& table : version.level(0)) {
+    const TableInfo& info = table->info();
+    if (!is_readable(info.number)) break;
+    if (plan.upper.size() >= options_.level0_tables && info.file_bytes > bytes) break;
+    bytes += info.file_bytes;
+    plan.upper.push_back(table);
+  }
+  if (plan.upper.size() < options_.level0_tables) return std::nullopt;
+  return plan;
+}
+
 // A newer table must not sink below an older one that stays: only those older than all that stay.
 std::vector<TablePtr> CompactionPicker::mergeable_of_level0(const Version& version) const {
   std::vector<TablePtr> upper;
   for (const TablePtr& table : version.level(0)) {
     upper.push_back(table);
-    if (unreadable_.count(table->info().number) != 0) upper.clear();
+    if (!is_readable(table->info().number)) upper.clear();
   }
   return upper;
 }
@@ -116,7 +148,8 @@ Compaction::Compaction(CompactionPlan plan, std::shared_ptr<const Version> versi
       options_(options),
       manifest_(manifest),
       output_(std::move(factory), static_cast<uint32_t>(output_level(plan_)),
-              options.file_bytes_max, salt_seed),
+              plan_.kind == CompactionKind::gather ? kUncut : options.file_bytes_max, salt_seed),
+      staying_(output_.factory(), 0, kUncut, salt_seed),
       masks_(version_->masks()) {}
 
 bool Compaction::is_move() const {
@@ -129,8 +162,8 @@ void Compaction::step() {
   if (status_) return;
   over_ = true;
   const Error& error = status_.error();
-  if (manifest_failed_ || error.kind == ErrorKind::io || Manifest::is_undone(error)) return;
-  find_unreadable();
+  const bool is_in_doubt = error.kind == ErrorKind::io && !input_failed_;
+  if (!manifest_failed_ && !is_in_doubt && !Manifest::is_undone(error)) find_unreadable();
 }
 
 void Compaction::find_unreadable() {
@@ -139,16 +172,18 @@ void Compaction::find_unreadable() {
       const auto entries = iterate_level(*cache_, {&table, 1}, ReadMode::bypass_cache);
       entries->seek_to_first();
       while (entries->valid()) entries->next();
-      if (!entries->status()) unreadable_.push_back(table->info().number);
+      const Status status = entries->status();
+      if (!status && status.error().kind != ErrorKind::io)
+        unreadable_.push_back(table->info().number);
     }
   }
-  if (!unreadable_.empty()) return;
-  // Each is sound by itself, but together they are not: the same would be met again and again.
+  // Where the input that failed can be read now, the same may be tried again.
+  if (!unreadable_.empty() || input_failed_) return;
   for (const auto* tables : {&plan_.upper, &plan_.lower})
     for (const TablePtr& table : *tables) unreadable_.push_back(table->info().number);
 }
 
-Status Compaction::start() {
+void Compaction::start() {
   std::vector<std::unique_ptr<EntryIterator>> sources;
   if (plan_.level == 0) {
     for (const TablePtr& table : plan_.upper)
@@ -159,7 +194,6 @@ Status Compaction::start() {
   sources.push_back(iterate_level(*cache_, plan_.lower, ReadMode::bypass_cache));
   inputs_ = merge_iterators(std::move(sources));
   inputs_->seek_to_first();
-  return inputs_->status();
 }
 
 Status Compaction::advance() {
@@ -169,7 +203,20 @@ Status Compaction::advance() {
     return commit({std::move(moved)});
   }
   if (plan_.kind == CompactionKind::discard) return commit({});
-  if (inputs_ == nullptr) KV_TRY(start());
+  if (inputs_ == nullptr) start();
+  KV_TRY(read_on());
+  if (inputs_->valid()) return {};
+  input_failed_ = !inputs_->status();
+  KV_TRY(inputs_->status());
+  KV_TRY(output_.finish());
+  KV_TRY(staying_.finish());
+  std::vector<TableInfo> added = output_.tables();
+  added.insert(added.end(), staying_.tables().begin(), staying_.tables().end());
+  return commit(std::move(added));
+}
+
+/// As much as a step may.
+Status Compaction::read_on() {
   const size_t tables_before = output_.tables().size();
   uint64_t read = 0;
   for (; inputs_->valid(); inputs_->next()) {
@@ -178,9 +225,7 @@ Status Compaction::advance() {
     read += entry.key.size() + entry.value.size();
     KV_TRY(take(entry));
   }
-  KV_TRY(inputs_->status());
-  KV_TRY(output_.finish());
-  return commit(output_.tables());
+  return {};
 }
 
 /// The next of the inputs' entries: newer ones of a key come before older ones.
@@ -189,8 +234,16 @@ Status Compaction::take(const Entry& entry) {
   if (any_key_ && is_new_group(entry.key)) group_ended_ = true;
   last_key_.assign(entry.key);
   any_key_ = true;
-  if (entry.kind == EntryKind::removal && hides_nothing(entry.key)) return {};
+  if (pass_around(entry.key)) KV_TRY(output_.cut());
+  const bool stays_above = stays(entry.key);
+  if (entry.kind == EntryKind::removal && hides_nothing(entry.key, stays_above)) return {};
   if (is_masked(entry)) return {};
+  if (!stays_above) return take_down(entry);
+  return KV_PLANTED(drop_what_stays) ? Status{} : staying_.add(entry);
+}
+
+Status Compaction::take_down(const Entry& entry) {
+  if (plan_.kind == CompactionKind::gather) return output_.add(entry);
   KV_TRY(cut_at_drops(entry.key));
   if (std::exchange(group_ended_, false) && output_.open_bytes() >= options_.file_bytes_max / 2)
     KV_TRY(output_.cut());
@@ -202,9 +255,26 @@ bool Compaction::is_new_group(BytesView key) const {
   return prefix != 0 && key.substr(0, prefix) != BytesView(last_key_).substr(0, prefix);
 }
 
+/// Whether a table that is merged around lies between the key before and this one, or ends there:
+/// what comes now must not be in one table with what came before it.
+bool Compaction::pass_around(BytesView key) {
+  const size_t before = next_around_;
+  while (next_around_ < plan_.around.size() &&
+         BytesView(plan_.around[next_around_]->info().last_key) < key)
+    ++next_around_;
+  return next_around_ != before;
+}
+
+bool Compaction::stays(BytesView key) const {
+  return next_around_ < plan_.around.size() && spans(plan_.around[next_around_]->info(), key);
+}
+
 /// Whether a removal of the key may go.
-bool Compaction::hides_nothing(BytesView key) const {
-  return KV_PLANTED(drop_live_tombstone) || !version_->may_be_below(output_level(plan_), key);
+bool Compaction::hides_nothing(BytesView key, bool stays) const {
+  if (KV_PLANTED(drop_live_tombstone)) return true;
+  // Older tables of level 0 that are not among the inputs may have the key.
+  if (plan_.kind == CompactionKind::gather) return false;
+  return !version_->may_be_below(stays ? 0 : output_level(plan_), key);
 }
 
 bool Compaction::is_masked(const Entry& entry) const {
@@ -233,7 +303,10 @@ Status Compaction::commit(std::vector<TableInfo> added) {
   const Status committed = manifest_.commit(change);
   manifest_failed_ = !committed && !Manifest::is_undone(committed.error());
   // The files stay also where it is not known whether the commit reached the disk.
-  if (committed || manifest_failed_) output_.keep();
+  if (committed || manifest_failed_) {
+    output_.keep();
+    staying_.keep();
+  }
   over_ = true;
   return committed;
 }

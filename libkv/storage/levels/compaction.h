@@ -34,6 +34,7 @@ struct CompactionOptions {
 
 enum class CompactionKind {
   merge,    ///< `upper` and `lower` into the level below.
+  gather,   ///< `upper`, of level 0, into one table of level 0: they cannot sink.
   discard,  ///< `upper`, of any level, leaves unread: dropped ranges mask it. It may be empty.
   rewrite,  ///< `upper`, one table below level 0, into its own level, without what is masked.
 };
@@ -43,14 +44,22 @@ struct CompactionPlan {
   std::vector<TablePtr> upper;  ///< Of `level`.
   std::vector<TablePtr> lower;  ///< Of `level` + 1: what they overlap.
   CompactionKind kind = CompactionKind::merge;
+  /// Of level 1, cannot be read: what of level 0 lies in their ranges stays there, in one table.
+  std::vector<TablePtr> around;
 };
 
 /// Chooses what to compact next: the level that is most over its size, and there the table that
 /// rewrites least of the next level for each of its own bytes (RocksDB's kMinOverlappingRatio; that
 /// the choice of what is merged decides most of what leveled merging writes: Sarkar et al.,
-/// "Constructing and Analyzing the LSM Compaction Design Space", 2021). A table that cannot be read
-/// stays where it is, and with it what would have to be merged with it. Pure but for its memory of
-/// such tables.
+/// "Constructing and Analyzing the LSM Compaction Design Space", 2021).
+///
+/// A table that cannot be read stays where it is, and what would have to be merged with it stays
+/// above it. Level 0 goes on all the same, or damage in one place would stop all writes:
+///
+///   one of level 1 is bad   its range is merged around, and stays on level 0 as one table
+///   one of level 0 is bad   what is older sinks; what is newer is gathered, like sizes together
+///
+/// Pure but for its memory of such tables.
 class CompactionPicker {
  public:
   explicit CompactionPicker(const CompactionOptions& options) : options_(options) {}
@@ -75,6 +84,8 @@ class CompactionPicker {
   bool rewrites_much(const Version& version) const;
   double target_bytes(size_t level) const;
   std::optional<CompactionPlan> plan(const Version& version, size_t level) const;
+  std::optional<CompactionPlan> plan_sink(const Version& version) const;
+  std::optional<CompactionPlan> plan_gather(const Version& version) const;
   CompactionPlan plan_of(const Version& version, size_t level, std::vector<TablePtr> upper) const;
   static std::vector<TablePtr> cheapest_first(const Version& version, size_t level);
   std::vector<TablePtr> mergeable_of_level0(const Version& version) const;
@@ -97,6 +108,8 @@ class Compaction {
   bool over() const { return over_; }
   /// Errors: corrupt (an input), io, no_space.
   const Status& status() const { return status_; }
+  /// It failed as an input could not be read, or opened: nothing that was written is in doubt.
+  bool input_failed() const { return input_failed_; }
   bool manifest_failed() const { return manifest_failed_; }
   const CompactionPlan& plan() const { return plan_; }
   /// The table kept its file and only changes its level.
@@ -104,17 +117,21 @@ class Compaction {
   const std::vector<TableInfo>& added() const { return added_; }
   /// The drops of the version whose rows went with it.
   const std::vector<Sequence>& drops_removed() const { return drops_removed_; }
-  uint64_t written_bytes() const { return output_.written_bytes(); }
+  uint64_t written_bytes() const { return output_.written_bytes() + staying_.written_bytes(); }
   /// After an error that would be met again: the numbers of the inputs that cannot be read
-  /// through, or else of all of them.
+  /// through, or of all of them, where each can, yet not together.
   const std::vector<uint64_t>& unreadable() const { return unreadable_; }
 
  private:
   Status advance();
-  Status start();
+  void start();
+  Status read_on();
   Status take(const Entry& entry);
+  Status take_down(const Entry& entry);
   bool is_new_group(BytesView key) const;
-  bool hides_nothing(BytesView key) const;
+  bool pass_around(BytesView key);
+  bool stays(BytesView key) const;
+  bool hides_nothing(BytesView key, bool stays) const;
   bool is_masked(const Entry& entry) const;
   Status cut_at_drops(BytesView key);
   Status commit(std::vector<TableInfo> added);
@@ -126,6 +143,8 @@ class Compaction {
   const CompactionOptions options_;
   Manifest manifest_;
   TableOutput output_;
+  TableOutput staying_;     // On level 0.
+  size_t next_around_ = 0;  // Of the plan's: the first that does not lie before the last key.
   const RangeDrops::Ptr masks_;
   size_t place_ = 0;  // Of the last key among them.
   std::unique_ptr<EntryIterator> inputs_;
@@ -136,6 +155,7 @@ class Compaction {
   std::vector<Sequence> drops_removed_;
   std::vector<uint64_t> unreadable_;
   bool over_ = false;
+  bool input_failed_ = false;
   bool manifest_failed_ = false;
   Status status_;
 };

@@ -81,7 +81,7 @@ std::optional<CompactionPlan> plan_rewrite(const Version& version,
     version.any_in(drop.range, [&](const TablePtr& table) {
       const TableInfo& info = table->info();
       if (info.level == 0 || !may_mask_in(info, drop) || !is_readable(info.number)) return false;
-      plan = CompactionPlan{info.level, {table}, {}, CompactionKind::rewrite};
+      plan = CompactionPlan{info.level, {table}, {}, CompactionKind::rewrite, {}};
       return true;
     });
     if (plan) break;

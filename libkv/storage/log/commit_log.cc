@@ -37,8 +37,14 @@ CommitLog::CommitLog(Environment& environment, Options options)
       segments_(std::move(options.old_segments)),
       tasks_(environment.executor) {}
 
+// Without room there are no writes until there is some; reads need none.
 Status CommitLog::prepare() {
-  return pool_->empty() ? pool_->prepare_spare() : Status{};
+  const Status ready = pool_->empty() ? pool_->prepare_spare() : Status{};
+  if (ready || ready.error().kind != ErrorKind::no_space) return ready;
+  spare_status_ = ready;
+  spare_tried_ = environment_.clock.now();
+  environment_.log.warning("log_waits_for_room", {{"what", ready.error().what}});
+  return {};
 }
 
 Status CommitLog::ready() {
@@ -163,9 +169,11 @@ void CommitLog::group_over(const std::shared_ptr<LogGroup>& group, Sequence last
   if (result.waits_for_room) {
     waiting_ = group;
     waiting_last_ = last;
+    if (spare_status_)
+      environment_.log.warning("log_waits_for_room", {{"what", result.status.error().what}});
     spare_status_ = result.status;
     spare_tried_ = environment_.clock.now();
-    return environment_.log.warning("log_waits_for_room", {{"what", result.status.error().what}});
+    return;
   }
   if (!result.status) return fail_with(result.status.error());
   forming_.keep_room(std::move(group->records));
@@ -216,8 +224,9 @@ void CommitLog::start_spare() {
         // Only a lack of room is worth waiting for. Any other failure ends writing when the log's
         // lane meets it too.
         const bool full = !*status && status->error().kind == ErrorKind::no_space;
+        const bool is_known = full && !spare_status_;  // It is tried again each second.
         if (!waiting_) spare_status_ = full ? *status : Status{};
-        if (!*status)
+        if (!*status && !is_known)
           environment_.log.warning("log_spare_failed", {{"what", status->error().what}});
       });
 }

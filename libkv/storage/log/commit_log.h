@@ -85,6 +85,8 @@ class CommitLog {
   }
   /// The error that ended writing, if one did.
   const Status& failure() const { return failure_; }
+  /// Why nothing is taken but for being behind: failure(), or that it waits for room.
+  const Status& state() const { return failure_ ? spare_status_ : failure_; }
   /// Nothing has failed, not even for want of room.
   bool is_sound() const { return failure_.has_value() && spare_status_.has_value(); }
   /// Of the forming group.

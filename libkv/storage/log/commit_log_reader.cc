@@ -1,6 +1,8 @@
 #include "libkv/storage/log/commit_log_reader.h"
 
 #include <algorithm>
+#include <optional>
+#include <span>
 
 #include "libkv/base/planted.h"
 #include "libkv/storage/entry.h"
@@ -55,6 +57,33 @@ LogSegmentScan scan_log_segment(BytesView segment, uint64_t salt) {
 
 namespace {
 
+/// As much is lost by one bad sector: what is asked for at once where not all can be had.
+constexpr size_t kPieceBytes = 4096;
+
+/// Reads the beginning of a file piece by piece. What the disk does not give is zeros, and told:
+/// where the pieces begin.
+std::vector<uint64_t> read_around(File& file, std::span<char> bytes) {
+  std::vector<uint64_t> bad;
+  for (size_t offset = 0; offset < bytes.size(); offset += kPieceBytes) {
+    const auto piece = bytes.subspan(offset, std::min(kPieceBytes, bytes.size() - offset));
+    if (file.read_at(offset, piece)) continue;
+    std::fill(piece.begin(), piece.end(), '\0');
+    bad.push_back(offset);
+  }
+  return bad;
+}
+
+/// Writes the first `bytes` of a file again, but for its bad pieces.
+Status write_around(File& file, BytesView bytes, const std::vector<uint64_t>& bad) {
+  uint64_t from = 0;
+  for (const uint64_t offset : bad) {
+    if (offset >= bytes.size()) break;
+    KV_TRY(file.write_at(from, bytes.substr(from, offset - from)));
+    from = std::min<uint64_t>(offset + kPieceBytes, bytes.size());
+  }
+  return file.write_at(from, bytes.substr(from));
+}
+
 class LogRecoverer {
  public:
   using Apply = std::function<void(std::shared_ptr<const RecoveredSegment>)>;
@@ -76,6 +105,7 @@ class LogRecoverer {
     found_.last_sequence = chain_.last_sequence();
     found_.torn_tail = chain_.torn_tail();
     found_.corruption = chain_.corruption();
+    found_.corruption.insert(found_.corruption.end(), unreadable_.begin(), unreadable_.end());
     if (!numbers.empty()) found_.next_number = numbers.back() + 1;
     return std::move(found_);
   }
@@ -108,8 +138,10 @@ class LogRecoverer {
   Result<Sequence> first_sequence_of(uint64_t number) {
     KV_ASSIGN(auto file, files_.open(path_of(number), OpenMode::read));
     std::string head(static_cast<size_t>(log_record_bytes(encode_segment_header({}).size())), '\0');
-    KV_ASSIGN(const size_t read, file->read_at(0, head));
-    head.resize(read);
+    auto read = file->read_at(0, head);
+    if (!read) read = file->read_at(0, head);
+    if (!read) return Sequence{0};
+    head.resize(*read);
     const ParsedRecord parsed = parse_record(head, 0, log_salt(options_.secret, number));
     const bool is_header =
         parsed.check == RecordCheck::valid && parsed.record.kind == LogRecordKind::segment_header;
@@ -134,8 +166,7 @@ class LogRecoverer {
     KV_ASSIGN(const uint64_t size, file->size());
     begin_segment();
     segment_->bytes.resize(static_cast<size_t>(size));
-    KV_ASSIGN(const size_t read, file->read_at(0, segment_->bytes));
-    segment_->bytes.resize(read);
+    KV_TRY(read_bytes(*file, path));
     const Sequence before = chain_.last_sequence();
     KV_TRY(chain_.add(path, scan_log_segment(segment_->view(), log_salt(options_.secret, number))));
     found_.segments.push_back({path, chain_.last_sequence(), size});
@@ -143,6 +174,22 @@ class LogRecoverer {
     if (is_last && chain_.last_sequence() != before && !KV_PLANTED(trust_the_page_cache))
       KV_TRY(make_durable(*file, segment_->view()));
     return {};
+  }
+
+  /// A bad sector is damage of its place; a disk that gives nothing at all is none that a log can
+  /// be recovered from. Errors: io.
+  Status read_bytes(File& file, const std::string& path) {
+    bad_.clear();
+    if (const auto read = file.read_at(0, segment_->bytes)) {
+      segment_->bytes.resize(*read);
+      return {};
+    } else {
+      bad_ = read_around(file, segment_->bytes);
+      if (bad_.empty()) return {};
+      if (bad_.size() * kPieceBytes >= segment_->bytes.size()) return fail(read.error());
+      unreadable_.push_back({path, bad_.front(), "cannot be read: " + read.error().what, {}});
+      return {};
+    }
   }
 
   /// Two in turns: fresh memory of this size costs more than reading into it.
@@ -158,7 +205,7 @@ class LogRecoverer {
   /// segments were synced before the next was begun.
   Status make_durable(File& file, BytesView bytes) {
     if (options_.known_durable >= chain_.last_sequence()) return {};
-    KV_TRY(file.write_at(0, bytes.substr(0, static_cast<size_t>(chain_.taken_end()))));
+    KV_TRY(write_around(file, bytes.substr(0, static_cast<size_t>(chain_.taken_end())), bad_));
     KV_TRY(file.sync());
     return files_.sync_directory(options_.directory);
   }
@@ -167,6 +214,8 @@ class LogRecoverer {
   const LogRecoveryOptions& options_;
   const Apply& apply_;
   LogRecovery found_;
+  std::vector<CorruptRange> unreadable_;       // Pieces of segments, whatever was there.
+  std::vector<uint64_t> bad_;                  // Of the segment that is being read.
   std::shared_ptr<RecoveredSegment> segment_;  // The one that is being read.
   std::shared_ptr<RecoveredSegment> segment_before_;
   LogChain chain_;

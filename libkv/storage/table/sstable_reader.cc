@@ -39,8 +39,10 @@ Status SstableReader::load(const TableInfo& info) {
     return fail(ErrorKind::corrupt, path_ + ": " + std::to_string(size) + " bytes instead of " +
                                         std::to_string(info.file_bytes));
   std::string bytes(kTableFooterBytes, '\0');
-  KV_ASSIGN(const size_t read, file_->read_at(size - kTableFooterBytes, bytes));
-  bytes.resize(read);
+  const uint64_t offset = size - kTableFooterBytes;
+  const auto read = file_->read_at(offset, bytes);
+  if (!read) return fail(unreadable(path_, offset, read.error()));
+  bytes.resize(*read);
   auto footer = decode_table_footer(bytes);
   if (!footer) return fail(located(footer.error()));
   if (footer->salt != info.salt)
@@ -111,8 +113,8 @@ std::shared_ptr<FileRead> SstableReader::read_of(size_t block) const {
 
 Result<std::shared_ptr<const Block>> SstableReader::take_read(size_t block,
                                                               const FileRead& read) const {
-  if (!read.bytes) return fail(read.bytes.error());
   const BlockHandle handle = index_.handle(block);
+  if (!read.bytes) return fail(unreadable(path_, handle.offset, read.bytes.error()));
   const uint64_t length = handle.payload_bytes + kBlockTrailerBytes;
   if (read.bytes->size() != length) return nullptr;
   KV_ASSIGN(BlockBytes bytes, open_read_block(read.bytes->view(), path_, handle, salt_));

@@ -77,8 +77,11 @@ Result<BlockBytes> open_stored_block(BytesView stored, uint64_t salt, uint64_t o
 
 namespace {
 
+Error located(const std::string& path, uint64_t offset, const Error& error) {
+  return {error.kind, path + ": offset " + std::to_string(offset) + ": " + error.what};
+}
 Error located(const std::string& path, BlockHandle handle, const Error& error) {
-  return {error.kind, path + ": offset " + std::to_string(handle.offset) + ": " + error.what};
+  return located(path, handle.offset, error);
 }
 
 size_t stored_bytes(BlockHandle handle) {
@@ -86,6 +89,12 @@ size_t stored_bytes(BlockHandle handle) {
 }
 
 }  // namespace
+
+Error unreadable(const std::string& path, uint64_t offset, const Error& error) {
+  const bool names_it = error.what.starts_with(path + ": ");
+  const std::string what = names_it ? error.what.substr(path.size() + 2) : error.what;
+  return located(path, offset, {ErrorKind::corrupt, what});
+}
 
 Result<BlockBytes> open_read_block(BytesView stored, const std::string& path, BlockHandle handle,
                                    uint64_t salt) {
@@ -100,8 +109,9 @@ Result<BlockBytes> read_stored_block(File& file, const std::string& path, BlockH
     return fail(located(path, handle, {ErrorKind::corrupt, "the block's length is absurd"}));
   const size_t wanted = stored_bytes(handle);
   const auto stored = std::make_unique_for_overwrite<char[]>(wanted);
-  KV_ASSIGN(const size_t read, file.read_at(handle.offset, {stored.get(), wanted}));
-  if (read != wanted)
+  const auto read = file.read_at(handle.offset, {stored.get(), wanted});
+  if (!read) return fail(unreadable(path, handle.offset, read.error()));
+  if (*read != wanted)
     return fail(located(path, handle, {ErrorKind::corrupt, "the file is cut short"}));
   return open_read_block({stored.get(), wanted}, path, handle, salt);
 }
@@ -111,8 +121,9 @@ Result<std::optional<BlockBytes>> read_cached_block(File& file, const std::strin
   char stored[kReadAtOnceBytesMax + kBlockTrailerBytes];  // Not cleared: most of it is not used.
   const size_t wanted = stored_bytes(handle);
   KV_ASSERT(wanted <= sizeof(stored));
-  KV_ASSIGN(const size_t read, file.read_cached_at(handle.offset, {stored, wanted}));
-  if (read != wanted) return std::optional<BlockBytes>();
+  const auto read = file.read_cached_at(handle.offset, {stored, wanted});
+  if (!read) return fail(unreadable(path, handle.offset, read.error()));
+  if (*read != wanted) return std::optional<BlockBytes>();
   KV_ASSIGN(BlockBytes block, open_read_block({stored, wanted}, path, handle, salt));
   return std::optional<BlockBytes>(std::move(block));
 }

@@ -44,7 +44,11 @@ uint64_t append_stored_block(std::string& to, BytesView block, BlockCompression 
 /// The block behind `stored` (payload and trailer). Errors: corrupt, format (unknown compression).
 Result<BlockBytes> open_stored_block(BytesView stored, uint64_t salt, uint64_t offset);
 
-/// Reads and verifies a block; errors name `path` and the offset. corrupt, format, io.
+/// What a file that is open does not give: a bad sector is damage of its place, as a bad checksum
+/// is, and is told as such (ErrorKind::corrupt).
+Error unreadable(const std::string& path, uint64_t offset, const Error& error);
+
+/// Reads and verifies a block; errors name `path` and the offset. corrupt, format.
 Result<BlockBytes> read_stored_block(File& file, const std::string& path, BlockHandle handle,
                                      uint64_t salt);
 /// Of a payload. What is larger takes too long to unpack for a thread that others wait for; and it

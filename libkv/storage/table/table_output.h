@@ -56,6 +56,7 @@ class TableOutput {
   /// The manifest names the tables now.
   void keep() { paths_.clear(); }
 
+  const std::shared_ptr<TableFactory>& factory() const { return factory_; }
   /// Those that are complete.
   const std::vector<TableInfo>& tables() const { return tables_; }
   uint64_t written_bytes() const;

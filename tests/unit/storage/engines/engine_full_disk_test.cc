@@ -46,6 +46,22 @@ class FullDiskRun {
     world.run_until_idle();
     return refused;
   }
+  /// All that was taken is read, and in the end nothing more is.
+  void expect_reads_alone() {
+    EXPECT_TRUE(*state_of(*world.engine) == *history_.state_at(history_.last()));
+    EXPECT_GT(put_many(200, 1), 0);
+    EXPECT_EQ(durable_, history_.last());
+    EXPECT_TRUE(*state_of(*world.engine) == *history_.state_at(history_.last()));
+  }
+  void reopen() {
+    world.end();
+    const Status opened = world.open();
+    ASSERT_TRUE(opened) << opened.error().what;
+    world.engine->on_durable([this](Result<Sequence> risen) {
+      ASSERT_TRUE(risen) << risen.error().what;
+      durable_ = *risen;
+    });
+  }
   /// There is room again; what was refused is tried for some seconds.
   void recover() {
     world.disk.set_capacity(std::nullopt);
@@ -91,6 +107,18 @@ TEST(EngineFullDiskTest, RefusesThenRecoversByItself) {
     }
   }
   EXPECT_GT(refused, 100);
+}
+
+// A node that is started while its disk is full serves what it has.
+TEST(EngineFullDiskTest, OpensForReadsAndRecoversByItself) {
+  FullDiskRun run;
+  ASSERT_EQ(run.put_many(60, 1), 0);
+  run.world.disk.set_capacity(1);
+  for (int i = 0; i < 3; ++i) {
+    run.reopen();
+    run.expect_reads_alone();
+  }
+  run.recover();
 }
 
 TEST(EngineFullDiskTest, AManifestThatRefusesOnceIsAskedAgain) {

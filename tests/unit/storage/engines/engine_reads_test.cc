@@ -265,7 +265,7 @@ TEST_P(EngineReadsTest, AFailedReadIsToldToAllWhoWaitForIt) {
   ASSERT_EQ(answers_.size(), 10u);
   for (const Answer& answer : answers_) {
     ASSERT_FALSE(answer.found);
-    EXPECT_EQ(answer.found.error().kind, ErrorKind::io);
+    EXPECT_EQ(answer.found.error().kind, ErrorKind::corrupt);
   }
 }
 

@@ -10,13 +10,13 @@ class CompactionPickerTest : public testing::Test {
  protected:
   // Newest first at level 0, as a Version keeps them: the higher number is the newer one.
   void add(size_t level, uint64_t number, const std::string& first, const std::string& last,
-           uint64_t removals = 0) {
+           uint64_t removals = 0, uint64_t bytes = 100) {
     TableInfo info;
     info.number = number;
     info.level = static_cast<uint32_t>(level);
     info.first_key = first;
     info.last_key = last;
-    info.file_bytes = 100;
+    info.file_bytes = bytes;
     info.entries = 10;
     info.removals = removals;
     info.sequence_min = info.sequence_max = number;
@@ -31,10 +31,15 @@ class CompactionPickerTest : public testing::Test {
   std::string picked_idle() { return shown(picker_.pick_idle(Version(levels_))); }
   static std::string shown(const std::optional<CompactionPlan>& plan) {
     if (!plan) return "nothing";
-    std::string text = std::to_string(plan->level) + ":";
-    for (const TablePtr& table : plan->upper) text += " " + std::to_string(table->info().number);
-    text += " with";
-    for (const TablePtr& table : plan->lower) text += " " + std::to_string(table->info().number);
+    if (plan->kind == CompactionKind::gather) return "gather" + numbers(plan->upper);
+    std::string text = std::to_string(plan->level) + ":" + numbers(plan->upper);
+    text += " with" + numbers(plan->lower);
+    if (!plan->around.empty()) text += " around" + numbers(plan->around);
+    return text;
+  }
+  static std::string numbers(const std::vector<TablePtr>& tables) {
+    std::string text;
+    for (const TablePtr& table : tables) text += " " + std::to_string(table->info().number);
     return text;
   }
 
@@ -135,6 +140,33 @@ TEST_F(CompactionPickerTest, OfLevelZeroOnlyWhatIsOlderThanAllThatStay) {
   picker_.leave_out(3);
   EXPECT_EQ(picked(), "0: 2 1 with");
   picker_.leave_out(1);
+  EXPECT_EQ(picked(), "gather 5 4");
+}
+
+// Or level 0 would fill up: likes are gathered together, and the oldest is left as it is.
+TEST_F(CompactionPickerTest, OfLevelZeroWhatCannotSinkIsGatheredWithItsLike) {
+  add(0, 1, "a", "b");
+  add(0, 2, "a", "b", 0, 300);
+  add(0, 3, "a", "b", 0, 120);
+  picker_.leave_out(1);
+  EXPECT_EQ(picked(), "gather 3 2") << "two at least, whatever their sizes";
+  add(0, 4, "a", "b", 0, 100);
+  EXPECT_EQ(picked(), "gather 4 3") << "the third is larger than they are together";
+  add(0, 5, "a", "b", 0, 80);
+  EXPECT_EQ(picked(), "gather 5 4 3 2");
+  picker_.leave_out(5);
+  EXPECT_EQ(picked(), "nothing");
+}
+
+TEST_F(CompactionPickerTest, LevelZeroIsMergedAroundWhatCannotBeReadBelow) {
+  add(0, 1, "a", "z");
+  add(0, 2, "a", "z");
+  add(1, 3, "b", "c", 0, 50);
+  add(1, 4, "d", "e", 0, 50);
+  picker_.leave_out(3);
+  EXPECT_EQ(picked(), "0: 2 1 with 4 around 3");
+  // What had to stay is not merged again alone.
+  picker_.leave_out(2);
   EXPECT_EQ(picked(), "nothing");
 }
 
