@@ -142,6 +142,12 @@ std::string bytes_text(const Report& row, ReportPath path) {
   return text;
 }
 
+Report list_of(std::vector<std::string> texts) {
+  Report list = Report::array();
+  for (std::string& text : texts) list.append(std::move(text));
+  return list;
+}
+
 }  // namespace
 
 Report status_of(const ClusterSurvey& survey) {
@@ -155,9 +161,8 @@ Report status_of(const ClusterSurvey& survey) {
   for (size_t i = 0; i < survey.members.size(); ++i)
     members.append(member_row(survey, survey.members[i], mapped->elements()[i]));
   status.set("members", std::move(members));
-  Report found = Report::array();
-  for (std::string& text : disagreements(survey)) found.append(std::move(text));
-  return status.set("disagreements", std::move(found));
+  status.set("disagreements", list_of(disagreements(survey)));
+  return status.set("troubles", list_of(troubles(survey)));
 }
 
 std::string status_text(const Report& status) {
@@ -176,6 +181,8 @@ std::string status_text(const Report& status) {
   out += table.text();
   for (const Report& text : status.find("disagreements")->elements())
     out.append("disagree: ").append(text.as_text().value_or("")).append("\n");
+  for (const Report& text : status.find("troubles")->elements())
+    out.append("trouble: ").append(text.as_text().value_or("")).append("\n");
   return out;
 }
 

@@ -12,6 +12,7 @@
 //            partitions_to_prove, partitions_proven, seconds_since_proven_equal
 //            (null where it did not answer)
 //   disagreements: [text]
+//   troubles: [text]
 #pragma once
 
 #include <string>
@@ -22,11 +23,15 @@
 namespace kv {
 
 Report status_of(const ClusterSurvey& survey);
-/// As a table, and a line for each disagreement.
+/// As a table, and a line for each disagreement and each trouble.
 std::string status_text(const Report& status);
 
 /// One phrase for each thing that not all members say alike: ids of the cluster, epochs, who is
 /// alive; and a member that is seen alive and does not answer.
 std::vector<std::string> disagreements(const ClusterSurvey& survey);
+
+/// One phrase for each thing of a member's storage that somebody should look into: it takes no
+/// writes, it was found damaged, or cannot be read through.
+std::vector<std::string> troubles(const ClusterSurvey& survey);
 
 }  // namespace kv

@@ -69,6 +69,8 @@ Report engine_report(const EngineStats& stats, const ProcessMemory& process) {
       .set("reads", reads_of(stats))
       .set("written", written_of(stats))
       .set("amplification", amplification_of(stats))
+      .set("refusing", stats.refusing)
+      .set("damaged_at_open", stats.damaged_at_open)
       .set("waits", Report::object()
                         .set("count", stats.stalls)
                         .set("seconds", seconds_of(stats.stall_nanoseconds))

@@ -41,6 +41,24 @@ TEST(ClusterStatus, WhatADiskDoesNotGiveBackIsInTheReport) {
   EXPECT_EQ(row.find("trees_unreadable")->as_unsigned(), 2u);
 }
 
+TEST(ClusterStatus, WhatSomebodyShouldLookIntoIsTold) {
+  ClusterSurvey survey = sample_survey();
+  EXPECT_EQ(troubles(survey), Texts());
+  Report storage = Report::object().set("refusing", "").set("damaged_at_open", 0);
+  (*survey.members[0].status)["node"].set("storage", storage);
+  EXPECT_EQ(troubles(survey), Texts());
+  storage.set("refusing", "1.spare: No space left on device").set("damaged_at_open", 2);
+  (*survey.members[1].status)["node"].set("storage", storage).set("trees_unreadable", 1);
+  silence(survey, 3);
+  EXPECT_EQ(troubles(survey),
+            (Texts{"member 2's kv-node takes no writes: 1.spare: No space left on device",
+                   "member 2's kv-node found damage when it started, in 2 places: see "
+                   "storage_corrupt in its log",
+                   "member 2's kv-node has 1 partition with damaged blocks"}));
+  EXPECT_NE(status_text(status_of(survey)).find("\ntrouble: member 2's kv-node takes no writes"),
+            std::string::npos);
+}
+
 TEST(ClusterStatus, WhatTheEngineCountsIsInTheReport) {
   ClusterSurvey survey = sample_survey();
   (*survey.members[1].status)["node"].set(
