@@ -7,8 +7,11 @@
 //                before it, 5 whether all before it is durable, 6 whether it is damaged
 //           | u8 operations | u8 length | payload
 //
-// What recovery reports as damaged the survey must tell, and the same log ends for both where it
-// ends. Once nothing is flushed, and once as much as the input's length says.
+// What recovery reports as damaged the survey must tell, and say that recovery will report it, and
+// nothing else. Once nothing is flushed, and once as much as the input's length says; nothing is
+// known of the end, or a clean stop tells of it.
+#include <algorithm>
+
 #include "libkv/base/assert.h"
 #include "libkv/storage/log/commit_log_reader.h"
 #include "libkv/storage/log/log_survey.h"
@@ -30,12 +33,18 @@ struct Told {
   size_t corrupt = 0;
 };
 
-Told survey(kv::ByteFiles& files, std::optional<uint64_t> secret, kv::Sequence flushed) {
+bool is_same(const kv::CorruptRange& a, const kv::CorruptRange& b) {
+  return a.file == b.file && a.offset == b.offset && a.what == b.what;
+}
+
+Told survey(kv::ByteFiles& files, std::optional<uint64_t> secret, kv::Sequence flushed,
+            kv::Sequence known_durable) {
   kv::LogSurveyOptions options;
   for (const auto& [path, bytes] : files.files) options.paths.push_back(path);
   options.directory = kDirectory;
   options.secret = secret;
   options.flushed = flushed;
+  options.known_durable = known_durable;
   Told told;
   told.found = kv::survey_log(
       files, options,
@@ -49,30 +58,33 @@ Told survey(kv::ByteFiles& files, std::optional<uint64_t> secret, kv::Sequence f
       [&](const kv::Finding& finding) {
         const auto file = files.files.find(finding.file);
         KV_ASSERT(file == files.files.end() || !finding.offset ||
-                  *finding.offset <= file->second->size());
+                  *finding.offset < file->second->size() + 8);
         told.corrupt += finding.severity == kv::Finding::Severity::corrupt;
       });
   return told;
 }
 
-void read(const std::vector<std::string>& segments, kv::Sequence flushed) {
+void read(const std::vector<std::string>& segments, kv::Sequence flushed,
+          kv::Sequence known_durable) {
   kv::ByteFiles files;
   for (size_t i = 0; i < segments.size(); ++i) files.put(path_of(i + 1), segments[i]);
-  (void)survey(files, std::nullopt, flushed);
-  const Told told = survey(files, kSecret, flushed);
+  (void)survey(files, std::nullopt, flushed, known_durable);
+  const Told told = survey(files, kSecret, flushed, known_durable);
   kv::Sequence applied = flushed;
-  const auto recovered =
-      kv::recover_log(files, {kDirectory, kSecret, flushed, 0}, [&applied](const auto& segment) {
-        for (const kv::LogRecord& record : segment->records) {
-          KV_ASSERT(record.first > applied);
-          applied = record.last();
-        }
-      });
+  const auto recovered = kv::recover_log(files, {kDirectory, kSecret, flushed, known_durable},
+                                         [&applied](const auto& segment) {
+                                           for (const kv::LogRecord& record : segment->records) {
+                                             KV_ASSERT(record.first > applied);
+                                             applied = record.last();
+                                           }
+                                         });
   if (!recovered || !told.found) return;
+  KV_ASSERT(std::equal(recovered->corruption.begin(), recovered->corruption.end(),
+                       told.found->corruption.begin(), told.found->corruption.end(), is_same));
   KV_ASSERT(recovered->corruption.empty() || told.corrupt > 0);
   KV_ASSERT(recovered->last_sequence >= applied);
   // What recovery wrote again is what was there.
-  KV_ASSERT(survey(files, kSecret, flushed).corrupt == told.corrupt);
+  KV_ASSERT(survey(files, kSecret, flushed, known_durable).corrupt == told.corrupt);
 }
 
 class LogMaker {
@@ -144,10 +156,12 @@ std::vector<std::string> fuzz_samples() {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   const std::string input(reinterpret_cast<const char*>(bytes), size);
   const std::vector<std::string> made = LogMaker(input).take();
-  for (const kv::Sequence flushed : {kv::Sequence{0}, kv::Sequence{size % 8}}) {
-    read({input.substr(0, size / 2), input.substr(size / 2)}, flushed);
-    read({input}, flushed);
-    read(made, flushed);
-  }
+  const kv::Sequence some = size % 8;
+  for (const kv::Sequence flushed : {kv::Sequence{0}, some})
+    for (const kv::Sequence known_durable : {kv::Sequence{0}, some + 2}) {
+      read({input.substr(0, size / 2), input.substr(size / 2)}, flushed, known_durable);
+      read({input}, flushed, known_durable);
+      read(made, flushed, known_durable);
+    }
   return 0;
 }

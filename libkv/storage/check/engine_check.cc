@@ -182,9 +182,6 @@ class EngineChecker {
   }
 
   void take_segment(const SurveyedSegment& segment) {
-    if (segment.end == LogEnd::torn)
-      visitor_.finding({Finding::Severity::note, segment.path, segment.end_offset,
-                        "a torn tail, which nobody was promised"});
     for (const LogRecord& record : segment.scan.records) {
       if (record.offset >= segment.end_offset) return;
       if (record.kind != LogRecordKind::batch) continue;

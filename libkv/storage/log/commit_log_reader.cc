@@ -7,6 +7,7 @@
 #include "libkv/base/planted.h"
 #include "libkv/storage/entry.h"
 #include "libkv/storage/log/log_chain.h"
+#include "libkv/storage/log/wanted_segments.h"
 
 namespace kv {
 
@@ -44,7 +45,10 @@ LogSegmentScan scan_log_segment(BytesView segment, uint64_t salt) {
       if (whole) scan.end_offset = offset;
       continue;
     }
-    if (parsed.check == RecordCheck::payload_bad) scan.torn = true;
+    if (parsed.check == RecordCheck::payload_bad) {
+      scan.torn = true;
+      scan.bad_payload = parsed.record;
+    }
     whole = false;
     offset += 8;
   }
@@ -96,79 +100,53 @@ class LogRecoverer {
                [this](const LogRecord& record) { segment_->records.push_back(record); }) {}
 
   Result<LogRecovery> run() {
-    KV_ASSIGN(const std::vector<uint64_t> numbers, segment_numbers());
-    KV_ASSIGN(const size_t wanted, first_wanted(numbers));
-    for (size_t i = 0; i < numbers.size(); ++i)
-      KV_TRY(i < wanted ? pass_over(numbers[i])
-                        : read_segment(numbers[i], i + 1 == numbers.size()));
+    KV_ASSIGN(const std::vector<LogSegmentFile> segments, list_segments());
+    KV_ASSIGN(const size_t wanted,
+              first_wanted_segment(files_, segments, options_.secret, options_.flushed));
+    for (size_t i = 0; i < segments.size(); ++i)
+      KV_TRY(i < wanted ? pass_over(segments[i])
+                        : read_segment(segments[i], i + 1 == segments.size()));
     chain_.end(options_.known_durable);
     found_.last_sequence = chain_.last_sequence();
     found_.torn_tail = chain_.torn_tail();
     found_.corruption = chain_.corruption();
     found_.corruption.insert(found_.corruption.end(), unreadable_.begin(), unreadable_.end());
-    if (!numbers.empty()) found_.next_number = numbers.back() + 1;
+    if (!segments.empty()) found_.next_number = segments.back().number + 1;
     return std::move(found_);
   }
 
  private:
-  Result<std::vector<uint64_t>> segment_numbers() {
-    std::vector<uint64_t> numbers;
+  Result<std::vector<LogSegmentFile>> list_segments() {
+    std::vector<LogSegmentFile> segments;
     KV_ASSIGN(const auto names, files_.list(options_.directory));
     for (const std::string& name : names) {
-      if (const auto number = numbered_file(name, ".log")) numbers.push_back(*number);
+      if (const auto number = numbered_file(name, ".log"))
+        segments.push_back({options_.directory + "/" + log_file_name(*number), *number});
       // A spare holds nothing and may be incomplete.
       if (numbered_file(name, ".spare")) KV_TRY(files_.remove(options_.directory + "/" + name));
     }
-    std::sort(numbers.begin(), numbers.end());
-    return numbers;
+    std::sort(segments.begin(), segments.end(),
+              [](const auto& a, const auto& b) { return a.number < b.number; });
+    return segments;
   }
 
-  /// Which of the segments is the first that may hold what is not flushed: the newest that begins
-  /// at or below it, by its header. Those before it are spares by now, or about to be.
-  Result<size_t> first_wanted(const std::vector<uint64_t>& numbers) {
-    for (size_t i = numbers.size(); i > 0; --i) {
-      KV_ASSIGN(const Sequence first, first_sequence_of(numbers[i - 1]));
-      if (first == 0 || first > options_.flushed + 1) continue;
-      return KV_PLANTED(pass_over_a_segment) ? std::min(i, numbers.size() - 1) : i - 1;
-    }
-    return size_t{0};
-  }
-
-  /// 0: its header does not say.
-  Result<Sequence> first_sequence_of(uint64_t number) {
-    KV_ASSIGN(auto file, files_.open(path_of(number), OpenMode::read));
-    std::string head(static_cast<size_t>(log_record_bytes(encode_segment_header({}).size())), '\0');
-    auto read = file->read_at(0, head);
-    if (!read) read = file->read_at(0, head);
-    if (!read) return Sequence{0};
-    head.resize(*read);
-    const ParsedRecord parsed = parse_record(head, 0, log_salt(options_.secret, number));
-    const bool is_header =
-        parsed.check == RecordCheck::valid && parsed.record.kind == LogRecordKind::segment_header;
-    return is_header ? parsed.record.first : Sequence{0};
-  }
-
-  Status pass_over(uint64_t number) {
-    const std::string path = path_of(number);
-    KV_ASSIGN(auto file, files_.open(path, OpenMode::read));
+  Status pass_over(const LogSegmentFile& segment) {
+    KV_ASSIGN(auto file, files_.open(segment.path, OpenMode::read));
     KV_ASSIGN(const uint64_t size, file->size());
-    found_.segments.push_back({path, options_.flushed, size});
+    found_.segments.push_back({segment.path, options_.flushed, size});
     return {};
   }
 
-  std::string path_of(uint64_t number) const {
-    return options_.directory + "/" + log_file_name(number);
-  }
-
-  Status read_segment(uint64_t number, bool is_last) {
-    const std::string path = path_of(number);
+  Status read_segment(const LogSegmentFile& segment, bool is_last) {
+    const std::string& path = segment.path;
     KV_ASSIGN(auto file, files_.open(path, OpenMode::write));
     KV_ASSIGN(const uint64_t size, file->size());
     begin_segment();
     segment_->bytes.resize(static_cast<size_t>(size));
     KV_TRY(read_bytes(*file, path));
     const Sequence before = chain_.last_sequence();
-    KV_TRY(chain_.add(path, scan_log_segment(segment_->view(), log_salt(options_.secret, number))));
+    const uint64_t salt = log_salt(options_.secret, segment.number);
+    KV_TRY(chain_.add(path, scan_log_segment(segment_->view(), salt)));
     found_.segments.push_back({path, chain_.last_sequence(), size});
     apply_(segment_);
     if (is_last && chain_.last_sequence() != before && !KV_PLANTED(trust_the_page_cache))

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct LogSegmentScan {
   std::vector<LogRecord> records;  ///< Valid ones in order; the segment's header among them.
   uint64_t end_offset = 0;         ///< Behind the last record before the first bad one.
   bool torn = false;  ///< What stands at end_offset is neither the clean end nor an earlier life's.
+  std::optional<LogRecord> bad_payload;  ///< The last whose header holds, and whose payload not.
 };
 /// Finds every valid record, also those behind a bad one. Pure; `segment` may be hostile.
 LogSegmentScan scan_log_segment(BytesView segment, uint64_t salt);

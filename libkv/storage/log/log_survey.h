@@ -4,7 +4,13 @@
 // Without the directory's secret a segment is read by the salt that its own header names, which the
 // header's checksum proves. Then a segment whose header is damaged cannot be read at all.
 //
-// Blocking file operations, one segment in memory at a time. One thread's.
+// Each segment is judged by itself, for those that were flushed are kept for their next life, not
+// all of them, and their records are as much to be verified. Where the metadata is known, those
+// that recovery would read are judged together, too. What is told at one place is told once: where
+// damage is, no torn end is.
+//
+// Blocking file operations; two segments in memory, since where one should have ended the next may
+// say. One thread's.
 #pragma once
 
 #include <optional>
@@ -24,7 +30,8 @@ struct LogSurveyOptions {
   std::vector<std::string> paths;   ///< The segments, oldest first: each named as log_file_name().
   std::string directory;            ///< Named where what is missing is no segment's.
   std::optional<uint64_t> secret;   ///< Absent: each segment's own header is trusted.
-  std::optional<Sequence> flushed;  ///< All up to it may be missing. Absent: not known.
+  std::optional<Sequence> flushed;  ///< All up to it may be missing. Absent, or no secret: the
+                                    ///< segments are not judged together.
   Sequence known_durable = 0;       ///< What the manifest knows to have been durable.
 };
 
@@ -35,17 +42,19 @@ struct SurveyedSegment {
   uint64_t file_bytes = 0;
   std::optional<LogSegmentHeader> header;
   LogSegmentScan scan;
-  uint64_t end_offset = 0;  ///< Behind the last record that counts.
-  LogEnd end = LogEnd::clean;
+  uint64_t end_offset = 0;     ///< Behind the last record that counts.
+  LogEnd end = LogEnd::clean;  ///< Damaged: whatever finding there is of it that is no note.
 };
 
 struct LogSurvey {
   Sequence last_sequence = 0;
   uint64_t segments = 0, records = 0, operations = 0;
+  std::vector<CorruptRange> corruption;  ///< What recovery would report of this log.
 };
 
-/// Calls `segment` for each, and `finding` for what is wrong with it and with what they hold
-/// together. Errors: not_found, io, format.
+/// Calls `segment` for each, in order, and `finding` for what is wrong with it and with what they
+/// hold together; a torn end is a note. Errors: not_found, invalid (a file that is not named as a
+/// segment), io, format.
 Result<LogSurvey> survey_log(FileSystem& files, const LogSurveyOptions& options,
                              const std::function<void(const SurveyedSegment&)>& segment,
                              const TellFinding& finding);
