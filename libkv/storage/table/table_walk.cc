@@ -76,6 +76,8 @@ class TableWalker {
   }
   void end() {
     if (footer_) {
+      // Without the index nobody knows where the data blocks lie, nor where they end.
+      if (!has_index_) expected_offset_ = std::min(footer_->filter.offset, footer_at_);
       check_place(TablePart::filter, footer_->filter);
       check_place(TablePart::index, footer_->index);
       check_place(TablePart::properties, footer_->properties);
@@ -86,7 +88,7 @@ class TableWalker {
   }
 
   void tell(std::optional<uint64_t> offset, std::string what) {
-    sound_ = false;
+    ++findings_;
     visitor_.finding({Finding::Severity::corrupt, path_, offset, std::move(what)});
   }
 
@@ -147,7 +149,8 @@ class TableWalker {
   }
 
   Status read_index(BlockHandle handle) {
-    return walk_block(TablePart::index, handle, [&](const Entry& entry) {
+    const uint64_t findings_before = findings_;
+    KV_TRY(walk_block(TablePart::index, handle, [&](const Entry& entry) {
       const auto at = decode_block_handle(entry.value);
       const bool ascends =
           index_.empty() || compare_entries(index_.back().last_key, index_.back().sequence,
@@ -155,7 +158,9 @@ class TableWalker {
       if (!at) tell(handle.offset, "index block: " + at.error().what);
       if (!ascends) tell(handle.offset, "index block: its keys are out of order");
       if (at && ascends) index_.push_back({std::string(entry.key), entry.sequence, *at});
-    });
+    }));
+    has_index_ = findings_ == findings_before;
+    return {};
   }
 
   Status read_properties(BlockHandle handle) {
@@ -227,7 +232,7 @@ class TableWalker {
 
   /// Only of a table that is sound otherwise: else a difference says nothing new.
   void check_properties() {
-    if (!sound_) return;
+    if (findings_ > 0) return;
     const std::map<std::string, std::string> expected = {
         {"checksum", "xxh3-64"},
         {"entries", std::to_string(found_.entries)},
@@ -257,11 +262,12 @@ class TableWalker {
   uint64_t expected_offset_ = 0;  // Where the next block must begin.
   std::optional<TableFooter> footer_;
   BlockBytes filter_;
+  bool has_index_ = false;  // It is sound.
   std::vector<IndexEntry> index_;
   bool begun_ = false;
   size_t next_ = 0;  // Of the index.
   std::map<std::string, std::string> properties_;
-  bool sound_ = true;
+  uint64_t findings_ = 0;
 };
 
 TableWalk::TableWalk(std::unique_ptr<TableWalker> walker) : walker_(std::move(walker)) {}

@@ -112,6 +112,14 @@ TEST_F(TableWalkTest, ADamagedBlockHidesNoOther) {
   EXPECT_EQ(collected.keys.back(), key(99));
 }
 
+TEST_F(TableWalkTest, ADamagedIndexIsToldOnce) {
+  const BlockHandle index = walk().footers.at(0).index;
+  disk_.rot(kPath, index.offset + 3, 1);
+  const Collected collected = walk();
+  ASSERT_EQ(collected.findings.size(), 1u) << to_text(collected.findings[1]);
+  EXPECT_EQ(collected.findings[0].what, "index block: the block's checksum does not match");
+}
+
 TEST_F(TableWalkTest, AFilterThatDeniesAKeyIsFound) {
   deny_all_keys();
   const Collected collected = walk();
