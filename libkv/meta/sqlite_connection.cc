@@ -48,7 +48,7 @@ Result<bool> SqliteStatement::step() {
   const int code = sqlite3_step(statement_.get());
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
-  Error error = connection_->error(code, sqlite3_sql(statement_.get()));
+  Error error = connection_->error(code);
   reset();
   return fail(std::move(error));
 }
@@ -82,7 +82,7 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(SqliteVfs& vfs,
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int code = sqlite3_open_v2(path.c_str(), &database, flags, vfs.name());
   std::unique_ptr<SqliteConnection> connection(new SqliteConnection(vfs, path, database));
-  if (code != SQLITE_OK) return fail(connection->error(code, "open"));
+  if (code != SQLITE_OK) return fail(connection->error(code));
   sqlite3_busy_timeout(database, static_cast<int>(busy_wait / 1ms));
   return connection;
 }
@@ -90,13 +90,13 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(SqliteVfs& vfs,
 Result<SqliteStatement> SqliteConnection::prepare(const std::string& sql) {
   sqlite3_stmt* statement = nullptr;
   const int code = sqlite3_prepare_v2(database_.get(), sql.c_str(), -1, &statement, nullptr);
-  if (code != SQLITE_OK) return fail(error(code, sql.c_str()));
+  if (code != SQLITE_OK) return fail(error(code));
   return SqliteStatement(*this, statement);
 }
 
 Status SqliteConnection::execute(const std::string& sql) {
   const int code = sqlite3_exec(database_.get(), sql.c_str(), nullptr, nullptr, nullptr);
-  if (code != SQLITE_OK) return fail(error(code, sql.c_str()));
+  if (code != SQLITE_OK) return fail(error(code));
   return {};
 }
 
@@ -107,10 +107,10 @@ Result<uint64_t> SqliteConnection::number(const char* sql) {
   return statement.number(0);
 }
 
-Error SqliteConnection::error(int code, const char* action) {
+Error SqliteConnection::error(int code) {
   const char* const words =
       database_ == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(database_.get());
-  Error result{kind_of(code), path_ + ": " + action + ": " + words};
+  Error result{kind_of(code), path_ + ": " + words};
   if (const auto cause = vfs_.take_error()) result.what += " (" + cause->what + ")";
   return result;
 }

@@ -1,5 +1,6 @@
 // A connection to one SQLite file and its prepared statements, with kv's errors in the place of
-// SQLite's codes: `FILE: what was tried: SQLite's words (the environment's words)`.
+// SQLite's codes: `FILE: SQLite's words (the environment's words)`. The statement is not in it: to
+// who reads it it says nothing.
 //
 // Not thread-safe: the store guards it.
 #pragma once
@@ -62,9 +63,9 @@ class SqliteConnection {
   Result<uint64_t> number(const char* sql);
   bool in_transaction() const { return sqlite3_get_autocommit(database_.get()) == 0; }
 
-  /// SQLite's result `code` of `action` as an Error. `no_space` means that a write found no room;
+  /// SQLite's result `code` as an Error. `no_space` means that a write found no room;
   /// a sync that found none is `io`, for what it leaves is not known.
-  Error error(int code, const char* action);
+  Error error(int code);
 
  private:
   SqliteConnection(SqliteVfs& vfs, std::string path, sqlite3* database)

@@ -140,7 +140,9 @@ TEST(SqliteRotTest, AFileThatIsNoDatabaseIsCorrupt) {
       std::move(*world.process->environment().files.open(SqliteWorld::kPath, OpenMode::write));
   ASSERT_TRUE(file->write_at(0, std::string(8192, 'x')).has_value());
   file.reset();
-  EXPECT_EQ(open_error(world).kind, ErrorKind::corrupt);
+  const Error error = open_error(world);
+  EXPECT_EQ(error.kind, ErrorKind::corrupt);
+  EXPECT_EQ(error.what, "/db/meta.sqlite: file is not a database");
 }
 
 // What the offline tools see of the same damage.
