@@ -13,6 +13,14 @@ namespace kv {
 
 namespace {
 
+/// Who could not look at everything cannot say that nothing is corrupt.
+std::string verdict_of(const DirectoryCheck& check) {
+  const std::string unverified = "not verified " + std::to_string(check.unverified);
+  if (check.corrupt == 0) return check.unverified == 0 ? "nothing corrupt" : unverified;
+  const std::string findings = "findings " + std::to_string(check.corrupt);
+  return check.unverified == 0 ? findings : findings + ", " + unverified;
+}
+
 std::string summary(const FsckOptions& options, const DirectoryCheck& check) {
   const EngineCheckCounts& engine = check.engine;
   if (options.json)
@@ -20,6 +28,7 @@ std::string summary(const FsckOptions& options, const DirectoryCheck& check) {
         .bytes("directory", options.directory)
         .number("corrupt", check.corrupt)
         .number("notes", check.notes)
+        .number("unverified", check.unverified)
         .number("rows", check.rows)
         .number("tables", engine.tables)
         .number("blocks", engine.blocks)
@@ -27,9 +36,7 @@ std::string summary(const FsckOptions& options, const DirectoryCheck& check) {
         .number("segments", engine.segments)
         .number("records", engine.records)
         .line();
-  const std::string verdict =
-      check.corrupt == 0 ? "nothing corrupt" : "findings " + std::to_string(check.corrupt);
-  return escaped(options.directory) + ": " + verdict + "; rows of metadata " +
+  return escaped(options.directory) + ": " + verdict_of(check) + "; rows of metadata " +
          std::to_string(check.rows) + ", tables " + std::to_string(engine.tables) + ", blocks " +
          std::to_string(engine.blocks) + ", entries " + std::to_string(engine.entries) +
          ", log segments " + std::to_string(engine.segments) + ", log records " +

@@ -8,9 +8,9 @@
 #include "libkv/cli/escaped_text.h"
 #include "libkv/cli/output.h"
 #include "libkv/command/outcome.h"
+#include "libkv/inspect/directory_log.h"
 #include "libkv/inspect/file_outcome.h"
 #include "libkv/inspect/log_lines.h"
-#include "libkv/storage/check/log_whereabouts.h"
 
 namespace kv {
 
@@ -64,20 +64,20 @@ Result<bool> show(PosixEnvironment& posix, Environment& environment, const std::
   const bool is_whole = is_directory(path);
   std::unique_ptr<DirectoryLock> lock;
   LogSurveyOptions survey;
+  const TellFinding tell = [&](const Finding& finding) { printer.finding(finding); };
   if (is_whole) {
     KV_ASSIGN(lock, posix.files().lock_directory_for_reading(path));
-    KV_ASSIGN(survey, log_of_directory(environment, path));
+    KV_ASSIGN(survey, log_of_directory(environment, path, tell));
   } else {
     survey.paths.push_back(path);
   }
-  if (options.meta) KV_TRY(take_log_metadata(environment, *options.meta, &survey));
+  if (options.meta) KV_TRY(take_log_metadata_of(environment, *options.meta, &survey));
   // Of one segment alone it cannot be said what should have been before or behind it.
   if (!is_whole) survey.flushed.reset();
   KV_ASSIGN(const LogSurvey log,
             survey_log(
                 environment.files, survey,
-                [&](const SurveyedSegment& segment) { printer.segment(segment); },
-                [&](const Finding& finding) { printer.finding(finding); }));
+                [&](const SurveyedSegment& segment) { printer.segment(segment); }, tell));
   return printer.finish(path, log);
 }
 

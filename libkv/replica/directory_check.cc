@@ -1,18 +1,14 @@
 #include "libkv/replica/directory_check.h"
 
-#include <algorithm>
-#include <utility>
-
 #include "libkv/codec/record_codec.h"
-#include "libkv/meta/meta_survey.h"
 #include "libkv/model/cluster_map.h"
 #include "libkv/replica/directory_identity.h"
+#include "libkv/replica/directory_metadata.h"
 #include "libkv/replica/incarnation.h"
 #include "libkv/replica/key_layout.h"
 #include "libkv/replica/number_row.h"
 #include "libkv/replica/stored_hint.h"
 #include "libkv/replica/stored_map.h"
-#include "libkv/storage/log/log_segment.h"
 
 namespace kv {
 
@@ -41,14 +37,16 @@ class DirectoryChecker final : public EngineCheckVisitor {
                    const std::function<void(const Error&)>& unverified)
       : environment_(environment),
         directory_(directory),
-        meta_path_(directory + "/meta.sqlite"),
+        meta_path_(metadata_path(directory)),
         tell_(tell),
         unverified_(unverified) {}
 
   Result<DirectoryCheck> run() {
-    auto survey = survey_sqlite_meta(environment_, meta_path_);
-    if (!survey && survey.error().kind == ErrorKind::not_found) return without_metadata();
-    if (!survey) return fail(survey.error());
+    KV_ASSIGN(auto survey, survey_directory_metadata(environment_, directory_));
+    if (!survey) {
+      tell_meta(kMetadataLost);
+      return found_;
+    }
     for (const Error& error : survey->corruption) tell_located(error.what);
     found_.rows = survey->sound.rows.size();
     const auto meta = open_memory_meta(&survey->sound);
@@ -62,13 +60,16 @@ class DirectoryChecker final : public EngineCheckVisitor {
     ++(finding.severity == Finding::Severity::corrupt ? found_.corrupt : found_.notes);
     tell_(finding);
   }
-  void unverified(const Error& error) override { unverified_(error); }
+  void unverified(const Error& error) override {
+    ++found_.unverified;
+    unverified_(error);
+  }
   void put(const std::string& file, uint64_t offset, BytesView key, BytesView value) override {
     const Status sound = check_stored_row(key, value);
     if (sound) return;
     if (sound.error().kind == ErrorKind::corrupt)
       return finding({Finding::Severity::corrupt, file, offset, sound.error().what});
-    unverified_({sound.error().kind, file + ": " + sound.error().what});
+    unverified({sound.error().kind, file + ": " + sound.error().what});
   }
 
  private:
@@ -79,19 +80,6 @@ class DirectoryChecker final : public EngineCheckVisitor {
   void tell_located(const std::string& what) {
     const std::string prefix = meta_path_ + ": ";
     tell_meta(what.rfind(prefix, 0) == 0 ? what.substr(prefix.size()) : what);
-  }
-
-  /// A directory that had data and lost its metadata is damaged; any other is not ours.
-  Result<DirectoryCheck> without_metadata() {
-    KV_ASSIGN(const auto names, environment_.files.list(directory_));
-    const bool has_data = std::any_of(names.begin(), names.end(), [](const std::string& name) {
-      return numbered_file(name, ".sst") || numbered_file(name, ".log");
-    });
-    if (!has_data)
-      return fail(ErrorKind::invalid,
-                  directory_ + ": not a data directory of kv: it has no meta.sqlite");
-    tell_meta("the file is missing, and data is there");
-    return found_;
   }
 
   /// What is corrupt in a part of the metadata is told; what a newer version wrote ends the check.
@@ -109,7 +97,11 @@ class DirectoryChecker final : public EngineCheckVisitor {
     // A directory is marked in a transaction of its own, before all others.
     if (identity && !*identity && is_sound && found_.rows > 0)
       tell_meta("table identity: it has no rows");
-    if (identity && *identity && (*identity)->daemon == to_string(DaemonKind::gossip)) return false;
+    if (identity && *identity && (*identity)->daemon == to_string(DaemonKind::gossip)) {
+      KV_ASSIGN(const bool has_data, has_engine_files(environment_.files, directory_));
+      if (has_data) tell_meta("it is a kv-gossip's, and a kv-node's data is there");
+      return false;
+    }
     KV_TRY(judged(Incarnation::check(meta)));
     const auto map = read_stored_map(meta);
     if (!map) KV_TRY(judged(fail(map.error().kind, "table map: " + map.error().what)));
@@ -117,19 +109,19 @@ class DirectoryChecker final : public EngineCheckVisitor {
   }
 
   Status check_engine_of(MetaStore& meta, bool is_sound) {
-    const auto counts = check_engine(environment_.files, meta, meta_path_, directory_, *this);
+    const auto rows = is_sound ? ManifestRows::whole : ManifestRows::damaged;
+    const auto counts = check_engine(environment_.files, meta, meta_path_, directory_, rows, *this);
     if (counts) {
       found_.engine = *counts;
       return {};
     }
     if (counts.error().kind != ErrorKind::not_found) return fail(counts.error());
     // It is made by the first start. Where rows are damaged they were told.
-    const auto names = environment_.files.list(directory_);
-    const bool has_data =
-        names && std::any_of(names->begin(), names->end(), [](const std::string& name) {
-          return numbered_file(name, ".sst") || numbered_file(name, ".log");
-        });
-    if (is_sound && has_data) tell_meta("manifest: there is none, and data is there");
+    KV_ASSIGN(const bool has_data, has_engine_files(environment_.files, directory_));
+    if (has_data && is_sound) tell_meta(kManifestLost);
+    if (has_data && !is_sound)
+      finding({Finding::Severity::note, meta_path_, std::nullopt,
+               "tables and log were not verified: what they should be is not known"});
     return {};
   }
 

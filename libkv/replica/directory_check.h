@@ -19,11 +19,12 @@ struct DirectoryCheck {
   uint64_t rows = 0;  ///< Of the metadata.
   EngineCheckCounts engine;
   uint64_t corrupt = 0, notes = 0;  ///< Findings.
+  uint64_t unverified = 0;          ///< What could not be looked at.
 };
 
 /// Tells of each finding, and with `unverified` of each file that could not be read, as they come.
-/// REQUIRES: the caller keeps the directory's daemon away. Errors: invalid (it is no data
-/// directory), format, io.
+/// REQUIRES: the caller keeps the directory's daemon away. Errors: not_found
+/// (there is no such directory), invalid (it is no data directory), format, io.
 Result<DirectoryCheck> check_directory(Environment& environment, const std::string& directory,
                                        const TellFinding& finding,
                                        const std::function<void(const Error&)>& unverified);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# kv-fsck, kv-sst and kv-log over the directory of a real kv-node that was killed: sound as it is, and
-# with a bit flipped in each kind of file.
+# kv-fsck, kv-sst and kv-log over the directory of a real kv-node that was killed, and of one that was
+# stopped: sound as it is, and with a bit flipped in each kind of file.
 
 load setup
 
@@ -31,6 +31,11 @@ setup_file() {
   kv-put last word
   kv-cluster kill 1
   cp -r "$KV_CLUSTER_DIR/member-1/data" killed
+  # A clean stop says that what the log has was durable.
+  kv-cluster start 1
+  kv-put stopped word
+  kv-cluster stop 1
+  cp -r "$KV_CLUSTER_DIR/member-1/data" stopped
   kv-cluster down --purge
   rm -rf "$KV_CLUSTER_DIR"
 }
@@ -143,6 +148,51 @@ END
   assert_exit 6 kv-fsck node
 }
 
+@test "kv-fsck: after a clean stop the last log record may not be damaged, and is told once" {
+  local segment offset
+  cp -r "$BATS_FILE_TMPDIR/stopped/node" stopped
+  assert_exit 0 kv-fsck stopped
+  segment=$(kv-log --json stopped | jq -r -s 'max_by(.last).file')
+  offset=$(kv-log --records --json "$segment" | jq -s '.[-1].offset')
+  flip "$segment" $((offset + 45))
+  assert_exit 6 kv-fsck stopped
+  assert_equal "$(wc -l <out)" 2
+  grep -q "^$segment: offset $offset: durable log records of the sequences" out
+  assert_exit 6 kv-log --json stopped
+  jq -e --arg file "$segment" 'select(.file == $file) | .end == "damaged"' out
+  # Of a segment's header as well.
+  flip "$segment" $((offset + 45))
+  flip "$segment" 50
+  assert_exit 6 kv-fsck stopped
+  assert_equal "$(wc -l <out)" 2
+  grep -q "^$segment: offset 0: the segment's header is damaged" out
+}
+
+@test "kv-fsck: what could not be looked at is not called sound" {
+  rm node/000001.sst
+  mkdir node/000001.sst
+  assert_exit 8 kv-fsck node
+  assert_message '000001.sst'
+  grep -q '^node: not verified 1; rows of metadata' out
+  assert_exit 8 kv-fsck --json node
+  jq -e '.corrupt == 0 and .unverified == 1' out
+}
+
+@test "kv-fsck: where the metadata is damaged or another's, no file is called a leftover or passed over" {
+  flip node/meta.sqlite "$(offset_of node/meta.sqlite 0000000000000001)"
+  assert_exit 6 kv-fsck node
+  grep -q '^note: node/meta.sqlite: manifest: rows are damaged: it is not known which tables are live$' out
+  ! grep -q 'the next start removes it' out
+  cp "$BATS_FILE_TMPDIR/killed/gossip/meta.sqlite" node
+  assert_exit 6 kv-fsck node
+  assert_equal "$(head -n 1 out)" \
+    "node/meta.sqlite: it is a kv-gossip's, and a kv-node's data is there"
+  printf '%08192d' 0 >node/meta.sqlite
+  assert_exit 6 kv-fsck node
+  assert_equal "$(head -n 1 out)" "node/meta.sqlite: file is not a database"
+  grep -q '^note: node/meta.sqlite: tables and log were not verified' out
+}
+
 @test "kv-fsck: usage, what is no directory of kv, what cannot be read" {
   assert_exit 2 kv-fsck
   assert_exit 2 kv-fsck node more
@@ -252,6 +302,8 @@ END
   flip "$segment" "$(kv-log --records --json "$segment" | jq -s '.[-1].offset + 45')"
   assert_exit 0 kv-log --json node
   jq -e -s 'max_by(.last).end == "torn"' out
+  assert_exit 0 kv-log --verify --json node
+  jq -e -s '.[0].finding == "note" and .[1].findings == 0' out
   assert_exit 0 kv-fsck node
   grep -q "^note: $segment: offset [0-9]*: a torn tail" out
   # The first batch.
@@ -263,8 +315,28 @@ END
   flip "$segment" 50
   assert_exit 6 kv-log "$segment"
   assert_message 'no record, and no header of any segment'
+  grep -q $'\tdamaged$' out
   assert_exit 6 kv-log --records --meta node/meta.sqlite "$segment"
   grep -q batch out
+}
+
+@test "kv-log: what is no kv-node's directory is refused, as kv-fsck does it" {
+  local directory
+  mkdir -p empty member/node
+  for directory in empty member /etc; do
+    assert_exit 2 kv-log --verify "$directory"
+    assert_message "kv-log: $directory: not a data directory of kv: it has no meta.sqlite"
+    assert_exit 2 kv-log "$directory"
+  done
+  assert_exit 2 kv-log --verify "$BATS_FILE_TMPDIR/killed/gossip"
+  assert_message "a kv-gossip's directory, which has no log"
+  assert_exit 2 kv-log --meta "$BATS_FILE_TMPDIR/killed/gossip/meta.sqlite" node
+  assert_message "not a kv-node's: it has no rows of an engine"
+  # Segments without their metadata are told, each by itself; but something is missing.
+  rm node/meta.sqlite
+  assert_exit 6 kv-log --verify node
+  assert_equal "$(head -n 1 out)" 'node/meta.sqlite: the file is missing, and data is there'
+  grep -qE '^node: findings 1; segments [0-9]+, records [0-9]+' out
 }
 
 @test "kv-log: usage, a running kv-node, and no bytes crash it" {
@@ -278,6 +350,8 @@ END
   : >000002.log
   assert_exit 0 kv-log 000002.log
   assert_exit 2 kv-log node/LOCK
+  assert_exit 8 kv-log nowhere
+  assert_message 'nowhere: open: No such file or directory'
   exec {lock}<node/LOCK
   flock -x "$lock"
   assert_exit 2 kv-log node

@@ -62,7 +62,8 @@ class CheckpointCopy {
   };
   Status check(Environment& environment, MetaStore& meta) const {
     Findings findings;
-    KV_TRY(check_engine(environment.files, meta, path(), directory_, findings));
+    KV_TRY(
+        check_engine(environment.files, meta, path(), directory_, ManifestRows::whole, findings));
     if (findings.first.empty()) return {};
     return fail(ErrorKind::corrupt, findings.first);
   }

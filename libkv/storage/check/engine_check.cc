@@ -4,6 +4,7 @@
 #include <tuple>
 #include <vector>
 
+#include "libkv/storage/check/log_whereabouts.h"
 #include "libkv/storage/levels/manifest.h"
 #include "libkv/storage/levels/version.h"
 #include "libkv/storage/log/log_survey.h"
@@ -41,20 +42,26 @@ class CheckedTable final : public TableVisitor {
 class EngineChecker {
  public:
   EngineChecker(FileSystem& files, const std::string& meta_path, const std::string& directory,
-                EngineCheckVisitor& visitor)
-      : files_(files), meta_path_(meta_path), directory_(directory), visitor_(visitor) {}
+                ManifestRows rows, EngineCheckVisitor& visitor)
+      : files_(files),
+        meta_path_(meta_path),
+        directory_(directory),
+        rows_(rows),
+        visitor_(visitor) {}
 
   Result<EngineCheckCounts> run(MetaStore& meta) {
     KV_ASSIGN(names_, files_.list(directory_));
-    KV_ASSIGN(const ManifestSurvey manifest,
-              Manifest(meta).survey([this](const Error& error) { tell_manifest(error.what); }));
+    KV_ASSIGN(const ManifestSurvey manifest, Manifest(meta).survey([this](const Error& error) {
+      rows_ = ManifestRows::damaged;
+      tell_manifest(error.what);
+    }));
     state_ = manifest.state;
     numbers_known_ = manifest.numbers_known;
     for (const TableInfo& info : state_.tables) check_table(info);
     check_levels();
     check_drops();
     check_strangers();
-    check_log();
+    KV_TRY(check_log());
     return counts_;
   }
 
@@ -64,8 +71,8 @@ class EngineChecker {
     visitor_.finding({Finding::Severity::corrupt, file, offset, std::move(what)});
   }
   void tell_manifest(std::string what) { tell(meta_path_, std::nullopt, std::move(what)); }
-  void note(const std::string& name, std::string what) {
-    visitor_.finding({Finding::Severity::note, path_of(name), std::nullopt, std::move(what)});
+  void note(const std::string& file, std::string what) {
+    visitor_.finding({Finding::Severity::note, file, std::nullopt, std::move(what)});
   }
 
   void check_table(const TableInfo& info) {
@@ -137,25 +144,29 @@ class EngineChecker {
                       ", and only " + std::to_string(state_.flushed) + " is flushed");
   }
 
-  /// Files that no manifest names.
+  /// Files that no manifest names. Where its rows are damaged one of them may have named a table.
   void check_strangers() {
+    bool has_nameless = false;
     for (const std::string& name : names_) {
       const auto number = numbered_file(name, ".sst");
-      const bool is_named =
-          number && std::any_of(state_.tables.begin(), state_.tables.end(),
-                                [&](const TableInfo& info) { return info.number == *number; });
       const bool is_known = name == "LOCK" || name == "meta.sqlite" ||
                             name == "meta.sqlite-journal" || numbered_file(name, ".log") ||
                             numbered_file(name, ".spare");
-      if (number && !is_named) {
-        note(name, "a table that the manifest does not name; the next start removes it");
-      } else if (!number && !is_known) {
-        note(name, "not a file of kv");
-      }
+      if (!number && !is_known) note(path_of(name), "not a file of kv");
+      if (!number || is_named(*number)) continue;
+      has_nameless = true;
+      if (rows_ == ManifestRows::whole)
+        note(path_of(name), "a table that the manifest does not name; the next start removes it");
     }
+    if (has_nameless && rows_ == ManifestRows::damaged)
+      note(meta_path_, "manifest: rows are damaged: it is not known which tables are live");
+  }
+  bool is_named(uint64_t number) const {
+    return std::any_of(state_.tables.begin(), state_.tables.end(),
+                       [&](const TableInfo& info) { return info.number == number; });
   }
 
-  void check_log() {
+  Status check_log() {
     LogSurveyOptions options;
     options.directory = directory_;
     if (numbers_known_) {
@@ -163,22 +174,17 @@ class EngineChecker {
       options.flushed = state_.flushed;
       options.known_durable = state_.clean.value_or(0);
     }
-    for (const uint64_t number : log_numbers())
-      options.paths.push_back(path_of(log_file_name(number)));
+    KV_ASSIGN(options.paths, log_segments_of(files_, directory_));
     const auto found = survey_log(
         files_, options, [this](const SurveyedSegment& segment) { take_segment(segment); },
         [this](const Finding& finding) { visitor_.finding(finding); });
-    if (!found) return visitor_.unverified(found.error());
-    counts_.segments = options.paths.size();
-    counts_.records = found->records;
-  }
-
-  std::vector<uint64_t> log_numbers() const {
-    std::vector<uint64_t> numbers;
-    for (const std::string& name : names_)
-      if (const auto number = numbered_file(name, ".log")) numbers.push_back(*number);
-    std::sort(numbers.begin(), numbers.end());
-    return numbers;
+    if (found) {
+      counts_.segments = options.paths.size();
+      counts_.records = found->records;
+    } else {
+      visitor_.unverified(found.error());
+    }
+    return {};
   }
 
   void take_segment(const SurveyedSegment& segment) {
@@ -195,6 +201,7 @@ class EngineChecker {
   FileSystem& files_;
   const std::string& meta_path_;
   const std::string& directory_;
+  ManifestRows rows_;
   EngineCheckVisitor& visitor_;
   std::vector<std::string> names_;
   ManifestState state_;
@@ -206,8 +213,8 @@ class EngineChecker {
 
 Result<EngineCheckCounts> check_engine(FileSystem& files, MetaStore& meta,
                                        const std::string& meta_path, const std::string& directory,
-                                       EngineCheckVisitor& visitor) {
-  return EngineChecker(files, meta_path, directory, visitor).run(meta);
+                                       ManifestRows rows, EngineCheckVisitor& visitor) {
+  return EngineChecker(files, meta_path, directory, rows, visitor).run(meta);
 }
 
 }  // namespace kv

@@ -19,6 +19,12 @@ struct EngineCheckCounts {
   uint64_t segments = 0, records = 0;
 };
 
+/// What is known of the rows that the manifest is read from.
+enum class ManifestRows {
+  whole,    ///< All are there that were written.
+  damaged,  ///< Some are missing: which tables are live is not known.
+};
+
 class EngineCheckVisitor {
  public:
   virtual ~EngineCheckVisitor() = default;
@@ -35,6 +41,6 @@ class EngineCheckVisitor {
 /// manifest), format, io.
 Result<EngineCheckCounts> check_engine(FileSystem& files, MetaStore& meta,
                                        const std::string& meta_path, const std::string& directory,
-                                       EngineCheckVisitor& visitor);
+                                       ManifestRows rows, EngineCheckVisitor& visitor);
 
 }  // namespace kv

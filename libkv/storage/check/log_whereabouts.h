@@ -3,18 +3,20 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "libkv/base/environment.h"
+#include "libkv/meta/meta_survey.h"
 #include "libkv/storage/log/log_survey.h"
 
 namespace kv {
 
-/// Takes the secret and the sequences from a meta.sqlite. REQUIRES: its daemon does not run.
-/// Errors: not_found, corrupt (its rows of the engine cannot be read), format, io.
-Status take_log_metadata(Environment& environment, const std::string& meta_path,
-                         LogSurveyOptions* options);
+/// The paths of all segments, oldest first. Errors: not_found, io.
+Result<std::vector<std::string>> log_segments_of(FileSystem& files, const std::string& directory);
 
-/// All segments of a directory, and the metadata beside them if it is there.
-Result<LogSurveyOptions> log_of_directory(Environment& environment, const std::string& directory);
+/// Takes the secret and the sequences from what a meta.sqlite has. Errors: not_found (it is sound
+/// and has no rows of an engine), corrupt (they cannot be read), format.
+Status take_log_metadata(MetaSurvey& metadata, const std::string& meta_path,
+                         LogSurveyOptions* options);
 
 }  // namespace kv

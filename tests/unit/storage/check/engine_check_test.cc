@@ -49,7 +49,7 @@ class EngineCheckTest : public testing::Test {
   Collected check() {
     SimFileSystem files(world_.disk);
     Collected collected;
-    const auto counts = check_engine(files, *world_.meta, "data/meta", "data", collected);
+    const auto counts = check_engine(files, *world_.meta, "data/meta", "data", rows_, collected);
     EXPECT_TRUE(counts) << counts.error().what;
     if (counts) counts_ = *counts;
     EXPECT_EQ(collected.errors, std::vector<std::string>());
@@ -72,6 +72,7 @@ class EngineCheckTest : public testing::Test {
 
   StorageWorld world_{8};
   DiskImage image_;
+  ManifestRows rows_ = ManifestRows::whole;
   EngineCheckCounts counts_;
 };
 
@@ -130,6 +131,26 @@ TEST_F(EngineCheckTest, AMissingFileAndOneTooManyAreTold) {
             (Texts{"data/000777.sst: a table that the manifest does not name; the next start "
                    "removes it",
                    "data/notes: not a file of kv"}));
+}
+
+TEST_F(EngineCheckTest, WhereRowsAreDamagedNoTableIsCalledNameless) {
+  stop();
+  const TableInfo first = first_table();
+  ASSERT_TRUE(Manifest(*world_.meta).commit({std::nullopt, {}, {first.number}, {}, {}}));
+  const Texts unknown{
+      "data/meta: manifest: rows are damaged: it is not known which tables are live"};
+  rows_ = ManifestRows::damaged;
+  Collected collected = check();
+  EXPECT_EQ(collected.corrupt, Texts());
+  EXPECT_EQ(collected.notes, unknown);
+  // Nor where a row does not parse that the metadata holds to be sound.
+  rows_ = ManifestRows::whole;
+  MetaTransaction damage;
+  damage.put("sstable", "00", std::string("\x01\x05"));
+  ASSERT_TRUE(world_.meta->commit(damage));
+  collected = check();
+  EXPECT_EQ(collected.corrupt.size(), 1u);
+  EXPECT_EQ(collected.notes, unknown);
 }
 
 TEST_F(EngineCheckTest, AManifestThatSaysOtherwiseIsTold) {
