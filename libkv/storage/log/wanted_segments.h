@@ -15,8 +15,8 @@ struct LogSegmentFile {
   uint64_t number = 0;
 };
 
-/// The first sequence that the segment may hold, by its header; 0: the header does not say. Errors:
-/// not_found, io.
+/// The first sequence that the segment may hold, by its header; 0: the header does not say, or
+/// cannot be read. Errors: not_found, io.
 Result<Sequence> first_sequence_of(FileSystem& files, const LogSegmentFile& segment,
                                    uint64_t secret);
 
