@@ -31,7 +31,8 @@ Status Flush::write() {
   change.drops_added = drops_;
   const Status committed = manifest_.commit(change);
   // The files stay also where it is not known whether the commit reached the disk.
-  if (committed || !Manifest::is_undone(committed.error())) output_.keep();
+  if (committed || (!Manifest::is_undone(committed.error()) && !KV_PLANTED(remove_tables_in_doubt)))
+    output_.keep();
   return committed;
 }
 

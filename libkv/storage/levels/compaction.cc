@@ -300,10 +300,15 @@ Status Compaction::commit(std::vector<TableInfo> added) {
     for (const TablePtr& table : plan_.upper) change.removed.push_back(table->info().number);
     for (const TablePtr& table : plan_.lower) change.removed.push_back(table->info().number);
   }
+  if (KV_PLANTED(compaction_in_two_commits)) {
+    ManifestChange first;
+    first.removed = std::exchange(change.removed, {});
+    KV_TRY(manifest_.commit(first));
+  }
   const Status committed = manifest_.commit(change);
   manifest_failed_ = !committed && !Manifest::is_undone(committed.error());
   // The files stay also where it is not known whether the commit reached the disk.
-  if (committed || manifest_failed_) {
+  if (committed || (manifest_failed_ && !KV_PLANTED(remove_tables_in_doubt))) {
     output_.keep();
     staying_.keep();
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "libkv/base/planted.h"
+
 namespace kv {
 
 namespace {
@@ -73,7 +75,7 @@ class MergingIterator final : public EntryIterator {
   void show() { current_ = ranks_.empty() ? nullptr : &ranks_.front()->entry(); }
 
   bool take_status(const EntryIterator& source) {
-    if (source.valid()) return true;
+    if (source.valid() || KV_PLANTED(error_ends_a_source)) return true;
     status_ = source.status();
     if (status_) return true;
     ranks_.clear();

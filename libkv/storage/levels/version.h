@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "libkv/base/planted.h"
 #include "libkv/storage/range_drops.h"
 #include "libkv/storage/table/table_format.h"
 
@@ -53,7 +54,10 @@ class TableLife {
   TableLife& operator=(const TableLife&) = delete;
 
   /// The manifest no longer names it. REQUIRES: the loop's thread.
-  void drop() { dropped_ = true; }
+  void drop() {
+    dropped_ = true;
+    if (KV_PLANTED(remove_tables_in_use)) obsolete_->add(number_);
+  }
 
  private:
   const uint64_t number_;

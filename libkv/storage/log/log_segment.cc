@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "libkv/base/hash.h"
+#include "libkv/base/planted.h"
 #include "libkv/storage/byte_coding.h"
 
 namespace kv {
@@ -29,7 +30,7 @@ bool is_kind(char kind) {
 
 uint64_t log_salt(uint64_t directory_secret, uint64_t segment_number) {
   char number[8];
-  store_word(number, segment_number);
+  store_word(number, KV_PLANTED(salt_without_number) ? uint64_t{0} : segment_number);
   return hash64(BytesView(number, sizeof(number)), directory_secret);
 }
 

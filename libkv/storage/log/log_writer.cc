@@ -63,8 +63,9 @@ Status LogWriter::write_piece(std::string& piece, Sequence durable, bool sync_no
     const uint64_t at = offset_ + static_cast<uint64_t>(record - run);
     if (file_ == nullptr || at + bytes > capacity_) {
       // The new segment's header vouches for everything before it.
-      KV_TRY(put(BytesView(run, static_cast<size_t>(record - run)), true, result));
-      KV_TRY(sync(result));
+      const bool is_vouched_for = !KV_PLANTED(segment_before_sync);
+      KV_TRY(put(BytesView(run, static_cast<size_t>(record - run)), is_vouched_for, result));
+      if (is_vouched_for) KV_TRY(sync(result));
       auto opened = open_segment(bytes);
       if (!opened) {
         result->waits_for_room = opened.error().kind == ErrorKind::no_space;
