@@ -204,7 +204,7 @@ class LogSurveyor {
   void check_header(size_t index, SurveyedSegment& segment, bool is_blank) {
     const auto& records = segment.scan.records;
     if (records.empty()) {
-      if (!is_blank) tell(segment, 0, "no record, and no header of any segment");
+      if (!is_blank) tell_nothing_is_there(segment);
     } else if (records.front().kind != LogRecordKind::segment_header) {
       const bool was_stopped = index + 1 == segments_.size() && options_.known_durable > 0 &&
                                records.back().last() == options_.known_durable;
@@ -217,14 +217,28 @@ class LogSurveyor {
     }
   }
 
+  /// Who knows the salt would know any record that is whole: so none is, as where the power failed
+  /// within the first write of the segment. If one was ever synced, the chain tells.
+  void tell_nothing_is_there(SurveyedSegment& segment) {
+    const std::string what = "no record, and no header of any segment";
+    if (!options_.secret) return tell(segment, 0, what);
+    note(segment, 0, what + ": torn, or damaged");
+  }
+
+  /// That of the last record a crash may have torn off where the record itself was whole.
   void check_padding(SurveyedSegment& segment, BytesView bytes) {
-    for (const LogRecord& record : segment.scan.records) {
+    const auto& records = segment.scan.records;
+    for (const LogRecord& record : records) {
       const uint64_t end = record.offset + kLogRecordHeaderBytes + record.payload.size();
       const uint64_t padded = record.offset + log_record_bytes(record.payload.size());
       const BytesView padding =
           bytes.substr(static_cast<size_t>(end), static_cast<size_t>(padded - end));
-      if (padding.find_first_not_of('\0') != BytesView::npos)
-        tell(segment, end, "a record's padding is not zero");
+      if (padding.find_first_not_of('\0') == BytesView::npos) continue;
+      const std::string what = "a record's padding is not zero";
+      if (&record != &records.back())
+        tell(segment, end, what);
+      else
+        note(segment, end, what + ": torn, or damaged");
     }
   }
 

@@ -43,6 +43,7 @@ class LogSurveyTest : public testing::Test {
   LogSurvey survey() {
     ends_.clear();
     findings_.clear();
+    notes_ = 0;
     options_.directory = "log";
     const auto found = survey_log(
         files_, options_,
@@ -52,6 +53,7 @@ class LogSurveyTest : public testing::Test {
         [this](const Finding& finding) {
           const bool is_note = finding.severity == Finding::Severity::note;
           findings_.push_back((is_note ? "note: " : "") + to_text(finding));
+          notes_ += is_note;
         });
     EXPECT_TRUE(found) << found.error().what;
     return found.value_or(LogSurvey{});
@@ -66,6 +68,7 @@ class LogSurveyTest : public testing::Test {
   std::string bytes_;
   std::vector<std::pair<std::string, uint64_t>> ends_;
   std::vector<std::string> findings_;
+  size_t notes_ = 0;  // Of the findings.
   using Ends = decltype(ends_);
   using Texts = std::vector<std::string>;
 
@@ -305,6 +308,32 @@ TEST_F(LogSurveyTest, ASegmentOfAnotherDirectoryIsTold) {
   EXPECT_EQ(ends_, (Ends{{"damaged", 0}}));
 }
 
+/// Of what the first group wrote, a crash may leave any part.
+TEST_F(LogSurveyTest, ASegmentOfWhichNoRecordIsWholeIsTorn) {
+  begin(1, 1);
+  batch(1, 0);
+  write();
+  begin(2, 2);
+  batch(2, 1);
+  damage(50);
+  damage(end_ - 9);
+  write();
+  for (const bool knows : {true, false}) {
+    options_.secret = knows ? std::optional(kSecret) : std::nullopt;
+    survey();
+    ASSERT_EQ(findings_.size(), 1u);
+    EXPECT_EQ(notes_, knows ? 1u : 0u);
+  }
+  // What was durable is missed all the same.
+  options_.secret = kSecret;
+  options_.flushed = 0;
+  options_.known_durable = 2;
+  survey();
+  EXPECT_EQ(notes_, 1u);
+  ASSERT_EQ(findings_.size(), 2u);
+  EXPECT_NE(findings_[1].find("sequences 2 to 2"), std::string::npos) << findings_[1];
+}
+
 TEST_F(LogSurveyTest, ASegmentThatWasRenamedAndNotBegunIsEmpty) {
   begin(1, 1);
   batch(1, 0);
@@ -328,14 +357,19 @@ TEST_F(LogSurveyTest, WhatANewerVersionWroteIsNotCorrupt) {
   EXPECT_EQ(found.error().kind, ErrorKind::format);
 }
 
+/// The last record's alone may be what a crash has left: nothing came behind it.
 TEST_F(LogSurveyTest, PaddingIsVerified) {
   begin(1, 1);
   batch(1, 0);
   damage(end_ - 1);
-  write();
-  survey();
-  ASSERT_EQ(findings_.size(), 1u);
-  EXPECT_NE(findings_[0].find("padding"), std::string::npos);
+  for (const bool is_last : {true, false}) {
+    if (!is_last) batch(2, 1);
+    write();
+    survey();
+    ASSERT_EQ(findings_.size(), 1u);
+    EXPECT_NE(findings_[0].find("padding"), std::string::npos);
+    EXPECT_EQ(notes_, is_last ? 1u : 0u);
+  }
 }
 
 TEST_F(LogSurveyTest, FilesOfAnyBytesAreRead) {
