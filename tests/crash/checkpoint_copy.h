@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "libkv/storage/check/engine_check.h"
 #include "tests/crash/engine_history.h"
+#include "tests/crash/offline_check.h"
 #include "tests/crash/storage_world.h"
 
 namespace kv {
@@ -42,7 +42,7 @@ class CheckpointCopy {
         return fail(ErrorKind::corrupt, directory_ + ": a half checkpoint opens");
       return std::optional<EngineState>();
     }
-    KV_TRY(check(environment, **meta));
+    KV_TRY(check_offline(environment.files, **meta, path(), directory_));
     KV_ASSIGN(const auto engine, world.open_engine(**meta, directory_));
     if (!engine->recovery().corruption.empty())
       return fail(ErrorKind::corrupt, engine->recovery().corruption[0].what);
@@ -52,21 +52,6 @@ class CheckpointCopy {
 
  private:
   std::string path() const { return directory_ + "/meta.sqlite"; }
-
-  struct Findings final : EngineCheckVisitor {
-    void finding(const Finding& finding) override {
-      if (finding.severity == Finding::Severity::corrupt) first = to_text(finding);
-    }
-    void unverified(const Error& error) override { first = error.what; }
-    std::string first;
-  };
-  Status check(Environment& environment, MetaStore& meta) const {
-    Findings findings;
-    KV_TRY(
-        check_engine(environment.files, meta, path(), directory_, ManifestRows::whole, findings));
-    if (findings.first.empty()) return {};
-    return fail(ErrorKind::corrupt, findings.first);
-  }
 
   const std::string directory_;
 };

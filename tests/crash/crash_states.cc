@@ -3,6 +3,7 @@
 // Runs an engine on a recording disk (recorded_run.h), then puts it into the states that a power
 // loss could have left — after each prefix of the disk's operations, with what was not synced
 // dropped, kept, torn or partly kept, and names lost or kept — and checks each:
+//   - the check of a directory offline finds no damage in it (each seventh is given to it);
 //   - it opens, and reports no damage;
 //   - everything acknowledged as durable before that moment is there;
 //   - what is there is a prefix of what was written, and no batch is cut in two;
@@ -17,6 +18,7 @@
 #include <cstdio>
 #include <string>
 
+#include "tests/crash/offline_check.h"
 #include "tests/crash/proof_options.h"
 #include "tests/crash/recorded_run.h"
 
@@ -24,8 +26,10 @@ namespace kv {
 namespace {
 
 struct StateCounts {
-  uint64_t states = 0, cut = 0, torn = 0, copies = 0;
+  uint64_t states = 0, checked_offline = 0, cut = 0, torn = 0, copies = 0;
 };
+/// It costs as much as the recovery. A prime: each policy has its turn.
+constexpr uint64_t kOfflineShare = 7;
 
 /// The crash states of one recorded run.
 class CrashStates {
@@ -58,7 +62,10 @@ class CrashStates {
  private:
   bool check_state(size_t at, CrashPolicy policy, bool latest_meta) {
     ++counts_.states;
-    crashed_.restore(run_.disk_at(at, policy, random_), run_.meta_at(at, latest_meta));
+    DiskImage image = run_.disk_at(at, policy, random_);
+    if (counts_.states % kOfflineShare == 0 && !check_offline(image, run_.meta_at(at, latest_meta)))
+      return false;
+    crashed_.restore(std::move(image), run_.meta_at(at, latest_meta));
     EngineState first;
     if (!recover(&first)) return false;
     const Sequence last = crashed_.engine->recovery().last_sequence;
@@ -75,6 +82,32 @@ class CrashStates {
     if (last < run_.history().last()) ++counts_.cut;
     if (crashed_.engine->recovery().torn_tail) ++counts_.torn;
     return check_gets(first) && check_copies(at) && check_again(first, last);
+  }
+
+  /// On a disk of its own: what opens the metadata may have a journal to settle, which is left to
+  /// the recovery.
+  bool check_offline(const DiskImage& image, const MetaRows& rows) {
+    SimScheduler scheduler;
+    SimDisk disk;
+    disk.restore(image);
+    CountingLog log;
+    SimEnvironment process(scheduler, disk, log, {});
+    Environment& environment = process.environment();
+    const std::string path = crashed_.directory + "/meta.db";
+    std::unique_ptr<MetaStore> meta = std::make_unique<TracedMeta>(disk, rows);
+    if (on_disk_) {
+      // Before the first commit there may be no directory.
+      const auto is_there = environment.files.exists(path);
+      if (is_there && !*is_there) return true;
+      auto opened = open_sqlite_meta(environment, path);
+      if (!opened) return violation("offline: " + opened.error().what);
+      meta = std::move(*opened);
+    }
+    ++counts_.checked_offline;
+    const Status sound = kv::check_offline(environment.files, *meta, path, crashed_.directory);
+    // Without a manifest there is nothing to check yet.
+    return sound || sound.error().kind == ErrorKind::not_found ||
+           violation("offline: " + sound.error().what);
   }
 
   /// They find keys in another way than walks do: by filters and hash indexes.
@@ -169,14 +202,15 @@ void print(const ProofOptions& options, uint64_t runs, const RunCounts& counts,
   std::printf(
       "crash_states: %s: %llu states of %llu runs, %llu operations, %llu batches, %llu ranges "
       "dropped, %llu ingests, %llu checkpoints, %llu times opened, %llu flushes, %llu compactions, "
-      "%llu writes "
-      "refused, %llu waits for room, %llu commits to refuse, %llu states cut, %llu torn, "
+      "%llu checked offline, %llu writes refused, "
+      "%llu waits for room, %llu commits to refuse, %llu states cut, %llu torn, "
       "%d violations\n",
       to_string(options).c_str(), number(states.states), number(runs), number(counts.operations),
       number(counts.batches), number(counts.drops), number(counts.ingests),
       number(counts.checkpoints), number(states.copies), number(counts.flushes),
-      number(counts.compactions), number(counts.refused), number(counts.waits_for_room),
-      number(counts.commits_refused), number(states.cut), number(states.torn), violated ? 1 : 0);
+      number(counts.compactions), number(states.checked_offline), number(counts.refused),
+      number(counts.waits_for_room), number(counts.commits_refused), number(states.cut),
+      number(states.torn), violated ? 1 : 0);
 }
 
 int run(const ProofOptions& options) {
