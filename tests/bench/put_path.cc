@@ -91,6 +91,7 @@ struct Process final : Transport {
     return PeerId::none;
   }
   void disconnect(PeerId) override {}
+  size_t unsent_bytes(PeerId) const override { return 0; }
   bool send(PeerId peer, Frame frame) override {
     if (peer == PeerId::none) return false;
     world.processes[static_cast<size_t>(peer) - 1]->inbox.emplace_back(id, std::move(frame));
