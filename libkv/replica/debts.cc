@@ -128,7 +128,12 @@ Status Debts::mark_damage(const std::vector<CorruptRange>& ranges) {
     if (hits_own && !mark_partitions(range.keys, &batch)) core_.refilling.mark_all(&batch);
     if (overlaps(range.keys, space_range(Space::hint))) core_.refilling.mark_hints_lost(&batch);
   }
-  if (!batch.empty()) KV_TRY(core_.apply(batch));
+  if (batch.empty()) return {};
+  const auto applied = core_.apply(batch);
+  if (applied) return {};
+  if (applied.error().kind != ErrorKind::no_space) return fail(applied.error());
+  // Memory has the marks, and the next start finds the damage again.
+  core_.environment.log.error("damage_not_noted", {{"why", applied.error().what}});
   return {};
 }
 

@@ -46,7 +46,7 @@ void Scans::refuse(const Asked& asked, Answer why) {
 }
 
 void Scans::page(Asker asker, const msg::ScanPage& request, Instant deadline) {
-  const bool is_busy = core_.walks >= limits::range_walks_max;
+  const bool is_busy = core_.walks >= limits::range_walks_max || waits_in_vain(asker);
   ++core_.walks;
   if (is_busy) return refuse({asker, request, deadline}, Answer::busy);
   waiting_.push_back({asker, request, deadline});
@@ -66,9 +66,19 @@ void Scans::begin_waiting() {
   }
 }
 
+/// An asker that takes nothing has no right to all the places.
+bool Scans::waits_in_vain(Asker asker) const {
+  const auto places = std::count_if(waiting_.begin(), waiting_.end(),
+                                    [&](const Asked& asked) { return asked.asker == asker; });
+  return static_cast<size_t>(places) >= limits::scan_pages_at_once && !has_taken(asker);
+}
+
+bool Scans::has_taken(Asker asker) const {
+  return core_.answers.untaken_bytes(asker) < core_.settings.untaken_bytes_max;
+}
+
 bool Scans::can_begin(const Asked& asked) const {
-  return running_ < core_.settings.scan_pages_at_once &&
-         core_.answers.untaken_bytes(asked.asker) < core_.settings.untaken_bytes_max;
+  return running_ < core_.settings.scan_pages_at_once && has_taken(asked.asker);
 }
 
 void Scans::begin(const Asked& asked) {

@@ -30,6 +30,8 @@ class Scans {
   void refuse(const Asked& asked, Answer why);
   void begin_waiting();
   bool can_begin(const Asked& asked) const;
+  bool has_taken(Asker asker) const;
+  bool waits_in_vain(Asker asker) const;
   /// Begins to read the page, or refuses it.
   void begin(const Asked& asked);
   /// The member's partitions of the keyspace's placement; stale_epoch if one of them has changed

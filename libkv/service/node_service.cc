@@ -164,6 +164,7 @@ void NodeService::end_of_turn(Instant) {
   // First what others wait for: a record that was minted travels while the log is synced.
   outbox_.flush();
   replica_->on_answers_taken();
+  outbox_.flush();
   engine_.end_turn();
 }
 

@@ -54,6 +54,8 @@ class SimDisk {
   /// A bad sector: what reads this byte of the file fails, from now on. REQUIRES: the file is
   /// there.
   void spoil(const std::string& path, uint64_t offset);
+  /// All are read again.
+  void mend() { spoiled_.clear(); }
   /// After `operations` more changes the power fails: nothing more happens, every call of every
   /// process fails until crash() or restore().
   void fail_power_after(uint64_t operations) { power_left_ = operations; }

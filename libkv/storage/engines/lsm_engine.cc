@@ -179,7 +179,9 @@ void LsmEngine::start_compaction() {
   const Version& version = *view_->version;
   auto plan = plan_discard(version);
   if (!plan) plan = picker_.pick(version);
-  if (!plan && is_level0_masked(version)) plan = picker_.pick_level0(version);
+  if (!plan &&
+      is_level0_masked(version, [this](uint64_t number) { return picker_.has_stayed(number); }))
+    plan = picker_.pick_level0(version);
   if (!plan)
     plan = plan_rewrite(version, [this](uint64_t number) { return picker_.is_readable(number); });
   if (!plan) {
@@ -214,10 +216,12 @@ void LsmEngine::compaction_stepped() {
   const auto ended = std::exchange(compaction_, nullptr);
   const Error& error = ended->status().error();
   for (const uint64_t number : ended->unreadable()) picker_.leave_out(number);
-  const bool is_in_doubt = error.kind == ErrorKind::io && !ended->input_failed();
-  job_failed("compaction", error, ended->manifest_failed() || is_in_doubt);
-  if (ended->input_failed() && ended->unreadable().empty())
-    compact_at_ = environment_.clock.now() + limits::disk_full_retry_interval;
+  job_failed("compaction", error, ended->is_in_doubt());
+  if (ended->input_failed() && ended->unreadable().empty()) {
+    compact_pause_ = std::clamp<Duration>(2 * compact_pause_, limits::disk_full_retry_interval,
+                                          limits::unreadable_retry_interval);
+    compact_at_ = environment_.clock.now() + compact_pause_;
+  }
   const bool goes_on = !resting_ && log_.failure() && ended->unreadable().empty();
   goes_on ? commit_ingest() : start_work();
 }
@@ -225,13 +229,17 @@ void LsmEngine::compaction_stepped() {
 void LsmEngine::install_compaction() {
   const auto ended = std::exchange(compaction_, nullptr);
   told_.clear();
+  compact_pause_ = {};
   std::vector<TablePtr> removed = ended->plan().upper;
   removed.insert(removed.end(), ended->plan().lower.begin(), ended->plan().lower.end());
   std::vector<TablePtr> added;
   if (ended->is_move()) {
     added.push_back(std::make_shared<TableFile>(ended->added().front(), *removed.front()));
   } else {
-    for (const TableInfo& info : ended->added()) added.push_back(new_table(info));
+    for (const TableInfo& info : ended->added()) {
+      added.push_back(new_table(info));
+      if (info.level == 0) picker_.note_stayed(info.number);
+    }
     for (const TablePtr& table : removed) table->life()->drop();
   }
   auto next = std::make_shared<ReadView>(*view_);

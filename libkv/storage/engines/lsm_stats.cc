@@ -47,11 +47,18 @@ EngineStats LsmEngine::stats() const {
   stats.delays = delays.count;
   stats.delay_nanoseconds = static_cast<uint64_t>(delays.total.count());
   stats.delay_nanoseconds_max = static_cast<uint64_t>(delays.longest.count());
-  if (resting_) stats.refusing = resting_->what;
-  if (const Status taken = log_.state(); !taken) stats.refusing = taken.error().what;
+  stats.refusing = refusing();
   stats.damaged_at_open = report_.corruption.size();
   stats.write_rate = static_cast<uint64_t>(pace_.rate().value_or(0));
   return stats;
+}
+
+/// Who only waits for a flush or a compaction is not refused.
+std::string LsmEngine::refusing() const {
+  if (const Status taken = log_.state(); !taken) return taken.error().what;
+  const char* why = log_.is_full() ? nullptr : wall();
+  if (why == nullptr || flush_running_ || compaction_ != nullptr || ingest_ != nullptr) return "";
+  return resting_ ? resting_->what : why;
 }
 
 void LsmEngine::count_memory(EngineStats& stats) const {

@@ -38,7 +38,8 @@ bool LsmEngine::tidy_one_thing() {
     start_work();
     return true;
   }
-  if (auto plan = compact_at_ ? std::nullopt : picker_.pick_idle(*view_->version)) {
+  if (compact_at_) return true;
+  if (auto plan = picker_.pick_idle(*view_->version)) {
     begin_compaction(std::move(*plan));
     return true;
   }

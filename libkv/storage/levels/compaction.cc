@@ -16,9 +16,6 @@ size_t output_level(const CompactionPlan& plan) {
   return plan.kind == CompactionKind::merge ? plan.level + 1 : plan.level;
 }
 
-/// What stays on level 0 is not cut: the fewer tables that has, the better.
-constexpr uint64_t kUncut = ~uint64_t{0};
-
 }  // namespace
 
 double CompactionPicker::score(const Version& version, size_t level) const {
@@ -75,7 +72,8 @@ std::optional<CompactionPlan> CompactionPicker::plan(const Version& version, siz
   return std::nullopt;
 }
 
-/// Each leaves fewer tables on level 0 than it found, so that it is not found again and again.
+/// Around a table that is bad only for the sake of what is new: what stayed would stay again. So no
+/// plan is found again and again.
 std::optional<CompactionPlan> CompactionPicker::plan_sink(const Version& version) const {
   auto upper = mergeable_of_level0(version);
   if (upper.empty()) return std::nullopt;
@@ -85,25 +83,33 @@ std::optional<CompactionPlan> CompactionPicker::plan_sink(const Version& version
       [this](const TablePtr& table) { return is_readable(table->info().number); });
   all.around.assign(bad, all.lower.end());
   all.lower.erase(bad, all.lower.end());
-  if (!all.around.empty() && all.upper.size() == 1) return std::nullopt;
+  if (!all.around.empty() && !has_new(all.upper)) return std::nullopt;
   return all;
 }
 
-/// The newest tables of level 0, as long as the next is no larger than all before it: so that each
-/// entry is rewritten a logarithm's times (tiered merging).
+/// The newest tables of level 0, as long as the next is about as large as all before it: so that an
+/// entry is rewritten a logarithm's times (tiered merging). Where the level fills up, whatever
+/// their sizes.
 std::optional<CompactionPlan> CompactionPicker::plan_gather(const Version& version) const {
+  const bool is_pressing = version.level(0).size() >= 2 * options_.level0_tables_lazy;
   CompactionPlan plan;
   plan.kind = CompactionKind::gather;
   uint64_t bytes = 0;
   for (const TablePtr& table : version.level(0)) {
     const TableInfo& info = table->info();
     if (!is_readable(info.number)) break;
-    if (plan.upper.size() >= options_.level0_tables && info.file_bytes > bytes) break;
+    if (info.file_bytes >= options_.staying_file_bytes_max / 2) break;
+    if (bytes > 0 && info.file_bytes > 2 * bytes && !is_pressing) break;
     bytes += info.file_bytes;
     plan.upper.push_back(table);
   }
-  if (plan.upper.size() < options_.level0_tables) return std::nullopt;
+  if (plan.upper.size() < options_.level0_tables || !has_new(plan.upper)) return std::nullopt;
   return plan;
+}
+
+bool CompactionPicker::has_new(const std::vector<TablePtr>& tables) const {
+  return std::any_of(tables.begin(), tables.end(),
+                     [this](const TablePtr& table) { return !has_stayed(table->info().number); });
 }
 
 // A newer table must not sink below an older one that stays: only those older than all that stay.
@@ -148,8 +154,10 @@ Compaction::Compaction(CompactionPlan plan, std::shared_ptr<const Version> versi
       options_(options),
       manifest_(manifest),
       output_(std::move(factory), static_cast<uint32_t>(output_level(plan_)),
-              plan_.kind == CompactionKind::gather ? kUncut : options.file_bytes_max, salt_seed),
-      staying_(output_.factory(), 0, kUncut, salt_seed),
+              plan_.kind == CompactionKind::gather ? options.staying_file_bytes_max
+                                                   : options.file_bytes_max,
+              salt_seed),
+      staying_(output_.factory(), 0, options.staying_file_bytes_max, salt_seed),
       masks_(version_->masks()) {}
 
 bool Compaction::is_move() const {
@@ -162,8 +170,8 @@ void Compaction::step() {
   if (status_) return;
   over_ = true;
   const Error& error = status_.error();
-  const bool is_in_doubt = error.kind == ErrorKind::io && !input_failed_;
-  if (!manifest_failed_ && !is_in_doubt && !Manifest::is_undone(error)) find_unreadable();
+  if (error.kind != ErrorKind::io && !manifest_failed_ && !Manifest::is_undone(error))
+    find_unreadable();
 }
 
 void Compaction::find_unreadable() {

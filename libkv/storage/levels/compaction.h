@@ -28,13 +28,15 @@ struct CompactionOptions {
   uint64_t level_ratio = 10;
   uint64_t file_bytes_max = 16u << 20;
   uint64_t step_bytes = 1u << 20;  ///< What a step reads, about.
+  /// Of tables that stay on level 0; those of half of it are not gathered any more.
+  uint64_t staying_file_bytes_max = 1u << 30;
   /// Keys that begin with the same bytes, so many, share tables; 0: no key is special.
   size_t group_prefix_bytes = 0;
 };
 
 enum class CompactionKind {
   merge,    ///< `upper` and `lower` into the level below.
-  gather,   ///< `upper`, of level 0, into one table of level 0: they cannot sink.
+  gather,   ///< `upper`, of level 0, into larger tables of level 0: they cannot sink.
   discard,  ///< `upper`, of any level, leaves unread: dropped ranges mask it. It may be empty.
   rewrite,  ///< `upper`, one table below level 0, into its own level, without what is masked.
 };
@@ -44,7 +46,7 @@ struct CompactionPlan {
   std::vector<TablePtr> upper;  ///< Of `level`.
   std::vector<TablePtr> lower;  ///< Of `level` + 1: what they overlap.
   CompactionKind kind = CompactionKind::merge;
-  /// Of level 1, cannot be read: what of level 0 lies in their ranges stays there, in one table.
+  /// Of level 1, cannot be read: what of level 0 lies in their ranges stays there.
   std::vector<TablePtr> around;
 };
 
@@ -56,7 +58,7 @@ struct CompactionPlan {
 /// A table that cannot be read stays where it is, and what would have to be merged with it stays
 /// above it. Level 0 goes on all the same, or damage in one place would stop all writes:
 ///
-///   one of level 1 is bad   its range is merged around, and stays on level 0 as one table
+///   one of level 1 is bad   its range is merged around, and stays on level 0
 ///   one of level 0 is bad   what is older sinks; what is newer is gathered, like sizes together
 ///
 /// Pure but for its memory of such tables.
@@ -76,6 +78,9 @@ class CompactionPicker {
   uint64_t excess_bytes(const Version& version) const;
   /// The table of this number cannot be read through.
   void leave_out(uint64_t number) { unreadable_.insert(number); }
+  /// A merge has left this one on level 0: it is no reason for another.
+  void note_stayed(uint64_t number) { stayed_.insert(number); }
+  bool has_stayed(uint64_t number) const { return stayed_.count(number) != 0; }
   bool is_readable(uint64_t number) const { return unreadable_.count(number) == 0; }
 
  private:
@@ -90,9 +95,11 @@ class CompactionPicker {
   static std::vector<TablePtr> cheapest_first(const Version& version, size_t level);
   std::vector<TablePtr> mergeable_of_level0(const Version& version) const;
   bool is_readable(const CompactionPlan& plan) const;
+  bool has_new(const std::vector<TablePtr>& tables) const;
 
   const CompactionOptions options_;
   std::set<uint64_t> unreadable_;
+  std::set<uint64_t> stayed_;
 };
 
 /// One compaction. step() blocks and belongs to Lane::background: it reads some, writes what comes
@@ -108,8 +115,13 @@ class Compaction {
   bool over() const { return over_; }
   /// Errors: corrupt (an input), io, no_space.
   const Status& status() const { return status_; }
-  /// It failed as an input could not be read, or opened: nothing that was written is in doubt.
+  /// It failed as an input could not be read, or opened.
   bool input_failed() const { return input_failed_; }
+  /// It failed in what it wrote, or in the manifest: nobody knows what the disk has.
+  bool is_in_doubt() const {
+    return manifest_failed_ ||
+           (!status_ && status_.error().kind == ErrorKind::io && !input_failed_);
+  }
   bool manifest_failed() const { return manifest_failed_; }
   const CompactionPlan& plan() const { return plan_; }
   /// The table kept its file and only changes its level.

@@ -66,11 +66,12 @@ std::optional<CompactionPlan> plan_discard(const Version& version) {
   return plan;
 }
 
-bool is_level0_masked(const Version& version) {
+bool is_level0_masked(const Version& version, const std::function<bool(uint64_t)>& has_stayed) {
   const std::vector<TablePtr>& tables = version.level(0);
   return std::any_of(version.drops().begin(), version.drops().end(), [&](const RangeDrop& drop) {
-    return std::any_of(tables.begin(), tables.end(),
-                       [&](const TablePtr& table) { return may_mask_in(table->info(), drop); });
+    return std::any_of(tables.begin(), tables.end(), [&](const TablePtr& table) {
+      return !has_stayed(table->info().number) && may_mask_in(table->info(), drop);
+    });
   });
 }
 

@@ -27,8 +27,8 @@ std::vector<Sequence> idle_drops(const Version& version, const std::vector<Table
 std::optional<CompactionPlan> plan_discard(const Version& version);
 
 /// Whether a table of level 0 keeps a drop from going: merging it down, with the others there, ends
-/// that.
-bool is_level0_masked(const Version& version);
+/// that, but for those that `has_stayed` says would stay.
+bool is_level0_masked(const Version& version, const std::function<bool(uint64_t)>& has_stayed);
 
 /// A table below level 0 that keeps a drop from going. Frees little: after everything else.
 std::optional<CompactionPlan> plan_rewrite(const Version& version,

@@ -149,9 +149,24 @@ class LogRecoverer {
     KV_TRY(chain_.add(path, scan_log_segment(segment_->view(), salt)));
     found_.segments.push_back({path, chain_.last_sequence(), size});
     apply_(segment_);
+    if (is_last && !KV_PLANTED(leave_bad_tail)) KV_TRY(blank_bad_tail(*file));
     if (is_last && chain_.last_sequence() != before && !KV_PLANTED(trust_the_page_cache))
       KV_TRY(make_durable(*file, segment_->view()));
     return {};
+  }
+
+  /// What is written from now on takes the sequences that a bad tail may have had. It must not come
+  /// back, should the disk give it after all.
+  Status blank_bad_tail(File& file) {
+    bool any = false;
+    for (const uint64_t offset : bad_) {
+      const uint64_t from = std::max(offset, chain_.taken_end());
+      const uint64_t end = std::min<uint64_t>(offset + kPieceBytes, segment_->bytes.size());
+      if (from >= end) continue;
+      KV_TRY(file.write_at(from, std::string(static_cast<size_t>(end - from), '\0')));
+      any = true;
+    }
+    return any ? file.sync() : Status{};
   }
 
   /// A bad sector is damage of its place; a disk that gives nothing at all is none that a log can

@@ -43,8 +43,9 @@ Status LogWriter::write_records(LogGroup& group, bool sync_now, LogGroupResult* 
     size_t written = 0;
     const Status status =
         write_piece(pieces[i], group.durable, sync_now && is_last, &written, result);
-    if (result->waits_for_room && !KV_PLANTED(write_pieces_again)) {
-      pieces.erase(pieces.begin(), pieces.begin() + static_cast<ptrdiff_t>(i));
+    if (result->waits_for_room) {
+      const bool one_too_many = KV_PLANTED(drop_a_piece) && !is_last;
+      pieces.erase(pieces.begin(), pieces.begin() + static_cast<ptrdiff_t>(i + one_too_many));
       pieces.front().erase(0, written);
     }
     if (!status) return status;

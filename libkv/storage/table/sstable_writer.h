@@ -31,8 +31,16 @@ class SstableWriter {
   bool empty() const { return info_.entries == 0; }
   /// About what the file would have if it were finished now.
   uint64_t file_bytes() const { return written_ + pending_.size() + data_.size_bytes(); }
+  /// Its filter or index, which a reader holds whole, is as large as it should ever be.
+  bool is_full() const {
+    return index_.size_bytes() >= kIndexBytesFull || info_.entries >= kEntriesFull;
+  }
 
  private:
+  /// Far below what a reader takes for absurd (kBlockBytesMax).
+  static constexpr uint64_t kIndexBytesFull = 16u << 20;
+  static constexpr uint64_t kEntriesFull = 16u << 20;
+
   Status end_data_block();
   Result<BlockHandle> append_block(BytesView block, BlockCompression compression);
   Status write_pending();

@@ -304,6 +304,20 @@ TEST_F(ReadTest, APageWhoseAskerTakesNothingIsLateInItsTime) {
   EXPECT_EQ(scan("", "").answer, Answer::ok) << "it does not count as running";
 }
 
+TEST_F(ReadTest, AnAskerThatTakesNothingDoesNotHoldAllPlaces) {
+  open();
+  mint("k", "v");
+  answers.untaken[1] = settings.untaken_bytes_max;
+  for (size_t i = 0; i < limits::range_walks_max; ++i) replica->on_scan_page({1}, page_of("", ""));
+  run();
+  auto& pages = answers.all<msg::ScanPageDone>();
+  EXPECT_EQ(pages.size(), limits::range_walks_max - limits::scan_pages_at_once);
+  for (const auto& [asker, page] : pages) EXPECT_EQ(page.answer, Answer::busy);
+  replica->on_scan_page({2}, page_of("", ""));
+  run();
+  EXPECT_EQ(answers.last<msg::ScanPageDone>().answer, Answer::ok);
+}
+
 TEST_F(ReadTest, AFallbacksScanShowsItsHints) {
   open(4);
   msg::Merge request = merge_of("k", foreign(1, 1, "a"), {2});

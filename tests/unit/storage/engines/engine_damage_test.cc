@@ -153,6 +153,29 @@ TEST_F(EngineDamageTest, ABadSectorOfTheLogIsToldAndTheRestIsReplayed) {
   EXPECT_EQ(world_.get("more")->value->view(), "is taken");
 }
 
+// Else they would have taken the places of what was written since, which was promised.
+TEST_F(EngineDamageTest, RecordsThatTheDiskDoesNotGiveDoNotComeBackLater) {
+  world_.options.memtable_bytes = 64 << 10;  // All stand in the log alone.
+  reopen();
+  constexpr Sequence kPuts = 100;
+  for (Sequence n = 0; n < kPuts; ++n) put(key(static_cast<int>(n)), std::string(40, 'a'));
+  while (world_.engine->durable_sequence() < kPuts) ASSERT_TRUE(world_.scheduler.run_one());
+  world_.end();
+  world_.disk.spoil(only_segment(), 4096);
+  ASSERT_TRUE(world_.open());
+  const Sequence left = world_.engine->recovery().last_sequence;
+  ASSERT_LT(left, kPuts);
+  for (int n = 0; n < 20; ++n) put(key(200 + n), "written since");
+  while (world_.engine->durable_sequence() < left + 20) ASSERT_TRUE(world_.scheduler.run_one());
+  world_.end();
+  world_.disk.mend();
+  ASSERT_TRUE(world_.open());
+  for (int n = 0; n < 20; ++n) {
+    const auto found = world_.get(key(200 + n));
+    EXPECT_TRUE(found && found->value && found->value->view() == "written since") << n;
+  }
+}
+
 // An input that cannot be read once is tried again, and is no reason to end writing.
 TEST_F(EngineDamageTest, AReadThatFailsOnceInACompactionIsTriedAgain) {
   for (int round = 0; round < 3; ++round) fill(static_cast<char>('a' + round));

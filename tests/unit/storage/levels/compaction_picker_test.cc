@@ -146,12 +146,12 @@ TEST_F(CompactionPickerTest, OfLevelZeroOnlyWhatIsOlderThanAllThatStay) {
 // Or level 0 would fill up: likes are gathered together, and the oldest is left as it is.
 TEST_F(CompactionPickerTest, OfLevelZeroWhatCannotSinkIsGatheredWithItsLike) {
   add(0, 1, "a", "b");
-  add(0, 2, "a", "b", 0, 300);
+  add(0, 2, "a", "b", 0, 500);
   add(0, 3, "a", "b", 0, 120);
   picker_.leave_out(1);
-  EXPECT_EQ(picked(), "gather 3 2") << "two at least, whatever their sizes";
+  EXPECT_EQ(picked(), "nothing") << "the second is much larger";
   add(0, 4, "a", "b", 0, 100);
-  EXPECT_EQ(picked(), "gather 4 3") << "the third is larger than they are together";
+  EXPECT_EQ(picked(), "gather 4 3") << "the third is";
   add(0, 5, "a", "b", 0, 80);
   EXPECT_EQ(picked(), "gather 5 4 3 2");
   picker_.leave_out(5);
@@ -165,8 +165,10 @@ TEST_F(CompactionPickerTest, LevelZeroIsMergedAroundWhatCannotBeReadBelow) {
   add(1, 4, "d", "e", 0, 50);
   picker_.leave_out(3);
   EXPECT_EQ(picked(), "0: 2 1 with 4 around 3");
-  // What had to stay is not merged again alone.
-  picker_.leave_out(2);
+  // What had to stay is not merged again for its own sake.
+  picker_.note_stayed(2);
+  EXPECT_EQ(picked(), "0: 2 1 with 4 around 3");
+  picker_.note_stayed(1);
   EXPECT_EQ(picked(), "nothing");
 }
 
