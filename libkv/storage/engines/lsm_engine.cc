@@ -149,7 +149,7 @@ void LsmEngine::flush_over(Flush& flush) {
     fail_checkpoint(fail(error));
     return fail_ingest(fail(error));
   }
-  told_.clear();
+  told_.reset();
   auto next = std::make_shared<ReadView>(*view_);
   next->waiting.pop_back();
   std::vector<TablePtr> added;
@@ -228,7 +228,7 @@ void LsmEngine::compaction_stepped() {
 
 void LsmEngine::install_compaction() {
   const auto ended = std::exchange(compaction_, nullptr);
-  told_.clear();
+  told_.reset();
   compact_pause_ = {};
   std::vector<TablePtr> removed = ended->plan().upper;
   removed.insert(removed.end(), ended->plan().lower.begin(), ended->plan().lower.end());
@@ -252,7 +252,8 @@ void LsmEngine::install_compaction() {
 
 void LsmEngine::job_failed(const char* job, const Error& error, bool is_final) {
   // What is tried again each second is told once.
-  if (std::exchange(told_, error.what) != error.what || is_final)
+  const bool is_told = std::exchange(told_, error.kind) == error.kind;
+  if (!is_told || is_final || error.kind == ErrorKind::corrupt)
     environment_.log.error("storage_job_failed", {{"job", job}, {"what", error.what}});
   if (is_final) return log_.fail_with(error);
   if (Manifest::is_undone(error)) {

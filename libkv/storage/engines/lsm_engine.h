@@ -164,7 +164,7 @@ class LsmEngine final : public Engine {
   IngestState ingest_state_ = IngestState::linking;
   std::optional<Error> resting_;  // Why jobs rest: no room, or somebody reads the manifest.
   Instant resting_since_{};
-  std::string told_;                   // Of the last job that failed; empty once one did not.
+  std::optional<ErrorKind> told_;      // Of the last job that failed; none once one did not.
   std::optional<Instant> compact_at_;  // No sooner: an input could not be read just now.
   Duration compact_pause_{};           // Before that; longer each time it fails again.
   const uint64_t log_bytes_soft_;      // From here on a forming group is a debt.
