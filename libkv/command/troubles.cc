@@ -20,7 +20,7 @@ void look_at(const std::string& whose, const Report& node, std::vector<std::stri
                      ": see storage_corrupt in its log");
   if (unreadable > 0)
     found->push_back(whose + " has " + counted(unreadable, "partition") + " with damaged blocks");
-  if (hints > 0) found->push_back(whose + " has " + counted(hints, "hint") + " that do not decode");
+  if (hints > 0) found->push_back(whose + " has " + counted(hints, "undecodable hint"));
 }
 
 }  // namespace

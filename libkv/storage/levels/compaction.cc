@@ -138,9 +138,7 @@ CompactionPlan CompactionPicker::plan_of(const Version& version, size_t level,
 }
 
 bool CompactionPicker::is_readable(const CompactionPlan& plan) const {
-  const auto readable = [this](const TablePtr& table) {
-    return unreadable_.count(table->info().number) == 0;
-  };
+  const auto readable = [this](const TablePtr& table) { return is_readable(table->info().number); };
   return std::all_of(plan.upper.begin(), plan.upper.end(), readable) &&
          std::all_of(plan.lower.begin(), plan.lower.end(), readable);
 }

@@ -88,7 +88,7 @@ class CommitLog {
   /// Why nothing is taken but for being behind: failure(), or that it waits for room.
   const Status& state() const { return failure_ ? spare_status_ : failure_; }
   /// Nothing has failed, not even for want of room.
-  bool is_sound() const { return failure_.has_value() && spare_status_.has_value(); }
+  bool is_sound() const { return state().has_value(); }
   /// Of the forming group.
   uint64_t forming_bytes() const { return forming_.bytes(); }
   /// The forming group is at its bound.

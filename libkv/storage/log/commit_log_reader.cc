@@ -173,16 +173,16 @@ class LogRecoverer {
   /// be recovered from. Errors: io.
   Status read_bytes(File& file, const std::string& path) {
     bad_.clear();
-    if (const auto read = file.read_at(0, segment_->bytes)) {
+    const auto read = file.read_at(0, segment_->bytes);
+    if (read) {
       segment_->bytes.resize(*read);
       return {};
-    } else {
-      bad_ = read_around(file, segment_->bytes);
-      if (bad_.empty()) return {};
-      if (bad_.size() * kPieceBytes >= segment_->bytes.size()) return fail(read.error());
-      unreadable_.push_back({path, bad_.front(), "cannot be read: " + read.error().what, {}});
-      return {};
     }
+    bad_ = read_around(file, segment_->bytes);
+    if (bad_.empty()) return {};
+    if (bad_.size() * kPieceBytes >= segment_->bytes.size()) return fail(read.error());
+    unreadable_.push_back({path, bad_.front(), "cannot be read: " + read.error().what, {}});
+    return {};
   }
 
   /// Two in turns: fresh memory of this size costs more than reading into it.
