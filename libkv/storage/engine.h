@@ -19,6 +19,7 @@
 
 #include "libkv/base/bytes.h"
 #include "libkv/base/environment.h"
+#include "libkv/base/limits.h"
 #include "libkv/base/result.h"
 #include "libkv/meta/meta_store.h"
 #include "libkv/storage/engine_stats.h"
@@ -44,6 +45,9 @@ class WriteBatch {
   size_t payload_bytes() const { return bytes_.size(); }
   bool empty() const { return count_ == 0; }
   void clear();
+  /// So many of the bytes are not the user's: they count as written for his.
+  void note_upkeep(size_t bytes) { upkeep_bytes_ += bytes; }
+  size_t user_bytes() const { return bytes_.size() - upkeep_bytes_; }
 
   /// One operation as the batch holds it; views live as long as the batch is unchanged.
   struct Operation {
@@ -59,6 +63,7 @@ class WriteBatch {
  private:
   std::string bytes_;
   size_t count_ = 0;
+  size_t upkeep_bytes_ = 0;
 };
 
 struct EngineOptions {
@@ -73,10 +78,15 @@ struct EngineOptions {
   /// Before compression. What a get from the disk reads: devices are paid by the page.
   uint32_t block_bytes = 4u << 10;
   uint32_t bloom_bits_per_key = 10;
+  /// Tables that are open at a time: each takes a file, and its filter and index in memory.
+  size_t open_tables_max = limits::open_tables_max;
   /// Tables are read past the system's page cache where the file system can: their blocks are then
   /// in the engine's own cache or nowhere in memory.
   bool direct_reads = false;
   Duration sync_interval = 10ms;
+  /// What nobody wants synced stays in the process up to so much, and is lost with it. 0: it leaves
+  /// for the system as soon as the log is free.
+  size_t log_held_bytes_max = limits::log_unsynced_bytes_max;
   /// When nothing has been written for so long, what is there is tidied.
   Duration idle_after = 5s;
   /// Keys that begin with the same bytes, so many, belong together (a partition): tables are cut

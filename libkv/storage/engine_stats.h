@@ -39,8 +39,12 @@ struct EngineStats {
   /// what room_at() told writers to wait.
   uint64_t stalls = 0, stall_nanoseconds = 0, stall_nanoseconds_max = 0;
   uint64_t delays = 0, delay_nanoseconds = 0, delay_nanoseconds_max = 0;
-  std::string refusing;          ///< Why no write is taken just now; empty: they are.
-  uint64_t damaged_at_open = 0;  ///< Places in log and tables; only the log's events name them.
+  /// Of compactions, for the sake of who waits for the disk (storage/engines/compaction_pace.h).
+  uint64_t compaction_rest_nanoseconds = 0;
+  double compaction_share = 1;    ///< Of the time, that they had last.
+  bool compaction_rests = false;  ///< Until next_wake(), or sooner.
+  std::string refusing;           ///< Why no write is taken just now; empty: they are.
+  uint64_t damaged_at_open = 0;   ///< Places in log and tables; only the log's events name them.
   uint64_t write_rate = 0;  ///< Bytes a second to which writers are slowed now; 0: they are not.
 
   uint64_t memory_used() const {

@@ -27,6 +27,7 @@ void WriteBatch::remove(BytesView key) {
 void WriteBatch::clear() {
   bytes_.clear();
   count_ = 0;
+  upkeep_bytes_ = 0;
 }
 
 bool WriteBatch::for_each(BytesView encoded, const std::function<void(const Operation&)>& visit) {

@@ -1,9 +1,9 @@
 // corruption_sweep [--stride N] [--seed S]
 //
-// A flipped bit in each Nth byte, zeros, and a cut: in every block of every file of an engine that
-// was closed in order — data, index, filter and properties of its SSTables, their footers, the
-// records of its log, the pages of its metadata and their journal; and the same of a checkpoint
-// that was made of it. The engine may refuse, but:
+// A flipped bit in each Nth byte, zeros, a cut, and a sector that the disk does not give: in every
+// block of every file of an engine that was closed in order — data, index, filter and properties of
+// its SSTables, their footers, the records of its log, the pages of its metadata and their journal;
+// and the same of a checkpoint that was made of it. The engine may refuse, but:
 //   - only damaged metadata keep it from opening;
 //   - a read gives what was written last or `corrupt` with the file's name, before compactions and
 //     after them; what the log has lost may show as an older value, if the recovery reports it;
@@ -18,14 +18,14 @@
 namespace kv {
 namespace {
 
-enum class Damage { bit, zeros, cut };
-constexpr const char* kDamageNames[] = {"bit", "zeros", "cut"};
+enum class Damage { bit, zeros, cut, sector };
+constexpr const char* kDamageNames[] = {"bit", "zeros", "cut", "sector"};
 
 /// An engine on the damaged disk, and whether what it says is right.
 class DamagedStore {
  public:
-  DamagedStore(const SoundStore& sound, StorageWorld& world, const std::string& file)
-      : sound_(sound), contents_(sound.contents_of(file)), world_(world), file_(file) {}
+  DamagedStore(const SoundStore& sound, StorageWorld& world, const std::string& file, Damage how)
+      : sound_(sound), contents_(sound.contents_of(file)), world_(world), file_(file), how_(how) {}
 
   /// Whether anything was told: by errors or by the report.
   bool told() const { return told_; }
@@ -52,7 +52,8 @@ class DamagedStore {
   void check_refusal(const Error& error) {
     told_ = true;
     expect(file_.find("meta.db") != std::string::npos, "it does not open: " + error.what);
-    expect(error.kind == ErrorKind::corrupt || error.kind == ErrorKind::format,
+    const bool is_unread = how_ == Damage::sector && error.kind == ErrorKind::io;
+    expect(error.kind == ErrorKind::corrupt || error.kind == ErrorKind::format || is_unread,
            "of the wrong kind: " + error.what);
   }
 
@@ -140,6 +141,7 @@ class DamagedStore {
   const SoundStore::Contents& contents_;
   StorageWorld& world_;
   const std::string file_;
+  const Damage how_;
   bool told_ = false;
   std::string problem_;
 };
@@ -196,13 +198,16 @@ class Sweep {
     check(path, block, Damage::zeros, block.offset);
     check(path, block, Damage::cut, block.offset);
     check(path, block, Damage::cut, block.offset + block.bytes / 2);
+    check(path, block, Damage::sector, block.offset);
+    check(path, block, Damage::sector, block.offset + block.bytes / 2);
   }
 
   void check(const std::string& path, const FileBlock& block, Damage how, uint64_t at) {
     if (violations_ != 0) return;
+    world_.disk.mend();
     world_.restore(image_, {});
     damage(path, block, how, at);
-    DamagedStore damaged(sound_, world_, path);
+    DamagedStore damaged(sound_, world_, path, how);
     damaged.check();
     KindCounts& counts = kinds_[block.kind];
     ++counts.damages;
@@ -220,6 +225,7 @@ class Sweep {
       world_.disk.rot(path, at, static_cast<unsigned>(random_.below(8)));
       return;
     }
+    if (how == Damage::sector) return world_.disk.spoil(path, at);
     SimFileSystem files(world_.disk);
     const auto file = std::move(*files.open(path, OpenMode::write));
     const std::string zeros(static_cast<size_t>(block.bytes), '\0');

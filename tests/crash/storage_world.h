@@ -102,8 +102,10 @@ class StorageWorld {
   /// REQUIRES: open.
   MetaStore& metadata() { return sqlite_ ? *sqlite_ : static_cast<MetaStore&>(*meta); }
   void run_until_idle() {
-    while (scheduler.run_one()) {
-    }
+    do {
+      while (scheduler.run_one()) {
+      }
+    } while (ends_a_rest());
   }
   Result<Lookup> get(BytesView key) {
     std::optional<Result<Lookup>> answer;
@@ -122,6 +124,13 @@ class StorageWorld {
   }
 
  private:
+  bool ends_a_rest() {
+    if (!engine || !engine->stats().compaction_rests) return false;
+    scheduler.run_until(engine->next_wake());
+    engine->on_tick(scheduler.now());
+    return true;
+  }
+
   const EngineType type_;
   const MetaType meta_type_;
   uint64_t seed_;

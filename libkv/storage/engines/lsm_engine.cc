@@ -67,6 +67,8 @@ LsmEngine::LsmEngine(Environment& environment, Parts parts)
       tasks_(environment.executor) {}
 
 Status LsmEngine::start(Sequence flushed) {
+  log_.on_syncs([this] { log_wait_ = compaction_pace_.begin_wait(environment_.clock.now()); },
+                [this] { compaction_pace_.end_wait(log_wait_, environment_.clock.now()); });
   log_.release(flushed);
   KV_TRY(log_.prepare());
   // Each start begins a new log segment. Many starts with few writes between would pile segments
@@ -98,7 +100,7 @@ Result<Sequence> LsmEngine::apply(const WriteBatch& batch, Durability durability
                 operation.value});
   });
   cache_->balance();
-  counted_.bytes_written_user += batch.payload_bytes();
+  counted_.bytes_written_user += batch.user_bytes();
   pace(batch.payload_bytes());
   return last;
 }
@@ -199,6 +201,7 @@ void LsmEngine::begin_compaction(CompactionPlan plan) {
 }
 
 void LsmEngine::step_compaction() {
+  compaction_pace_.begin_step(environment_.clock.now());
   tasks_.run(
       Lane::background, [compaction = compaction_] { compaction->step(); },
       [this] {
@@ -207,7 +210,9 @@ void LsmEngine::step_compaction() {
 }
 
 void LsmEngine::compaction_stepped() {
-  if (!compaction_->over()) return step_compaction();
+  const bool rests = rests_between_steps();
+  if (!compaction_->over()) return rests ? void() : step_compaction();
+  step_at_.reset();
   if (compaction_->status()) {
     install_compaction();
     start_work();

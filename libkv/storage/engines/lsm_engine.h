@@ -16,6 +16,7 @@
 #include "libkv/storage/engine.h"
 #include "libkv/storage/engines/block_reads.h"
 #include "libkv/storage/engines/checkpoint.h"
+#include "libkv/storage/engines/compaction_pace.h"
 #include "libkv/storage/engines/flush.h"
 #include "libkv/storage/engines/ingest.h"
 #include "libkv/storage/engines/read_view.h"
@@ -125,6 +126,8 @@ class LsmEngine final : public Engine {
   void begin_compaction(CompactionPlan plan);
   void step_compaction();
   void compaction_stepped();
+  bool rests_between_steps();
+  void end_rest();
   void install_compaction();
   void install_flushed(std::shared_ptr<ReadView> next, const std::vector<RangeDrop>& drops);
   void install_compacted(std::shared_ptr<ReadView> next, const std::vector<Sequence>& idle);
@@ -167,7 +170,10 @@ class LsmEngine final : public Engine {
   std::optional<ErrorKind> told_;      // Of the last job that failed; none once one did not.
   std::optional<Instant> compact_at_;  // No sooner: an input could not be read just now.
   Duration compact_pause_{};           // Before that; longer each time it fails again.
-  const uint64_t log_bytes_soft_;      // From here on a forming group is a debt.
+  CompactionPace compaction_pace_;
+  CompactionPace::Wait log_wait_;
+  std::optional<Instant> step_at_;  // The next step of the compaction, which rests.
+  const uint64_t log_bytes_soft_;   // From here on a forming group is a debt.
   WritePace pace_;
   struct Filled {
     uint64_t bytes;

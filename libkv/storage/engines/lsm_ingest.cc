@@ -29,6 +29,7 @@ void LsmEngine::ingest(std::vector<std::string> paths, std::function<void(Result
   rotate_memtable();
   ingest_ = std::make_shared<Ingest>(std::move(paths), factory_, manifest_, at, std::move(done));
   ingest_state_ = IngestState::linking;
+  end_rest();
   verify_ingested();
   start_work();
 }

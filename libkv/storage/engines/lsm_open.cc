@@ -36,7 +36,7 @@ class LsmOpener {
         std::make_shared<ArenaBlocks>(parts_.options.memtable_bytes / kHugePageBytes, budget);
     parts_.cache = std::make_shared<TableCache>(
         environment.files, directory, budget,
-        TableCache::Options{limits::open_tables_max, options.direct_reads});
+        TableCache::Options{options.open_tables_max, options.direct_reads});
     parts_.options.log_segment_bytes =
         std::max<uint64_t>(options.log_segment_bytes, kSegmentBytesMin);
   }
@@ -138,6 +138,7 @@ class LsmOpener {
                   .segment_bytes = parts_.options.log_segment_bytes,
                   .sync_interval = parts_.options.sync_interval,
                   .forming_bytes_max = log_forming_bytes_max(parts_.options),
+                  .held_bytes_max = parts_.options.log_held_bytes_max,
                   .secret = state_.log_secret,
                   .next_number = log.next_number,
                   .last_sequence = log.last_sequence,

@@ -44,6 +44,7 @@ Instant LsmEngine::next_wake() const {
   Instant at = log_.next_wake();
   if (resting_) at = std::min(at, resting_since_ + limits::disk_full_retry_interval);
   if (compact_at_) at = std::min(at, *compact_at_);
+  if (step_at_) at = std::min(at, *step_at_);
   if (tidied_at_ != log_.last_sequence()) return at;  // The first tick after a write sets the time.
   if (tidy_at_) at = std::min(at, *tidy_at_);
   return at;
@@ -57,6 +58,7 @@ void LsmEngine::on_tick(Instant now) {
     compact_at_.reset();
     start_work();
   }
+  if (step_at_ && now >= *step_at_) end_rest();
   tidy_on_tick(now);
 }
 
@@ -106,6 +108,7 @@ void LsmEngine::begin_stall() {
   if (stalled_since_) return;
   stalled_since_ = environment_.clock.now();
   ++counted_.stalls;
+  end_rest();
 }
 
 void LsmEngine::end_stall() {
@@ -136,6 +139,22 @@ void LsmEngine::ready_block() {
       });
 }
 
+/// A step of the compaction is over.
+bool LsmEngine::rests_between_steps() {
+  const Instant now = environment_.clock.now();
+  // An ingest waits for its end.
+  const double debt = ingest_ != nullptr ? 1 : pace_.compaction_debt();
+  const Duration rest = compaction_pace_.end_step(debt, now);
+  if (rest > Duration::zero()) step_at_ = now + rest;
+  return step_at_.has_value();
+}
+
+void LsmEngine::end_rest() {
+  if (!step_at_ || closed_) return;
+  step_at_.reset();
+  step_compaction();
+}
+
 void LsmEngine::note_debt() {
   WriteDebt debt;
   debt.level0_tables = view_->version->level(0).size();
@@ -143,6 +162,7 @@ void LsmEngine::note_debt() {
   debt.log_bytes = log_.forming_bytes();
   debt.excess_bytes = excess_bytes_;
   pace_.note_debt(debt);
+  if (pace_.compaction_debt() >= 1) end_rest();
 }
 
 void LsmEngine::note_version() {

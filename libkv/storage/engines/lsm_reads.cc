@@ -72,10 +72,14 @@ void LsmEngine::tell_later(std::function<void(Result<Lookup>)> done, Result<Look
 /// False: the block it stopped at cannot be read beside the loop.
 bool LsmEngine::await_block(const std::shared_ptr<PendingGet>& pending) {
   const LookupStop& stop = pending->stop;
-  return stop.table && block_reads_.begin(stop.table, stop.block_number,
-                                          [this, pending](const BlockReads::Outcome& read) {
-                                            go_on(pending, read);
-                                          });
+  if (!stop.table) return false;
+  return block_reads_.begin(
+      stop.table, stop.block_number,
+      [this, pending, wait = compaction_pace_.begin_wait(environment_.clock.now())](
+          const BlockReads::Outcome& read) {
+        compaction_pace_.end_wait(wait, environment_.clock.now());
+        go_on(pending, read);
+      });
 }
 
 void LsmEngine::go_on(const std::shared_ptr<PendingGet>& pending, const BlockReads::Outcome& read) {

@@ -5,6 +5,9 @@ namespace kv {
 
 EngineStats LsmEngine::stats() const {
   EngineStats stats = counted_;
+  stats.compaction_rests = step_at_.has_value();
+  stats.compaction_share = compaction_pace_.share();
+  stats.compaction_rest_nanoseconds = static_cast<uint64_t>(compaction_pace_.rested().count());
   const ReadCounters& reads = cache_->counters();
   stats.gets = reads.gets;
   stats.memtable_hits = reads.memtable_hits;

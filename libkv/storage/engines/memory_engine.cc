@@ -117,7 +117,7 @@ class MemoryEngine final : public Engine {
     KV_TRY(log_.ready());
     const Sequence last = log_.append(batch, durability);
     apply_to(pairs_, batch.encoded());
-    counted_.bytes_written_user += batch.payload_bytes();
+    counted_.bytes_written_user += batch.user_bytes();
     return last;
   }
   Result<Sequence> drop_range(const KeyRange& range, Durability durability) override {
@@ -288,6 +288,7 @@ Result<std::unique_ptr<Engine>> open_memory_engine(Environment& environment, Met
       .directory = directory,
       .segment_bytes = std::max<uint64_t>(options.log_segment_bytes, kSegmentBytesMin),
       .sync_interval = options.sync_interval,
+      .held_bytes_max = options.log_held_bytes_max,
       .secret = state.log_secret,
       .next_number = log.next_number,
       .last_sequence = log.last_sequence,

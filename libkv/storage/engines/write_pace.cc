@@ -21,6 +21,10 @@ double share(uint64_t debt, uint64_t soft, uint64_t hard) {
   return std::min(1.0, static_cast<double>(debt - soft) / static_cast<double>(hard - soft));
 }
 
+double part(uint64_t debt, uint64_t soft) {
+  return static_cast<double>(debt) / static_cast<double>(std::max<uint64_t>(1, soft));
+}
+
 Duration time_for(uint64_t bytes, double rate) {
   const double seconds = static_cast<double>(bytes) / rate;
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
@@ -34,6 +38,8 @@ void WritePace::note_debt(const WriteDebt& debt) {
                         share(debt.waiting_bytes, soft.waiting_bytes, hard.waiting_bytes),
                         share(debt.log_bytes, soft.log_bytes, hard.log_bytes),
                         share(debt.excess_bytes, soft.excess_bytes, hard.excess_bytes)});
+  compaction_debt_ = std::max(part(debt.level0_tables, soft.level0_tables),
+                              part(debt.excess_bytes, soft.excess_bytes));
   if (KV_PLANTED(never_slow_writers)) pressure_ = 0;
   if (!is_slowing()) room_at_ = Instant::min();
 }

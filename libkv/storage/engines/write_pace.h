@@ -48,6 +48,8 @@ class WritePace {
   /// REQUIRES: `now` does not go back.
   void note_written(uint64_t bytes, Instant now);
 
+  /// What compactions owe, as a share of the bound from which writers are slowed.
+  double compaction_debt() const { return compaction_debt_; }
   bool is_slowing() const { return pressure_ > 0; }
   /// When the next write should come: Instant::min(), or an instant that lies at most
   /// limits::write_delay_max after the last write.
@@ -67,6 +69,7 @@ class WritePace {
 
   const WriteDebtBounds bounds_;
   double pressure_ = 0;          // 0 to 1.
+  double compaction_debt_ = 0;   // 0 on.
   std::optional<double> drain_;  // Bytes a second.
   std::optional<Instant> drained_at_;
   bool was_slowing_ = false;  // When the memtable before was flushed.

@@ -64,7 +64,8 @@ bool TableCache::may_pin(const SstableReader& reader) const {
 }
 
 bool TableCache::is_over() const {
-  return open_.size() + pins_->tables.load() > options_.open_tables_max ||
+  return (open_.size() + pins_->tables.load() > options_.open_tables_max &&
+          !KV_PLANTED(open_any_number)) ||
          (open_bytes_ + pins_->bytes.load() > budget_->tables_max() && !KV_PLANTED(close_no_table));
 }
 

@@ -26,6 +26,7 @@ CommitLog::CommitLog(Environment& environment, Options options)
     : environment_(environment),
       segment_bytes_(options.segment_bytes),
       sync_interval_(options.sync_interval),
+      held_bytes_max_(options.held_bytes_max),
       forming_bytes_max_(options.forming_bytes_max),
       pool_(std::make_shared<LogSegmentPool>(environment.files, options.directory,
                                              options.segment_bytes)),
@@ -124,7 +125,7 @@ void CommitLog::on_tick(Instant now) {
 
 void CommitLog::hand_over_if_due() {
   if (group_running_ || waiting_ || in_turn_ || !failure_) return;
-  if (!sync_wanted_ && forming_.bytes() <= limits::log_unsynced_bytes_max) return;
+  if (!sync_wanted_ && forming_.bytes() <= held_bytes_max_) return;
   auto group = std::make_shared<LogGroup>();
   group->records = forming_.take();
   group->durable = durable_sequence_;
@@ -139,6 +140,7 @@ void CommitLog::hand_over_if_due() {
 
 void CommitLog::hand_over(std::shared_ptr<LogGroup> group, Sequence last) {
   group_running_ = true;
+  if (group->sync && sync_begins_) sync_begins_();
   auto result = std::make_shared<LogGroupResult>();
   tasks_.run(
       Lane::log_sync, [writer = writer_, group, result] { *result = writer->write(*group); },
@@ -182,6 +184,7 @@ void CommitLog::group_over(const std::shared_ptr<LogGroup>& group, Sequence last
   if (!failure_) return;
   const bool risen = group->sync && last > durable_sequence_;
   if (risen) durable_sequence_ = last;
+  if (group->sync && sync_over_) sync_over_();
   // The next group leaves before the listener runs, so that the disk does not wait for it: the
   // turn's batches are in it, as completions follow its frames.
   const bool was_full = is_full();

@@ -41,6 +41,7 @@ class CommitLog {
     uint64_t segment_bytes = 0;
     Duration sync_interval{};
     uint64_t forming_bytes_max = limits::log_forming_bytes_max;  ///< Then it is full.
+    size_t held_bytes_max = limits::log_unsynced_bytes_max;      ///< EngineOptions has it.
     uint64_t secret = 0;
     uint64_t next_number = 1;
     Sequence last_sequence = 0;  ///< All up to it is durable.
@@ -95,6 +96,11 @@ class CommitLog {
   bool is_full() const;
   /// Called when it is no longer full.
   void on_room(std::function<void()> listener) { room_listener_ = std::move(listener); }
+  /// Called as a sync begins, and as it is over. One at a time.
+  void on_syncs(std::function<void()> begins, std::function<void()> over) {
+    sync_begins_ = std::move(begins);
+    sync_over_ = std::move(over);
+  }
   /// Ends writing for another reason than the log's own.
   void fail_with(const Error& error);
 
@@ -130,11 +136,13 @@ class CommitLog {
   Environment& environment_;
   const uint64_t segment_bytes_;
   const Duration sync_interval_;
+  const size_t held_bytes_max_;
   const uint64_t forming_bytes_max_;
   std::shared_ptr<LogSegmentPool> pool_;
   std::shared_ptr<LogWriter> writer_;
   std::function<void(Result<Sequence>)> listener_;
   std::function<void()> room_listener_;
+  std::function<void()> sync_begins_, sync_over_;
 
   LogRecords forming_;
   bool sync_wanted_ = false;

@@ -1,5 +1,5 @@
-// The newest writes, in memory, until they are flushed to an SSTable. One writer at a time (the loop,
-// or at open whoever replays the log); any thread may read at the same time, without a lock
+// The newest writes, in memory, until they are flushed to an SSTable. One writer at a time (the
+// loop, or at open whoever replays the log); any thread may read at the same time, without a lock
 // (fingerprint_tree.h). Held by shared_ptr: values handed out point into it.
 #pragma once
 

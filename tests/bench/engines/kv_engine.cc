@@ -4,10 +4,10 @@
 // A write that the engine has no room for, or that it wants to come later, waits in the loop, which
 // goes on with what else there is. A synced write is outstanding until the log says that it is
 // durable; what one turn writes leaves as one group. An unsynced write is over when it is visible:
-// the engine hands its log to the system a mebibyte at a time, where LevelDB and RocksDB call
-// write() each time. A get that needs the disk is outstanding. Several workers who only read have a
-// thread and a snapshot each; many keys a call, reads beside writes, and reads past the page cache,
-// of which many are to be outstanding, are the loop's alone.
+// the engine hands its log to the system as soon as the write() before is over, where LevelDB and
+// RocksDB call write() each time. A get that needs the disk is outstanding. Several workers who
+// only read have a thread and a snapshot each; many keys a call, reads beside writes, and reads
+// past the page cache, of which many are to be outstanding, are the loop's alone.
 #include <algorithm>
 #include <deque>
 
@@ -54,6 +54,7 @@ class Loop {
     options.direct_reads = settings.direct;
     options.bloom_bits_per_key = kBloomBitsPerKey;
     options.idle_after = kIdleAfter;
+    options.log_held_bytes_max = 0;
     KV_ASSIGN(engine_, open_lsm_engine(environment_, *meta_, directory, options));
     engine_->on_durable([this](Result<Sequence> durable) { durable_up_to(std::move(durable)); });
     return {};
@@ -87,6 +88,10 @@ class Loop {
   /// Until the engine has tidied, too; the instant is that before.
   Result<Instant> settle() {
     KV_TRY(drain());
+    while (engine_->stats().compaction_rests) {
+      KV_TRY(end_turn(true));
+      KV_TRY(drain());
+    }
     const Instant settled = monotonic_now();
     for (engine_->on_tick(settled); engine_->next_wake() != Instant::max();) {
       KV_TRY(end_turn(true));
