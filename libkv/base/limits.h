@@ -62,6 +62,10 @@ inline constexpr size_t reads_together_max = 256;       ///< Keys that are looke
 inline constexpr Duration promotion_retry_interval = 5s;
 inline constexpr size_t unreadable_hints_max = 4'096;       ///< That are known, each told of once.
 inline constexpr Duration unreadable_retry_interval = 60s;  ///< For partitions not read through.
+/// A partition's data is read through, and its leaves compared with it, so often: 256 in five days.
+inline constexpr Duration partition_check_interval = 30min;
+inline constexpr size_t leaf_rows_a_batch = 1'024;  ///< Of Merkle leaves to be stored.
+inline constexpr size_t leaf_batches_at_once = 4;   ///< And then again at the next tick.
 inline constexpr Duration map_wait_max = 1s;
 inline constexpr Duration judgement_wait_max = 3s;    ///< For the voters' word on a start.
 inline constexpr Duration repair_request_time = 30s;  ///< Of requests that carry no time left.

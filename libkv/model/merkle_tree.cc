@@ -23,6 +23,18 @@ uint64_t hash_of_words(const std::array<uint64_t, kCount>& words) {
 
 }  // namespace
 
+LeafSum& LeafSum::operator+=(const LeafSum& other) {
+  hash += other.hash;
+  keys = static_cast<uint16_t>(keys + other.keys);
+  return *this;
+}
+
+LeafSum& LeafSum::operator-=(const LeafSum& other) {
+  hash -= other.hash;
+  keys = static_cast<uint16_t>(keys - other.keys);
+  return *this;
+}
+
 MerkleTree::MerkleTree(unsigned partition_bits)
     : partition_bits_(partition_bits), leaf_count_(1u << (kLeafBits - partition_bits)) {
   KV_ASSERT(partition_bits < kLeafBits);
@@ -33,19 +45,32 @@ uint32_t MerkleTree::leaf_of(Token token) const {
   return static_cast<uint32_t>(below_partition >> (64 - (kLeafBits - partition_bits_)));
 }
 
-void MerkleTree::add(uint32_t leaf, uint64_t hash) {
+void MerkleTree::add(uint32_t leaf, const LeafSum& sum) {
   KV_ASSERT(leaf < leaf_count_);
-  if (leaves_.empty()) leaves_.resize(leaf_count_);
-  leaves_[leaf] += hash;
+  if (leaves_.empty()) {
+    leaves_.resize(leaf_count_);
+    counts_.resize(leaf_count_);
+  }
+  leaves_[leaf] += sum.hash;
+  keys_ -= counts_[leaf];
+  counts_[leaf] = static_cast<uint16_t>(counts_[leaf] + sum.keys);
+  keys_ += counts_[leaf];
+}
+
+void MerkleTree::add(const MerkleTree& other) {
+  KV_ASSERT(leaf_count_ == other.leaf_count_);
+  for (uint32_t leaf = 0; leaf < other.leaves_.size(); ++leaf) add(leaf, other.sum(leaf));
 }
 
 void MerkleTree::subtract(uint32_t leaf, uint64_t hash) {
-  add(leaf, uint64_t{0} - hash);
+  LeafSum less;
+  less -= LeafSum{hash, 1};
+  add(leaf, less);
 }
 
-uint64_t MerkleTree::leaf(uint32_t index) const {
-  KV_ASSERT(index < leaf_count_);
-  return leaves_.empty() ? 0 : leaves_[index];
+LeafSum MerkleTree::sum(uint32_t leaf) const {
+  KV_ASSERT(leaf < leaf_count_);
+  return leaves_.empty() ? LeafSum{} : LeafSum{leaves_[leaf], counts_[leaf]};
 }
 
 unsigned MerkleTree::depth() const {
@@ -85,8 +110,19 @@ std::vector<std::pair<uint32_t, uint64_t>> MerkleTree::leaves() const {
   return found;
 }
 
+bool MerkleTree::operator==(const MerkleTree& other) const {
+  if (leaf_count_ != other.leaf_count_) return false;
+  if (leaves_.empty() == other.leaves_.empty())
+    return leaves_ == other.leaves_ && counts_ == other.counts_;
+  for (uint32_t leaf = 0; leaf < leaf_count_; ++leaf) {
+    if (sum(leaf) != other.sum(leaf)) return false;
+  }
+  return true;
+}
+
 uint64_t MerkleTree::memory_bytes() const {
-  return sizeof(*this) + leaves_.capacity() * sizeof(uint64_t);
+  return sizeof(*this) + leaves_.capacity() * sizeof(uint64_t) +
+         counts_.capacity() * sizeof(uint16_t);
 }
 
 uint64_t leaf_hash(KeyspaceId keyspace, BytesView key, const Hash128& record_digest) {

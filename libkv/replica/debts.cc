@@ -119,21 +119,25 @@ bool Debts::mark_partitions(const KeyRange& range, WriteBatch* batch) {
   return true;
 }
 
-Status Debts::mark_damage(const std::vector<CorruptRange>& ranges) {
-  WriteBatch batch;
+Status Debts::mark_damage(const std::vector<CorruptRange>& ranges, const UnreadableRows& rows) {
   for (const CorruptRange& range : ranges) {
     core_.environment.log.error(
         "data_damaged", {{"file", range.file}, {"offset", range.offset}, {"what", range.what}});
     const bool hits_own = overlaps(range.keys, space_range(Space::own));
-    if (hits_own && !mark_partitions(range.keys, &batch)) core_.refilling.mark_all(&batch);
-    if (overlaps(range.keys, space_range(Space::hint))) core_.refilling.mark_hints_lost(&batch);
+    if (hits_own && !mark_partitions(range.keys, &core_.damage))
+      core_.refilling.mark_all(&core_.damage);
+    if (overlaps(range.keys, space_range(Space::hint)))
+      core_.refilling.mark_hints_lost(&core_.damage);
   }
-  if (batch.empty()) return {};
-  const auto applied = core_.apply(batch);
-  if (applied) return {};
-  if (applied.error().kind != ErrorKind::no_space) return fail(applied.error());
-  // Memory has the marks, and the next start finds the damage again.
-  core_.environment.log.error("damage_not_noted", {{"why", applied.error().what}});
+  for (const Error& error : rows) {
+    core_.environment.log.error("data_damaged", {{"what", error.what}});
+    core_.refilling.mark_all(&core_.damage);
+    core_.refilling.mark_hints_lost(&core_.damage);
+  }
+  core_.damage_is_noted = ranges.empty() && rows.empty();
+  const Status noted = core_.note_damage();
+  if (noted || noted.error().kind != ErrorKind::no_space) return noted;
+  core_.environment.log.error("damage_not_noted", {{"why", noted.error().what}});
   return {};
 }
 

@@ -18,8 +18,10 @@ class Debts {
 
   /// The disk came back empty in a cluster that had data here.
   Status mark_all_refilling();
-  /// What recovery found damaged. Errors: the engine's.
-  Status mark_damage(const std::vector<CorruptRange>& ranges);
+  /// What recovery found damaged, and rows of a start: what they said is not known, so that
+  /// everything refills. It is written now, or, on a full disk, before the next write. Errors: the
+  /// engine's.
+  Status mark_damage(const std::vector<CorruptRange>& ranges, const UnreadableRows& rows);
   /// What is pending until there is a map: which partitions are meant by "everything", and to whom
   /// lost hints are owed.
   void settle_pending();

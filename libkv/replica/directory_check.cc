@@ -6,6 +6,7 @@
 #include "libkv/replica/directory_metadata.h"
 #include "libkv/replica/incarnation.h"
 #include "libkv/replica/key_layout.h"
+#include "libkv/replica/leaf_rows.h"
 #include "libkv/replica/number_row.h"
 #include "libkv/replica/stored_hint.h"
 #include "libkv/replica/stored_map.h"
@@ -151,6 +152,8 @@ Status check_stored_row(BytesView key, BytesView value) {
       return sound_if(partition_of_key(key) && decode_number_row(value) &&
                           key == partition_row_key(Space::round, *partition_of_key(key)),
                       "a row of a round does not parse");
+    case Space::leaf:
+      return check_leaf_row(key, value);
   }
   return fail(ErrorKind::corrupt, "a key of no known space");
 }

@@ -2,7 +2,8 @@
 // metadata, all that its engine keeps, and that each value there is what its key says. Of a
 // kv-gossip's directory, which has no engine, the first two. Changes nothing.
 //
-// Merkle trees are not on the disk: a kv-node builds them from its data.
+// Whether Merkle leaves are those of the data is not checked: the kv-node itself does, now and
+// then.
 #pragma once
 
 #include <functional>

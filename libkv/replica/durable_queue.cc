@@ -17,9 +17,18 @@ DurableQueue::~DurableQueue() {
 
 Result<Sequence> DurableQueue::apply(const WriteBatch& batch, Durability durability) {
   if (failure_) return fail(*failure_);
-  KV_ASSIGN(const Sequence sequence, engine_.apply(batch, durability));
-  KV_ASSERT(sequence > last_applied_);
-  last_applied_ = sequence;
+  return applied(engine_.apply(batch, durability));
+}
+
+Result<Sequence> DurableQueue::drop_range(const KeyRange& range, Durability durability) {
+  if (failure_) return fail(*failure_);
+  return applied(engine_.drop_range(range, durability));
+}
+
+Result<Sequence> DurableQueue::applied(Result<Sequence> sequence) {
+  if (!sequence) return sequence;
+  KV_ASSERT(*sequence > last_applied_);
+  last_applied_ = *sequence;
   return sequence;
 }
 

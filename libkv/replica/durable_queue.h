@@ -25,6 +25,8 @@ class DurableQueue {
 
   /// Applies the batch. Errors: the engine's.
   Result<Sequence> apply(const WriteBatch& batch, Durability durability);
+  /// The same for Engine::drop_range(), of a range that can hold a key.
+  Result<Sequence> drop_range(const KeyRange& range, Durability durability);
   /// Calls `then` once `sequence` is durable; at once if it is. REQUIRES: it is not below any that
   /// still waits (apply()'s result, or last_applied()).
   void when_durable(Sequence sequence, Then then);
@@ -36,6 +38,7 @@ class DurableQueue {
   bool failed() const { return failure_.has_value(); }
 
  private:
+  Result<Sequence> applied(Result<Sequence> sequence);
   void on_engine(const Result<Sequence>& durable);
 
   struct Waiter {

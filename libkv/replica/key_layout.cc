@@ -67,8 +67,14 @@ std::string owed_key(const PartitionKey& partition, MemberNumber member) {
   return key;
 }
 
+std::string leaf_key(const PartitionKey& partition, uint32_t leaf) {
+  std::string key = partition_prefix(Space::leaf, partition);
+  append_big_endian(&key, leaf);
+  return key;
+}
+
 std::string partition_row_key(Space space, const PartitionKey& partition) {
-  KV_ASSERT(space == Space::refilling || space == Space::round);
+  KV_ASSERT(space == Space::refilling || space == Space::round || space == Space::leaf);
   return partition_prefix(space, partition);
 }
 
@@ -113,6 +119,13 @@ std::optional<ParsedRecordKey> parse_record_key(BytesView key) {
 std::optional<MemberNumber> member_of_owed_key(BytesView key) {
   if (key.size() != kPartitionEnd + sizeof(MemberNumber)) return std::nullopt;
   return read_big_endian<MemberNumber>(key, kPartitionEnd);
+}
+
+std::optional<uint32_t> leaf_of_leaf_key(BytesView key) {
+  const bool is_leaf = key.size() == kPartitionEnd + sizeof(uint32_t) &&
+                       static_cast<Space>(key.front()) == Space::leaf;
+  if (!is_leaf) return std::nullopt;
+  return read_big_endian<uint32_t>(key, kPartitionEnd);
 }
 
 }  // namespace kv

@@ -3,6 +3,7 @@
 //   space (1) | placement (2) | partition (4) | keyspace (4) | user key      own data, hints
 //   space (1) | placement (2) | partition (4) | member (2)                   owed repairs
 //   space (1) | placement (2) | partition (4)                                refilling, rounds
+//   space (1) | placement (2) | partition (4) [| leaf (4)]                   Merkle leaves [mark]
 //   space (1) [| 1]                                      refilling: everything [lost hints]
 //
 // Numbers are big-endian, so that the order of bytes is the order of numbers and a partition, or a
@@ -19,8 +20,9 @@
 
 namespace kv {
 
-/// On disk: never change.
-enum class Space : uint8_t { own = 1, hint = 2, owed = 3, refilling = 4, round = 5 };
+/// On disk: never change. What is written all the time comes first: what a start must read lies
+/// behind it, in few tables, so that it does not depend on all the others.
+enum class Space : uint8_t { leaf = 0, own = 1, hint = 2, owed = 3, refilling = 4, round = 5 };
 
 /// Up to where a key names its partition: what the engine is told of how keys belong together.
 inline constexpr size_t kPartitionPrefixBytes = 7;
@@ -29,7 +31,8 @@ inline constexpr size_t kPartitionPrefixBytes = 7;
 std::string record_key(Space space, const PartitionKey& partition, KeyspaceId keyspace,
                        BytesView name);
 std::string owed_key(const PartitionKey& partition, MemberNumber member);
-/// REQUIRES: space is refilling or round.
+std::string leaf_key(const PartitionKey& partition, uint32_t leaf);
+/// REQUIRES: space is refilling, round or leaf: then the mark of the partition's leaves.
 std::string partition_row_key(Space space, const PartitionKey& partition);
 /// The row that says: everything, but it is not yet known which partitions that is.
 std::string refilling_all_key();
@@ -55,5 +58,7 @@ std::optional<ParsedRecordKey> parse_record_key(BytesView key);
 std::optional<PartitionKey> partition_of_key(BytesView key);
 /// The member of an owed repair's key.
 std::optional<MemberNumber> member_of_owed_key(BytesView key);
+/// The leaf of a Merkle leaf's key.
+std::optional<uint32_t> leaf_of_leaf_key(BytesView key);
 
 }  // namespace kv

@@ -7,21 +7,21 @@
 
 namespace kv {
 
-Result<Owed> Owed::load(Engine& engine, uint64_t start_number) {
+Result<Owed> Owed::load(Engine& engine, uint64_t start_number, UnreadableRows* unreadable) {
   Owed owed;
   owed.next_mark_ = start_number << 32 | 1;
-  const auto rows = engine.iterate(space_range(Space::owed));
-  for (; rows->valid(); rows->next()) {
-    const auto partition = partition_of_key(rows->key());
-    const auto member = member_of_owed_key(rows->key());
-    const auto mark = decode_number_row(rows->value());
-    if (!partition || !member || !mark) {
-      return fail(ErrorKind::corrupt, "a row of an owed repair does not parse");
-    }
-    owed.marks_[{*partition, *member}] = *mark;
-    owed.next_mark_ = std::max(owed.next_mark_, *mark + 1);
-  }
-  KV_TRY(rows->status());
+  KV_TRY(read_start_rows(engine, space_range(Space::owed), unreadable,
+                         [&owed](BytesView key, BytesView value) -> Status {
+                           const auto partition = partition_of_key(key);
+                           const auto member = member_of_owed_key(key);
+                           const auto mark = decode_number_row(value);
+                           if (!partition || !member || !mark)
+                             return fail(ErrorKind::corrupt,
+                                         "a row of an owed repair does not parse");
+                           owed.marks_[{*partition, *member}] = *mark;
+                           owed.next_mark_ = std::max(owed.next_mark_, *mark + 1);
+                           return {};
+                         }));
   return owed;
 }
 

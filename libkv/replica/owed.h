@@ -16,14 +16,15 @@
 
 #include "libkv/model/ids.h"
 #include "libkv/protocol/repair_messages.h"
+#include "libkv/replica/start_rows.h"
 #include "libkv/storage/engine.h"
 
 namespace kv {
 
 class Owed {
  public:
-  /// Errors: corrupt, io.
-  static Result<Owed> load(Engine& engine, uint64_t start_number);
+  /// Errors: corrupt (a row), io.
+  static Result<Owed> load(Engine& engine, uint64_t start_number, UnreadableRows* unreadable);
 
   /// Adds the debt's rows to `batch`.
   void incur(const PartitionKey& partition, const std::vector<MemberNumber>& members,

@@ -4,24 +4,22 @@
 
 namespace kv {
 
-Result<Refilling> Refilling::load(Engine& engine) {
+Result<Refilling> Refilling::load(Engine& engine, UnreadableRows* unreadable) {
   Refilling refilling;
-  const auto rows = engine.iterate(space_range(Space::refilling));
-  for (; rows->valid(); rows->next()) {
-    if (rows->key() == refilling_all_key()) {
-      refilling.all_ = true;
-      continue;
-    }
-    if (rows->key() == hints_lost_key()) {
-      refilling.hints_lost_ = true;
-      continue;
-    }
-    const auto partition = partition_of_key(rows->key());
-    if (!partition)
-      return fail(ErrorKind::corrupt, "a row of a refilling partition does not parse");
-    refilling.partitions_.insert(*partition);
-  }
-  KV_TRY(rows->status());
+  KV_TRY(read_start_rows(engine, space_range(Space::refilling), unreadable,
+                         [&refilling](BytesView key, BytesView) -> Status {
+                           if (key == refilling_all_key()) {
+                             refilling.all_ = true;
+                           } else if (key == hints_lost_key()) {
+                             refilling.hints_lost_ = true;
+                           } else if (const auto partition = partition_of_key(key)) {
+                             refilling.partitions_.insert(*partition);
+                           } else {
+                             return fail(ErrorKind::corrupt,
+                                         "a row of a refilling partition does not parse");
+                           }
+                           return {};
+                         }));
   return refilling;
 }
 

@@ -13,14 +13,15 @@
 #include <vector>
 
 #include "libkv/model/ids.h"
+#include "libkv/replica/start_rows.h"
 #include "libkv/storage/engine.h"
 
 namespace kv {
 
 class Refilling {
  public:
-  /// Errors: corrupt, io.
-  static Result<Refilling> load(Engine& engine);
+  /// Errors: corrupt (a row), io.
+  static Result<Refilling> load(Engine& engine, UnreadableRows* unreadable);
 
   void mark(const PartitionKey& partition, WriteBatch* batch);
   /// Everything that the next map makes this member hold.

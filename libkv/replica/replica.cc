@@ -22,9 +22,10 @@ Result<std::unique_ptr<Replica>> Replica::open(Environment& environment, Engine&
   std::unique_ptr<Replica> replica(
       new Replica(environment, engine, member, settings, answers, signals, std::move(incarnation)));
   ReplicaCore& core = replica->core_;
-  KV_ASSIGN(core.rounds, Rounds::load(engine));
-  KV_ASSIGN(core.refilling, Refilling::load(engine));
-  KV_ASSIGN(core.owed, Owed::load(engine, start_number));
+  UnreadableRows unread;
+  KV_ASSIGN(core.rounds, Rounds::load(engine, &unread));
+  KV_ASSIGN(core.refilling, Refilling::load(engine, &unread));
+  KV_ASSIGN(core.owed, Owed::load(engine, start_number, &unread));
   // Before the first write, so that the count and the writes' changes add up.
   core.hint_tally.begin(
       engine, core.tasks,
@@ -33,7 +34,8 @@ Result<std::unique_ptr<Replica>> Replica::open(Environment& environment, Engine&
         if (counted) return self->promotion_.look();
         self->core_.environment.log.error("hints_unreadable", {{"why", counted.error().what}});
       });
-  KV_TRY(replica->debts_.mark_damage(engine.recovery().corruption));
+  KV_TRY(replica->debts_.mark_damage(engine.recovery().corruption, unread));
+  if (core.damage_is_noted) core.leaves.start();
   return replica;
 }
 
@@ -74,11 +76,16 @@ void Replica::on_tick() {
   gate_.on_time(now);
   if (gate_.waiting() > 0 && wanted_ > core_.epoch()) core_.signals.map_wanted(wanted_);
   promotion_.on_time(now);
+  (void)core_.note_damage();
   if (core_.map) debts_.settle_pending();
+  core_.leaves.store_some();
   if (now >= next_retry_) {
     next_retry_ = now + limits::unreadable_retry_interval;
     core_.leaves.retry_unreadable();
   }
+  if (next_check_ == Instant{}) next_check_ = now + core_.settings.check_interval;
+  if (now >= next_check_ && check_next_partition())
+    next_check_ = now + core_.settings.check_interval;
 }
 
 Status Replica::on_start_judged(bool known) {
@@ -190,11 +197,12 @@ void Replica::on_owed_paid(Asker asker, const msg::OwedPaid& request) {
 
 bool Replica::check_next_partition() {
   const std::vector<PartitionKey> held = core_.held_partitions();
-  if (held.empty() || core_.leaves.building() > 0) return false;
+  if (held.empty() || core_.leaves.walks() > 0) return false;
+  // A start begins anywhere, so that no partition's turn depends on how seldom there is one.
+  if (next_checked_ == PartitionKey{}) next_checked_ = held[core_.random.below(held.size())];
   auto at = std::lower_bound(held.begin(), held.end(), next_checked_);
   if (at == held.end()) at = held.begin();
-  next_checked_ = {at->placement, at->partition + 1};
-  return core_.leaves.check(
+  const bool begun = core_.leaves.check(
       *at, [this, partition = *at](const Result<std::vector<uint32_t>>& differing) {
         if (!differing || differing->empty()) return;
         core_.counters.leaves_differing += differing->size();
@@ -203,6 +211,8 @@ bool Replica::check_next_partition() {
                                                       {"leaves", differing->size()},
                                                       {"first", differing->front()}});
       });
+  if (begun) next_checked_ = {at->placement, at->partition + 1};
+  return begun;
 }
 
 ReplicaCounters Replica::counters() const {
@@ -214,7 +224,10 @@ ReplicaCounters Replica::counters() const {
   counters.owed = core_.owed.size();
   counters.refilling = core_.refilling.list().size();
   counters.trees_ready = core_.leaves.ready();
+  counters.keys = core_.leaves.keys();
+  counters.trees_stored = core_.leaves.stored();
   counters.trees_building = core_.leaves.building();
+  counters.tree_walks = core_.leaves.walks();
   counters.trees_unreadable = core_.leaves.unreadable();
   counters.tree_bytes = core_.leaves.memory_bytes();
   counters.waiting_for_log = core_.durable.waiting();

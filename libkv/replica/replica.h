@@ -129,6 +129,7 @@ class Replica {
   Epoch wanted_ = 0;               // The newest map that a waiting request was planned with.
   PartitionKey next_checked_;      // Where the background check goes on.
   Instant next_retry_{};           // Of partitions that could not be read through.
+  Instant next_check_{};  // Of a partition's leaves; the first is due an interval after a start.
 };
 
 }  // namespace kv

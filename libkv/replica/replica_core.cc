@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "libkv/base/assert.h"
+#include "libkv/base/planted.h"
 #include "libkv/model/token.h"
 #include "libkv/replica/key_layout.h"
 
@@ -24,9 +25,23 @@ ReplicaCore::ReplicaCore(Environment& the_environment, Engine& the_engine, Membe
       turns(the_engine, the_settings.parked_steps_max),
       recent(limits::recent_puts_max),
       tasks(the_environment.executor),
-      leaves(the_engine, tasks, [this](const PartitionKey& partition, const Error& error) {
-        on_unreadable(partition, error);
-      }) {}
+      leaves(the_engine, tasks, leaves_hooks()) {}
+
+// Leaves are few, bounded and not waited for by anybody: they do not queue for room.
+Leaves::Hooks ReplicaCore::leaves_hooks() {
+  return {.apply = [this](const WriteBatch& batch) -> Status {
+            KV_TRY(apply(batch));
+            return {};
+          },
+          .unreadable = [this](const PartitionKey& partition,
+                               const Error& error) { on_unreadable(partition, error); },
+          .rows_unreadable =
+              [this](const PartitionKey& partition, const Error& error) {
+                environment.log.error("leaves_unreadable", {{"placement", partition.placement},
+                                                            {"partition", partition.partition},
+                                                            {"why", error.what}});
+              }};
+}
 
 Answer ReplicaCore::place(Epoch planned, KeyspaceId keyspace_id, BytesView key,
                           Placed* placed) const {
@@ -92,9 +107,22 @@ void ReplicaCore::on_unreadable_hints(const UnreadableHints& hints) {
   if (!batch.empty()) (void)apply(batch);  // Where nothing can be written, memory has the debts.
 }
 
+Status ReplicaCore::note_damage() {
+  if (damage_is_noted) return {};
+  // A record may be lost whose leaf is not.
+  if (!KV_PLANTED(leaves_trusted_after_damage))
+    KV_TRY(durable.drop_range(space_range(Space::leaf), settings.durability));
+  if (!damage.empty()) KV_TRY(durable.apply(damage, settings.durability));
+  damage.clear();
+  damage_is_noted = true;
+  leaves.start();
+  return {};
+}
+
 Result<Sequence> ReplicaCore::apply(const WriteBatch& batch) {
   KV_ASSERT(!batch.empty());
   if (stopping) return fail(ErrorKind::busy, "the node is stopping");
+  if (!KV_PLANTED(damage_noted_late)) KV_TRY(note_damage());
   return durable.apply(batch, settings.durability);
 }
 

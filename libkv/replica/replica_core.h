@@ -35,6 +35,7 @@ struct ReplicaSettings {
   size_t siblings_max = limits::siblings_max;
   size_t siblings_bytes_max = limits::siblings_bytes_max;
   uint64_t hint_bytes_max = limits::hint_bytes_max_default;
+  Duration check_interval = limits::partition_check_interval;
   Duration map_wait_max = limits::map_wait_max;
   Duration judgement_wait_max = limits::judgement_wait_max;
   size_t parked_steps_max = limits::parked_steps_max;
@@ -55,7 +56,8 @@ struct ReplicaCounters {
   uint64_t amnesia_met = 0, steps_parked = 0, leaves_differing = 0;
   // Of this moment.
   uint64_t hints = 0, hints_unreadable = 0, hint_bytes = 0, owed = 0, refilling = 0;
-  uint64_t trees_ready = 0, trees_building = 0, trees_unreadable = 0, tree_bytes = 0;
+  uint64_t keys = 0, trees_ready = 0, trees_stored = 0, trees_building = 0, tree_walks = 0,
+           trees_unreadable = 0, tree_bytes = 0;
   uint64_t waiting_for_log = 0, waiting_for_disk = 0, waiting_for_map = 0, waiting_for_room = 0;
 };
 
@@ -90,7 +92,10 @@ struct ReplicaCore {
   /// may have been for is owed to all slots of its partition.
   void on_unreadable_hints(const UnreadableHints& hints);
 
-  /// Applies what is not empty. Errors: the engine's; `busy` once stopping.
+  /// Writes what recovery found damaged comes to, if that has not been done. Errors: the engine's.
+  Status note_damage();
+  /// Applies what is not empty. What was damaged is noted before. Errors: the engine's; `busy` once
+  /// stopping.
   Result<Sequence> apply(const WriteBatch& batch);
   /// Draws a new incarnation and tells the service. REQUIRES: its own amnesia was met.
   Status draw_incarnation();
@@ -116,11 +121,15 @@ struct ReplicaCore {
   HintTally hint_tally;
   ReplicaCounters counters;
   bool stopping = false;
+  /// What recovery found damaged, as rows; on a full disk only memory has them, for a while.
+  WriteBatch damage;
+  bool damage_is_noted = true;
   size_t walks = 0;  ///< Scans and listings that run or wait, at most limits::range_walks_max.
   LaneTasks tasks;
   Leaves leaves;
 
  private:
+  Leaves::Hooks leaves_hooks();
   void on_unreadable(const PartitionKey& partition, const Error& error);
 };
 

@@ -5,16 +5,17 @@
 
 namespace kv {
 
-Result<Rounds> Rounds::load(Engine& engine) {
+Result<Rounds> Rounds::load(Engine& engine, UnreadableRows* unreadable) {
   Rounds rounds;
-  const auto rows = engine.iterate(space_range(Space::round));
-  for (; rows->valid(); rows->next()) {
-    const auto partition = partition_of_key(rows->key());
-    const auto round = decode_number_row(rows->value());
-    if (!partition || !round) return fail(ErrorKind::corrupt, "a row of a round does not parse");
-    rounds.rounds_[*partition] = *round;
-  }
-  KV_TRY(rows->status());
+  KV_TRY(read_start_rows(engine, space_range(Space::round), unreadable,
+                         [&rounds](BytesView key, BytesView value) -> Status {
+                           const auto partition = partition_of_key(key);
+                           const auto round = decode_number_row(value);
+                           if (!partition || !round)
+                             return fail(ErrorKind::corrupt, "a row of a round does not parse");
+                           rounds.rounds_[*partition] = *round;
+                           return {};
+                         }));
   return rounds;
 }
 

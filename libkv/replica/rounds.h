@@ -6,14 +6,15 @@
 #include <map>
 
 #include "libkv/model/ids.h"
+#include "libkv/replica/start_rows.h"
 #include "libkv/storage/engine.h"
 
 namespace kv {
 
 class Rounds {
  public:
-  /// Errors: corrupt, io.
-  static Result<Rounds> load(Engine& engine);
+  /// Errors: corrupt (a row), io.
+  static Result<Rounds> load(Engine& engine, UnreadableRows* unreadable);
 
   Round of(const PartitionKey& partition) const;
   /// Never lowers it. Counts at once; the row goes into `batch`.

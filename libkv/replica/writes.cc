@@ -328,13 +328,16 @@ Result<Writes::Written> Writes::write(const Place& place, const Held& before,
   WriteBatch batch;
   batch.put(place.engine_key, bytes);
   incur(place.partition, owed, &batch);
-  KV_ASSIGN(const Sequence sequence, core_.apply(batch));
   const Hash128 digest = digest_of(after.stored.record);
   if (is_hint) {
+    KV_ASSIGN(const Sequence sequence, core_.apply(batch));
     core_.hint_tally.changed(place.partition, before.stored_bytes, bytes.size());
-  } else {
-    core_.leaves.changed(place.partition, place.keyspace, place.name.view(), before.digest, digest);
+    return Written{sequence, digest};
   }
+  const Leaves::Change leaf = core_.leaves.plan(place.partition, place.keyspace, place.name.view(),
+                                                before.digest, digest, &batch);
+  KV_ASSIGN(const Sequence sequence, core_.apply(batch));
+  core_.leaves.changed(leaf);
   return Written{sequence, digest};
 }
 

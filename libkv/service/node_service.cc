@@ -321,7 +321,8 @@ Report NodeService::status() const {
   report.set("owed", counters.owed).set("refilling", counters.refilling);
   report.set("trees_ready", counters.trees_ready).set("trees_building", counters.trees_building);
   report.set("trees_unreadable", counters.trees_unreadable);
-  report.set("keys", engine.keys_estimated).set("disk_bytes", engine.disk_bytes);
+  report.set("trees_stored", counters.trees_stored);
+  report.set("keys", counters.keys).set("disk_bytes", engine.disk_bytes);
   report.set("memtable_bytes", engine.memtable_bytes).set("log_bytes", engine.log_bytes);
   report.set("sstables", engine.sstables).set("syncs", engine.syncs);
   report.set("groups", engine.groups).set("flushes", engine.flushes);

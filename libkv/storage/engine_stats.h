@@ -15,7 +15,7 @@ struct LevelStats {
 };
 
 struct EngineStats {
-  uint64_t keys_estimated = 0, disk_bytes = 0, memtable_bytes = 0, log_bytes = 0;
+  uint64_t disk_bytes = 0, memtable_bytes = 0, log_bytes = 0;
   uint64_t sstables = 0, levels = 0;
   uint64_t range_drops = 0;          ///< That still mask something, or may.
   std::vector<LevelStats> by_level;  ///< Down to the lowest that has any.

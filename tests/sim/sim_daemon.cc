@@ -46,8 +46,11 @@ Status SimDaemon::open_node(const SimDaemonWorld& world) {
             DataDirectory::open(environment_, path, DaemonKind::node, world.self.number));
   const auto open_engine = world.memory_engine ? open_memory_engine : open_lsm_engine;
   KV_ASSIGN(engine_, open_engine(environment_, directory_->meta(), path, world.engine));
-  KV_ASSIGN(node_, NodeService::open(environment_, process_, *directory_, *engine_, world.self,
-                                     NodeSettings{}));
+  NodeSettings settings;
+  // Each partition in the time of a run: leaves that differ are a violation (sim_run.cc).
+  settings.replica.check_interval = 300ms;
+  KV_ASSIGN(node_,
+            NodeService::open(environment_, process_, *directory_, *engine_, world.self, settings));
   return {};
 }
 

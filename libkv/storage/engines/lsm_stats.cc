@@ -24,7 +24,6 @@ EngineStats LsmEngine::stats() const {
     LevelStats counted;
     for (const TablePtr& table : view_->version->level(level)) {
       counted.bytes += table->info().file_bytes;
-      stats.keys_estimated += table->info().entries - table->info().removals;
       ++counted.tables;
     }
     stats.disk_bytes += counted.bytes;
@@ -35,11 +34,7 @@ EngineStats LsmEngine::stats() const {
   stats.by_level.resize(stats.levels);
   count_memory(stats);
   stats.memtable_bytes = view_->active->memory_bytes();
-  stats.keys_estimated += view_->active->entries();
-  for (const auto& memtable : view_->waiting) {
-    stats.memtable_bytes += memtable->memory_bytes();
-    stats.keys_estimated += memtable->entries();
-  }
+  for (const auto& memtable : view_->waiting) stats.memtable_bytes += memtable->memory_bytes();
   stats.range_drops = view_->version->drops().size();
   stats.log_bytes = log_.log_bytes();
   stats.disk_bytes += stats.log_bytes;

@@ -193,7 +193,6 @@ class MemoryEngine final : public Engine {
 
   EngineStats stats() const override {
     EngineStats stats = counted_;
-    stats.keys_estimated = pairs_.size();
     stats.log_bytes = stats.disk_bytes = log_.log_bytes();
     stats.bytes_written_log = log_.written_bytes();
     stats.syncs = log_.syncs();

@@ -132,6 +132,35 @@ TEST_F(DebtsTest, CorruptionOfUnknownExtentIsEverything) {
   EXPECT_EQ(list().refilling.size(), 4u);
 }
 
+TEST_F(DebtsTest, DamageThatAFullDiskHasNoRoomForIsNotedBeforeAnythingElse) {
+  for (const bool writes : {false, true}) {
+    SCOPED_TRACE(writes);
+    store = {};
+    open();
+    mint("k", "v");
+    replica.reset();
+    store.corruption = {{"000007.log", 4096, "checksum", {}}};
+    engine = std::make_unique<FakeEngine>(&store);
+    engine->refuse_with = ErrorKind::no_space;
+    auto opened =
+        Replica::open(process.environment(), *engine, *meta, 1, settings, answers, answers);
+    ASSERT_TRUE(opened) << opened.error().what;
+    replica = std::move(*opened);
+    replica->set_map(share(make_map()));
+    EXPECT_EQ(list().refilling.size(), 4u);
+    engine->refuse_with.reset();
+    if (writes) {
+      merge("k", foreign(2, 1, "v"));
+    } else {
+      pass(100ms);
+    }
+    store.corruption.clear();  // What was damaged has gone: nothing else tells of it any more.
+    crash_and_open();
+    EXPECT_EQ(list().refilling.size(), 4u);
+    EXPECT_EQ(told_leaves(), computed_leaves());
+  }
+}
+
 TEST_F(DebtsTest, LostHintsAreOwedToAllTheyMayHaveBeenFor) {
   store.corruption = {{"000007.sst", 0, "checksum", space_range(Space::hint)}};
   open(4);

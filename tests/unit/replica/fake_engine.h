@@ -43,7 +43,8 @@ class FakeEngine final : public Engine {
   std::optional<ErrorKind> refuse_with;
   int syncs_asked = 0;
   int lookups_of_many = 0;
-  Instant room = Instant::min();  ///< When the next write may come.
+  std::vector<std::string> iterated;  ///< Where each iterator began.
+  Instant room = Instant::min();      ///< When the next write may come.
 
   void make_room() {
     room = Instant::min();
@@ -119,6 +120,7 @@ class FakeEngine final : public Engine {
     reads_.emplace_back(std::string(key), std::move(done));
   }
   std::unique_ptr<EngineIterator> iterate(const KeyRange& range, bool reverse) override {
+    iterated.push_back(range.from);
     auto begin = rows_.lower_bound(range.from);
     auto end = range.to.empty() ? rows_.end() : rows_.lower_bound(range.to);
     std::vector<std::pair<std::string, std::string>> rows(begin, end);

@@ -15,6 +15,9 @@ TEST(KeyLayout, BytesAreAsTheyWillBeForEver) {
             std::string("\x04\x00\x01\x00\x00\x00\x02", 7));
   EXPECT_EQ(partition_row_key(Space::round, {1, 2}),
             std::string("\x05\x00\x01\x00\x00\x00\x02", 7));
+  EXPECT_EQ(leaf_key({1, 2}, 0x0a0b0c),
+            std::string("\x00\x00\x01\x00\x00\x00\x02\x00\x0a\x0b\x0c", 11));
+  EXPECT_EQ(partition_row_key(Space::leaf, {1, 2}), std::string("\x00\x00\x01\x00\x00\x00\x02", 7));
   EXPECT_EQ(refilling_all_key(), "\x04");
   EXPECT_EQ(hints_lost_key(), "\x04\x01");
 }
@@ -28,6 +31,8 @@ TEST(KeyLayout, AKeyComesBackFromItsBytes) {
   EXPECT_EQ(parsed->keyspace, 77u);
   EXPECT_EQ(parsed->name, BytesView("a\0b", 3));
   EXPECT_EQ(member_of_owed_key(owed_key({1, 2}, 300)), MemberNumber{300});
+  EXPECT_EQ(leaf_of_leaf_key(leaf_key({1, 2}, 0xfffff)), 0xfffffu);
+  EXPECT_FALSE(leaf_of_leaf_key(record_key(Space::own, {1, 2}, 3, "")));
 }
 
 TEST(KeyLayout, WhatIsNoRecordKeyDoesNotParse) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "libkv/base/random.h"
+#include "libkv/replica/number_row.h"
 #include "tests/unit/replica/replica_fixture.h"
 
 namespace kv::test {
@@ -24,7 +25,264 @@ class LeavesTest : public ReplicaTest {
   static uint32_t leaf(const std::string& key) {
     return leaf_of_key(kPartitionBits, kKeyspace, key);
   }
+  /// The process dies; the next has read nothing yet.
+  void crash_and_begin() {
+    replica.reset();
+    engine = std::make_unique<FakeEngine>(&store);
+    answers = {};
+    begin();
+  }
+  void begin() {
+    auto opened =
+        Replica::open(process.environment(), *engine, *meta, 1, settings, answers, answers);
+    ASSERT_TRUE(opened) << opened.error().what;
+    replica = std::move(*opened);
+    replica->set_map(share(make_map()));
+  }
+  /// Own data of many keys, as another life has left it.
+  void have_keys(int count) {
+    for (int i = 0; i < count; ++i) {
+      StoredRecord stored;
+      stored.record = foreign(2, 1, "v");
+      store.rows[own_key("k" + std::to_string(i))] = encode_stored_record(stored);
+    }
+  }
+  /// The next start has to walk over the data.
+  void strike_marks() {
+    for (PartitionId id = 0; id < 1u << kPartitionBits; ++id)
+      store.rows.erase(partition_row_key(Space::leaf, {kPlacement, id}));
+  }
+  bool has_walked_over_data() const {
+    return std::any_of(engine->iterated.begin(), engine->iterated.end(),
+                       [](const std::string& from) {
+                         return !from.empty() && static_cast<Space>(from.front()) == Space::own;
+                       });
+  }
 };
+
+TEST_F(LeavesTest, AStartReadsThemFromTheDiskAndNotTheData) {
+  open();
+  EXPECT_TRUE(has_walked_over_data());  // The first has to.
+  for (int i = 0; i < 300; ++i) mint("k" + std::to_string(i % 200), "v" + std::to_string(i));
+  const auto before = told_leaves();
+  crash_and_open();
+  EXPECT_FALSE(has_walked_over_data());
+  EXPECT_EQ(replica->counters().trees_ready, 4u);
+  EXPECT_EQ(told_leaves(), before);
+  EXPECT_EQ(told_leaves(), computed_leaves());
+  EXPECT_EQ(replica->counters().keys, 200u);
+}
+
+TEST_F(LeavesTest, WritesBeforeTheyAreReadCount) {
+  open();
+  for (int i = 0; i < 200; ++i) mint("k" + std::to_string(i), "v");
+  for (int life = 0; life < 3; ++life) {
+    crash_and_begin();
+    merge("k3", foreign(2, 1, "w" + std::to_string(life)));
+    mint("new" + std::to_string(life), "before anything was read");
+    EXPECT_LT(replica->counters().trees_stored, 4u);
+  }
+  // Nothing that those lives left is believed where they wrote.
+  run();
+  EXPECT_EQ(told_leaves(), computed_leaves());
+  EXPECT_EQ(replica->counters().keys, 203u);
+  EXPECT_EQ(replica->counters().trees_stored, 4u);
+  crash_and_open();
+  EXPECT_FALSE(has_walked_over_data());
+  EXPECT_EQ(told_leaves(), computed_leaves());
+}
+
+TEST_F(LeavesTest, AfterDamageNoneOnTheDiskIsBelieved) {
+  open();
+  for (int i = 0; i < 50; ++i) mint("k" + std::to_string(i), "v");
+  replica.reset();
+  store.rows.erase(own_key("k7"));  // The damage took the record, and not its leaf.
+  store.corruption = {{"000001.log", 17, "a record fails its checksum",
+                       partition_range(Space::own, partition("k7"))}};
+  crash_and_open();
+  EXPECT_EQ(told_leaves(), computed_leaves());
+  store.corruption.clear();
+  crash_and_open();
+  EXPECT_FALSE(has_walked_over_data());
+  EXPECT_EQ(told_leaves(), computed_leaves());
+}
+
+TEST_F(LeavesTest, NorInTheNextLifeIfThisOneIsShort) {
+  open();
+  for (int i = 0; i < 50; ++i) mint("k" + std::to_string(i), "v");
+  replica.reset();
+  store.rows.erase(own_key("k7"));
+  store.corruption = {{"000001.log", 17, "a record fails its checksum",
+                       partition_range(Space::own, partition("k7"))}};
+  crash_and_begin();
+  store.corruption.clear();
+  crash_and_open();
+  EXPECT_EQ(told_leaves(), computed_leaves());
+}
+
+TEST_F(LeavesTest, WhereTheirRowsAreDamagedTheyAreBuiltFromTheData) {
+  open();
+  for (int i = 0; i < 50; ++i) mint("k" + std::to_string(i), "v");
+  replica.reset();
+  engine = std::make_unique<FakeEngine>(&store);
+  engine->damaged = {leaf_key(partition("k7"), leaf("k7"))};
+  begin();
+  run();
+  EXPECT_EQ(replica->counters().trees_unreadable, 0u);
+  EXPECT_TRUE(has_walked_over_data());
+  EXPECT_EQ(told_leaves(), computed_leaves());
+  EXPECT_EQ(replica->counters().trees_stored,
+            3u);  // Which rows there are is not known: all are written.
+  for (int i = 0; i < 100; ++i) pass(100ms);
+  EXPECT_EQ(replica->counters().trees_stored, 4u);
+  crash_and_open();
+  EXPECT_FALSE(has_walked_over_data());
+  EXPECT_EQ(told_leaves(), computed_leaves());
+}
+
+TEST_F(LeavesTest, WhatAnOlderLifeLeftOfThemIsReplaced) {
+  have_keys(40);
+  const std::string sum = encode_number_row(77) + std::string("\1\0", 2);
+  store.rows[leaf_key(partition("k7"), leaf("k7"))] = sum;
+  for (uint32_t other = 0; other < 1u << 18; other += 1u << 10)
+    store.rows[leaf_key(partition("k7"), other)] = sum;
+  open();
+  EXPECT_EQ(told_leaves(), computed_leaves());
+  crash_and_open();
+  EXPECT_FALSE(has_walked_over_data());
+  EXPECT_EQ(told_leaves(), computed_leaves());
+}
+
+// A crash at any moment between the first row and the mark, with writes between.
+TEST_F(LeavesTest, HalfStoredTheyAreNotBelieved) {
+  for (int ticks = 0; ticks < 4; ++ticks) {
+    SCOPED_TRACE(ticks);
+    store = {};
+    have_keys(24'000);
+    open();
+    EXPECT_LT(replica->counters().trees_stored, 4u);
+    for (int i = 0; i < ticks; ++i) {
+      merge("k" + std::to_string(i * 31), foreign(3, 1, "w"));
+      mint("new" + std::to_string(i), "v");
+      pass(100ms);
+    }
+    crash_and_begin();
+    merge("k77", foreign(3, 1, "w"));
+    crash_and_open();
+    EXPECT_EQ(told_leaves(), computed_leaves());
+    for (int i = 0; i < 5; ++i) pass(100ms);
+    EXPECT_EQ(replica->counters().trees_stored, 4u);
+    crash_and_open();
+    EXPECT_FALSE(has_walked_over_data());
+    EXPECT_EQ(told_leaves(), computed_leaves());
+  }
+}
+
+TEST_F(LeavesTest, WithoutRoomTheyAreStoredLater) {
+  have_keys(100);
+  engine = std::make_unique<FakeEngine>(&store);
+  engine->refuse_with = ErrorKind::no_space;
+  begin();
+  run();
+  EXPECT_EQ(replica->counters().trees_ready, 4u);
+  EXPECT_EQ(replica->counters().trees_stored, 0u);
+  EXPECT_EQ(told_leaves(), computed_leaves());
+  engine->refuse_with.reset();
+  merge("k3", foreign(3, 1, "w"));
+  pass(100ms);
+  EXPECT_EQ(replica->counters().trees_stored, 4u);
+  crash_and_open();
+  EXPECT_FALSE(has_walked_over_data());
+  EXPECT_EQ(told_leaves(), computed_leaves());
+}
+
+// On a full disk damage is noted later; until then no row is read, and then there is none.
+TEST_F(LeavesTest, AfterDamageOnAFullDiskNeither) {
+  open();
+  for (int i = 0; i < 50; ++i) mint("k" + std::to_string(i), "v");
+  replica.reset();
+  store.rows.erase(own_key("k7"));
+  store.corruption = {{"000001.log", 17, "a record fails its checksum",
+                       partition_range(Space::own, partition("k7"))}};
+  engine = std::make_unique<FakeEngine>(&store);
+  engine->refuse_with = ErrorKind::no_space;
+  begin();
+  run();
+  pass(100ms);
+  EXPECT_EQ(replica->counters().trees_ready, 0u);
+  engine->refuse_with.reset();
+  pass(100ms);
+  run();
+  EXPECT_EQ(told_leaves(), computed_leaves());
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_TRUE(replica->check_next_partition());
+    run();
+  }
+  EXPECT_EQ(replica->counters().leaves_differing, 0u);
+  store.corruption.clear();
+  crash_and_open();
+  EXPECT_FALSE(has_walked_over_data());
+  EXPECT_EQ(told_leaves(), computed_leaves());
+}
+
+TEST_F(LeavesTest, WhatCouldNotBeReadIsNotStoredAsItWas) {
+  open();
+  for (int i = 0; i < 50; ++i) mint("k" + std::to_string(i), "v");
+  // The check meets damage, and there is no room to strike the mark.
+  engine->damaged = {own_key("k7")};
+  engine->refuse_with = ErrorKind::no_space;
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_TRUE(replica->check_next_partition());
+    run();
+  }
+  EXPECT_EQ(replica->counters().trees_unreadable, 1u);
+  // The block is gone; what is left can be read.
+  engine->refuse_with.reset();
+  engine->damaged.clear();
+  WriteBatch batch;
+  batch.remove(own_key("k7"));
+  ASSERT_TRUE(engine->apply(batch, Durability::always));
+  pass(limits::unreadable_retry_interval + 1s);
+  run();
+  EXPECT_EQ(replica->counters().trees_unreadable, 0u);
+  EXPECT_EQ(told_leaves(), computed_leaves());
+  crash_and_open();
+  EXPECT_FALSE(has_walked_over_data());
+  EXPECT_EQ(told_leaves(), computed_leaves());
+}
+
+TEST_F(LeavesTest, APartitionThatWasAwayHasThemAsItLeft) {
+  open();
+  for (int i = 0; i < 50; ++i) mint("k" + std::to_string(i), "v");
+  for (Epoch epoch = 6; epoch < 12; epoch += 2) {
+    replica->set_map(map_with_rows(epoch, [](PartitionRow& row) { row.slots[0].owner = 6; }));
+    EXPECT_EQ(replica->counters().keys, 0u);
+    replica->set_map(map_with_rows(epoch + 1, [](PartitionRow&) {}));
+    merge("k7", foreign(2, epoch, "before they are read"));
+    if (epoch == 8) run();
+    merge("k8", foreign(2, epoch, "perhaps after"));
+  }
+  crash_and_open(map_with_rows(20, [](PartitionRow&) {}));
+  EXPECT_EQ(told_leaves(), computed_leaves());
+  EXPECT_EQ(replica->counters().keys, 50u);
+}
+
+TEST_F(LeavesTest, EachPartitionIsReadThroughInTime) {
+  open();
+  for (int i = 0; i < 20; ++i) mint("k" + std::to_string(i), "v");
+  crash_and_open();
+  WriteBatch batch;
+  batch.remove(own_key("k3"));
+  ASSERT_TRUE(engine->apply(batch, Durability::always));
+  EXPECT_NE(told_leaves(), computed_leaves());
+  EXPECT_FALSE(has_walked_over_data());
+  for (int i = 0; i < 6; ++i) {
+    pass(limits::partition_check_interval);
+    run();
+  }
+  EXPECT_EQ(replica->counters().leaves_differing, 1u);
+  EXPECT_EQ(told_leaves(), computed_leaves());
+}
 
 TEST_F(LeavesTest, KeptUpToDateTheyAreWhatTheDataGives) {
   Random random(7);
@@ -62,18 +320,8 @@ TEST_F(LeavesTest, KeptUpToDateTheyAreWhatTheDataGives) {
 }
 
 TEST_F(LeavesTest, WritesDuringTheBuildCount) {
-  // More than one slice in each partition.
-  for (int i = 0; i < 6000; ++i) {
-    const std::string key = "k" + std::to_string(i);
-    StoredRecord stored;
-    stored.record = foreign(2, 1, "v");
-    store.rows[own_key(key)] = encode_stored_record(stored);
-  }
-  engine = std::make_unique<FakeEngine>(&store);
-  auto opened = Replica::open(process.environment(), *engine, *meta, 1, settings, answers, answers);
-  ASSERT_TRUE(opened);
-  replica = std::move(*opened);
-  replica->set_map(share(make_map()));
+  have_keys(6000);  // More than one slice in each partition.
+  crash_and_begin();
   EXPECT_GT(replica->counters().trees_building, 0u);
   // Old keys change and new ones come between the slices of the walk, in partitions that were
   // walked, are being walked, and will be.
@@ -170,12 +418,10 @@ TEST_F(LeavesTest, ADamagedPartitionIsNotComparedAndIsRefilling) {
   open();
   mint("k", "v");
   replica.reset();
+  strike_marks();
   engine = std::make_unique<FakeEngine>(&store);
   engine->damaged = {own_key("k")};
-  auto opened = Replica::open(process.environment(), *engine, *meta, 1, settings, answers, answers);
-  ASSERT_TRUE(opened);
-  replica = std::move(*opened);
-  replica->set_map(share(make_map()));
+  begin();
   run();
   EXPECT_EQ(root("k"), ~uint64_t{0});
   EXPECT_EQ(leaf_keys("k", {leaf("k")}).answer, Answer::corrupt);
@@ -243,12 +489,10 @@ TEST_F(LeavesTest, WhatCouldNotBeReadIsTriedAgain) {
   open();
   mint("k", "v");
   replica.reset();
+  strike_marks();
   engine = std::make_unique<FakeEngine>(&store);
   engine->damaged = {own_key("k")};
-  auto opened = Replica::open(process.environment(), *engine, *meta, 1, settings, answers, answers);
-  ASSERT_TRUE(opened);
-  replica = std::move(*opened);
-  replica->set_map(share(make_map()));
+  begin();
   run();
   EXPECT_EQ(replica->counters().trees_unreadable, 1u);
   pass(limits::unreadable_retry_interval + 1s);
@@ -285,6 +529,9 @@ TEST_F(LeavesTest, TheCheckFindsWhatChangedBehindItsBack) {
   EXPECT_NE(told_leaves(), computed_leaves());
   check_all();
   EXPECT_EQ(replica->counters().leaves_differing, 1u);
+  EXPECT_EQ(told_leaves(), computed_leaves());
+  crash_and_open();
+  EXPECT_FALSE(has_walked_over_data());
   EXPECT_EQ(told_leaves(), computed_leaves());
 }
 
