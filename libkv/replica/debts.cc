@@ -134,24 +134,30 @@ Status Debts::mark_damage(const std::vector<CorruptRange>& ranges, const Unreada
     core_.refilling.mark_all(&core_.damage);
     core_.refilling.mark_hints_lost(&core_.damage);
   }
-  core_.damage_is_noted = ranges.empty() && rows.empty();
+  core_.drops_leaves = !ranges.empty() || !rows.empty();
   const Status noted = core_.note_damage();
-  if (noted || noted.error().kind != ErrorKind::no_space) return noted;
+  const bool can_wait = !noted && (noted.error().kind == ErrorKind::no_space ||
+                                   noted.error().kind == ErrorKind::busy);
+  if (!can_wait) return noted;
   core_.environment.log.error("damage_not_noted", {{"why", noted.error().what}});
   return {};
 }
 
 void Debts::settle_pending() {
-  if (!core_.refilling.all_is_pending() && !core_.refilling.hints_lost_is_pending()) return;
+  const bool all = core_.refilling.all_is_pending();
+  const bool hints = core_.refilling.hints_lost_is_pending();
+  if (!all && !hints) return;
   WriteBatch batch;
-  if (core_.refilling.all_is_pending()) {
-    core_.refilling.name_all(core_.held_partitions(), &batch);
-  }
-  if (core_.refilling.hints_lost_is_pending()) owe_lost_hints(&batch);
-  if (batch.empty()) return;
-  // Should this fail, the rows before it stand, and memory has what they mean.
+  if (all) core_.refilling.name_all(core_.held_partitions(), &batch);
+  if (hints) owe_lost_hints(&batch);
+  // Should this fail, the rows before it stand, memory has what they mean, and it is tried again.
   const auto applied = core_.apply(batch);
-  if (!applied) core_.environment.log.error("damage_not_noted", {{"why", applied.error().what}});
+  if (applied) {
+    if (all) core_.refilling.all_was_named();
+    if (hints) core_.refilling.hints_were_owed();
+  } else if (!std::exchange(settling_failed_, true)) {
+    core_.environment.log.error("damage_not_noted", {{"why", applied.error().what}});
+  }
 }
 
 void Debts::owe_lost_hints(WriteBatch* batch) {

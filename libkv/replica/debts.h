@@ -34,6 +34,7 @@ class Debts {
                            const WriteBatch& batch);
 
   ReplicaCore& core_;
+  bool settling_failed_ = false;  // Told once.
 };
 
 }  // namespace kv

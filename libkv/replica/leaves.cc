@@ -22,6 +22,7 @@ Leaves::Leaves(Engine& engine, LaneTasks& tasks, Hooks hooks)
 
 void Leaves::start() {
   started_ = true;
+  begin_reading();
   begin_next();
 }
 
@@ -36,11 +37,11 @@ void Leaves::set_partitions(unsigned partition_bits, const std::vector<Partition
     Partition& partition = kept[key];
     if (found != partitions_.end()) partition = std::move(found->second);
     if (partition.state == State::ready) ++ready_;
-    const bool is_walked = partition.fresh.has_value();
     const bool needs_walk = partition.state == State::building || partition.checked != nullptr;
-    if (needs_walk && !is_walked) wanted_.push_back(key);
+    if (needs_walk && !partition.walked) wanted_.push_back(key);
   }
   partitions_ = std::move(kept);
+  begin_reading();
   begin_next();
 }
 
@@ -86,7 +87,8 @@ const MerkleTree* Leaves::tree(const PartitionKey& partition) const {
 bool Leaves::check(const PartitionKey& partition, Checked done) {
   const auto found = partitions_.find(partition);
   if (found == partitions_.end() || found->second.checked || is_wanted(partition)) return false;
-  if (found->second.state == State::building || found->second.storing) return false;
+  const Partition& held = found->second;
+  if (held.state == State::building || held.storing || held.walked) return false;
   found->second.checked = std::move(done);
   wanted_.push_back(partition);
   begin_next();
@@ -95,7 +97,7 @@ bool Leaves::check(const PartitionKey& partition, Checked done) {
 
 void Leaves::retry_unreadable() {
   for (const auto& [key, partition] : partitions_) {
-    const bool is_due = partition.state == State::unreadable && !partition.fresh;
+    const bool is_due = partition.state == State::unreadable && !partition.walked;
     if (is_due && !is_wanted(key)) wanted_.push_back(key);
   }
   begin_next();
@@ -144,23 +146,43 @@ uint64_t Leaves::memory_bytes() const {
 
 // Reading and building.
 
+// What is written while partitions wait for their turn does not make their rows useless.
+void Leaves::begin_reading() {
+  if (!started_) return;
+  std::shared_ptr<const EngineSnapshot> now;
+  for (auto& [key, partition] : partitions_) {
+    if (partition.state != State::building || partition.fresh) continue;
+    if (now == nullptr) now = engine_.snapshot();
+    partition.rows = now;
+    partition.fresh.emplace(partition_bits_);
+    partition.walk = ++walks_;
+  }
+}
+
 void Leaves::begin_next() {
   if (!started_ || running_ || wanted_.empty()) return;
   const PartitionKey key = wanted_.front();
   wanted_.pop_front();
   running_ = true;
-  if (partitions_.at(key).tree) return begin_walk_over_data(key, std::nullopt);
+  Partition& partition = partitions_.at(key);
+  partition.walked = true;
+  if (partition.tree) return begin_walk_over_data(key, std::nullopt);
   begin_walk_over_rows(key);
 }
 
 void Leaves::begin_walk_over_rows(const PartitionKey& key) {
   Partition& partition = partitions_.at(key);
-  // From here on every change counts, and the walk sees none of them.
-  partition.fresh.emplace(partition_bits_);
-  const uint64_t walk_number = partition.walk = ++walks_;
+  if (partition.rows == nullptr) {
+    // From here on every change counts, and the walk sees none of them.
+    partition.rows = engine_.snapshot();
+    partition.fresh.emplace(partition_bits_);
+    partition.walk = ++walks_;
+  }
+  const uint64_t walk_number = partition.walk;
   auto rows = std::make_shared<StoredLeaves>(partition_bits_);
   RangeWalk walk;
   walk.range = partition_range(Space::leaf, key);
+  walk.snapshot = std::exchange(partition.rows, nullptr);
   walk.slice_keys = limits::walk_slice_keys;
   walk.visit = [rows](BytesView bytes, BytesView value) -> Result<bool> {
     KV_TRY(rows->read(bytes, value));
@@ -187,6 +209,7 @@ void Leaves::end_walk_over_rows(const PartitionKey& key, uint64_t walk, StoredLe
     if (partition.mark == Mark::unknown) partition.mark = rows.marked ? Mark::there : Mark::struck;
     if (!rows.marked || partition.state == State::unreadable)
       return begin_walk_over_data(key, std::move(rows.tree));
+    partition.walked = false;
     became_ready(&partition, rows.tree);
     if (partition.mark == Mark::struck) partition.storing.emplace(Storing{0, std::move(rows.tree)});
   }
@@ -224,6 +247,7 @@ void Leaves::end_walk_over_data(const PartitionKey& key, uint64_t walk, const Me
     Partition& partition = found->second;
     Checked checked = std::move(partition.checked);
     partition.checked = nullptr;
+    partition.walked = false;
     if (status) {
       // Of a tree that was there the rows are what it was.
       const bool was_ready = partition.tree.has_value();

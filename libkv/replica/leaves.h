@@ -4,8 +4,9 @@
 //   a start, ─▶ read its rows ─┬─ marked ──────────────────▶ ready
 //   a map                      └─ else ─▶ walk over its data ─▶ ready ─▶ store what rows lack, mark
 //
-// A tree is read or built while writes go on. The walk sees the partition as of its beginning;
-// writes from then on are added as they come. Sums commute, so that the two together are exact:
+// A tree is read or built while writes go on. The walk sees the partition as of one moment, all
+// rows of a start as of the same; writes from then on are added as they come. Sums commute, so that
+// the two together are exact:
 //
 //     tree = Σ (snapshot)  +  Σ (new − old, for each write since)
 //
@@ -99,12 +100,16 @@ class Leaves {
   struct Partition {
     State state = State::building;
     std::optional<MerkleTree> tree;   // While ready.
-    std::optional<MerkleTree> fresh;  // The sum of the changes since the walk began.
-    uint64_t walk = 0;                // Which walk `fresh` belongs to.
+    std::optional<MerkleTree> fresh;  // The sum of the changes since what the walk sees.
+    std::shared_ptr<const EngineSnapshot>
+        rows;             // Where its rows are read, if they are still to be.
+    uint64_t walk = 0;    // Which walk `fresh` belongs to.
+    bool walked = false;  // Now.
     Mark mark = Mark::unknown;
     std::optional<Storing> storing;
     Checked checked;
   };
+  void begin_reading();
   void begin_next();
   void begin_walk_over_rows(const PartitionKey& key);
   void end_walk_over_rows(const PartitionKey& key, uint64_t walk, StoredLeaves& rows,

@@ -53,7 +53,8 @@ void continue_walk(LaneTasks& tasks, const std::shared_ptr<RunningWalk>& walk) {
 
 void begin_walk(Engine& engine, LaneTasks& tasks, RangeWalk walk) {
   auto running = std::make_shared<RunningWalk>();
-  running->iterator = engine.iterate(walk.range, walk.reverse);
+  running->iterator = walk.snapshot ? walk.snapshot->iterate(walk.range, walk.reverse)
+                                    : engine.iterate(walk.range, walk.reverse);
   running->plan = std::move(walk);
   continue_walk(tasks, running);
 }

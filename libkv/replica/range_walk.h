@@ -9,6 +9,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 
 #include "libkv/base/bytes.h"
 #include "libkv/base/result.h"
@@ -19,6 +20,8 @@ namespace kv {
 
 struct RangeWalk {
   KeyRange range;
+  /// What it walks over. Null: what there is when it begins.
+  std::shared_ptr<const EngineSnapshot> snapshot;
   bool reverse = false;
   size_t slice_keys = 1;
   /// Off the loop, for each key in order. False ends the walk. An error ends it with this error.

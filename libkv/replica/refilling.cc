@@ -36,9 +36,11 @@ void Refilling::mark_all(WriteBatch* batch) {
 
 void Refilling::name_all(const std::vector<PartitionKey>& partitions, WriteBatch* batch) {
   if (!all_) return;
-  for (const PartitionKey& partition : partitions) mark(partition, batch);
+  for (const PartitionKey& partition : partitions) {
+    partitions_.insert(partition);
+    batch->put(partition_row_key(Space::refilling, partition), {});
+  }
   batch->remove(refilling_all_key());
-  all_ = false;
 }
 
 void Refilling::mark_hints_lost(WriteBatch* batch) {
@@ -46,8 +48,7 @@ void Refilling::mark_hints_lost(WriteBatch* batch) {
   batch->put(hints_lost_key(), {});
 }
 
-void Refilling::hints_are_owed(WriteBatch* batch) {
-  hints_lost_ = false;
+void Refilling::hints_are_owed(WriteBatch* batch) const {
   batch->remove(hints_lost_key());
 }
 

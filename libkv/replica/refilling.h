@@ -26,14 +26,17 @@ class Refilling {
   void mark(const PartitionKey& partition, WriteBatch* batch);
   /// Everything that the next map makes this member hold.
   void mark_all(WriteBatch* batch);
-  /// The map is known: turns "everything" into these partitions. Nothing to do unless pending.
+  /// The map is known: turns "everything" into these partitions. Nothing to do unless pending,
+  /// which it is until all_was_named().
   void name_all(const std::vector<PartitionKey>& partitions, WriteBatch* batch);
+  void all_was_named() { all_ = false; }
   bool all_is_pending() const { return all_; }
 
   void mark_hints_lost(WriteBatch* batch);
   bool hints_lost_is_pending() const { return hints_lost_; }
-  /// Their repairs are owed by the same batch.
-  void hints_are_owed(WriteBatch* batch);
+  /// Their repairs are owed by the same batch. Pending until hints_were_owed().
+  void hints_are_owed(WriteBatch* batch) const;
+  void hints_were_owed() { hints_lost_ = false; }
 
   bool contains(const PartitionKey& partition) const {
     return all_ || partitions_.count(partition) != 0;

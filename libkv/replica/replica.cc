@@ -35,7 +35,7 @@ Result<std::unique_ptr<Replica>> Replica::open(Environment& environment, Engine&
         self->core_.environment.log.error("hints_unreadable", {{"why", counted.error().what}});
       });
   KV_TRY(replica->debts_.mark_damage(engine.recovery().corruption, unread));
-  if (core.damage_is_noted) core.leaves.start();
+  if (!core.drops_leaves) core.leaves.start();
   return replica;
 }
 

@@ -108,13 +108,24 @@ void ReplicaCore::on_unreadable_hints(const UnreadableHints& hints) {
 }
 
 Status ReplicaCore::note_damage() {
-  if (damage_is_noted) return {};
+  if (!drops_leaves || stopping) return {};
+  // As one group, and what must not be lost first: the drop may set off a flush, which takes with
+  // it what was damaged.
+  engine.begin_turn();
+  Status noted;
+  if (!damage.empty()) {
+    const auto applied = durable.apply(damage, settings.durability);
+    if (applied) damage.clear();
+    if (!applied) noted = fail(applied.error());
+  }
   // A record may be lost whose leaf is not.
-  if (!KV_PLANTED(leaves_trusted_after_damage))
-    KV_TRY(durable.drop_range(space_range(Space::leaf), settings.durability));
-  if (!damage.empty()) KV_TRY(durable.apply(damage, settings.durability));
-  damage.clear();
-  damage_is_noted = true;
+  if (noted && !KV_PLANTED(leaves_trusted_after_damage)) {
+    const auto dropped = durable.drop_range(space_range(Space::leaf), settings.durability);
+    if (!dropped) noted = fail(dropped.error());
+  }
+  engine.end_turn();
+  KV_TRY(noted);
+  drops_leaves = false;
   leaves.start();
   return {};
 }

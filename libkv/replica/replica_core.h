@@ -121,9 +121,10 @@ struct ReplicaCore {
   HintTally hint_tally;
   ReplicaCounters counters;
   bool stopping = false;
-  /// What recovery found damaged, as rows; on a full disk only memory has them, for a while.
+  /// What recovery found damaged, until it is written: rows, and that no leaf is to be believed. On
+  /// a full disk only memory has it, for a while.
   WriteBatch damage;
-  bool damage_is_noted = true;
+  bool drops_leaves = false;
   size_t walks = 0;  ///< Scans and listings that run or wait, at most limits::range_walks_max.
   LaneTasks tasks;
   Leaves leaves;

@@ -193,8 +193,8 @@ class Engine {
   virtual void on_room(std::function<void()> /*listener*/) {}
   /// When on_tick() is due; Instant::max(): by nothing that is known now. Asked after each turn.
   virtual Instant next_wake() const { return Instant::max(); }
-  /// What is done by the clock: syncs that are due, another try where there was no room, and
-  /// tidying. Afterwards next_wake() > now.
+  /// What is done by the clock: syncs that are due, another try where there was no room, the end of
+  /// a compaction's rest, and tidying. Afterwards next_wake() > now.
   virtual void on_tick(Instant /*now*/) {}
 
   /// Every sequence up to this one is durable.

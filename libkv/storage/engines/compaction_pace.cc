@@ -45,6 +45,11 @@ Duration CompactionPace::end_step(double debt, Instant now) {
   return std::exchange(owed_, Duration{});
 }
 
+void CompactionPace::cancel_rest(Duration rest) {
+  resting_ = false;
+  owed_ = std::max(owed_, rest);
+}
+
 // By when it began: were it by what it met, a long one would always have met a step.
 void CompactionPace::end_wait(const Wait& wait, Instant now) {
   Waits& waits = wait.in_step ? in_steps_ : in_rests_;

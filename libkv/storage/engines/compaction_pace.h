@@ -27,6 +27,8 @@ class CompactionPace {
   void begin_step(Instant now);
   /// How long to rest before the next. `debt`: the worst one, as a share of its soft bound.
   Duration end_step(double debt, Instant now);
+  /// There was no other step: what end_step() said is still owed.
+  void cancel_rest(Duration rest);
 
   /// Somebody's wait for the disk.
   struct Wait {

@@ -212,7 +212,6 @@ void LsmEngine::step_compaction() {
 void LsmEngine::compaction_stepped() {
   const bool rests = rests_between_steps();
   if (!compaction_->over()) return rests ? void() : step_compaction();
-  step_at_.reset();
   if (compaction_->status()) {
     install_compaction();
     start_work();

@@ -145,7 +145,11 @@ bool LsmEngine::rests_between_steps() {
   // An ingest waits for its end.
   const double debt = ingest_ != nullptr ? 1 : pace_.compaction_debt();
   const Duration rest = compaction_pace_.end_step(debt, now);
-  if (rest > Duration::zero()) step_at_ = now + rest;
+  if (compaction_->over()) {
+    compaction_pace_.cancel_rest(rest);
+  } else if (rest > Duration::zero()) {
+    step_at_ = now + rest;
+  }
   return step_at_.has_value();
 }
 

@@ -158,6 +158,10 @@ TEST_F(DebtsTest, DamageThatAFullDiskHasNoRoomForIsNotedBeforeAnythingElse) {
     crash_and_open();
     EXPECT_EQ(list().refilling.size(), 4u);
     EXPECT_EQ(told_leaves(), computed_leaves());
+    // And once it is level, that is that.
+    EXPECT_EQ(pay({}, list().refilling), Answer::ok);
+    crash_and_open();
+    EXPECT_TRUE(list().refilling.empty());
   }
 }
 

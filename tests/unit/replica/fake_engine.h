@@ -88,6 +88,7 @@ class FakeEngine final : public Engine {
   void on_room(std::function<void()> listener) override { room_listener_ = std::move(listener); }
   Result<Sequence> drop_range(const KeyRange& range, Durability) override {
     if (failed_) return fail(ErrorKind::io, "the log has failed");
+    if (refuse_with) return fail(*refuse_with, "refused by the test");
     const auto end = range.to.empty() ? rows_.end() : rows_.lower_bound(range.to);
     rows_.erase(rows_.lower_bound(range.from), end);
     ++last_;
@@ -120,14 +121,11 @@ class FakeEngine final : public Engine {
     reads_.emplace_back(std::string(key), std::move(done));
   }
   std::unique_ptr<EngineIterator> iterate(const KeyRange& range, bool reverse) override {
-    iterated.push_back(range.from);
-    auto begin = rows_.lower_bound(range.from);
-    auto end = range.to.empty() ? rows_.end() : rows_.lower_bound(range.to);
-    std::vector<std::pair<std::string, std::string>> rows(begin, end);
-    if (reverse) rows.assign(std::make_reverse_iterator(end), std::make_reverse_iterator(begin));
-    return std::make_unique<Iterator>(std::move(rows), damaged);
+    return iterate_rows(rows_, range, reverse);
   }
-  std::shared_ptr<const EngineSnapshot> snapshot() override { return nullptr; }  // Nobody asks.
+  std::shared_ptr<const EngineSnapshot> snapshot() override {
+    return std::make_shared<Snapshot>(*this);
+  }
   EngineStats stats() const override { return {}; }
   const RecoveryReport& recovery() const override { return report_; }
   Status close() override {
@@ -162,6 +160,33 @@ class FakeEngine final : public Engine {
     std::set<std::string> damaged_;
     size_t at_ = 0;
   };
+
+  /// REQUIRES: the engine outlives it.
+  class Snapshot final : public EngineSnapshot {
+   public:
+    explicit Snapshot(FakeEngine& engine)
+        : engine_(engine), rows_(engine.rows_), at_(engine.last_) {}
+    Sequence sequence() const override { return at_; }
+    Result<Lookup> get(BytesView) const override { return fail(ErrorKind::invalid, "nobody asks"); }
+    std::unique_ptr<EngineIterator> iterate(const KeyRange& range, bool reverse) const override {
+      return engine_.iterate_rows(rows_, range, reverse);
+    }
+
+   private:
+    FakeEngine& engine_;
+    const std::map<std::string, std::string> rows_;
+    const Sequence at_;
+  };
+
+  std::unique_ptr<EngineIterator> iterate_rows(const std::map<std::string, std::string>& all,
+                                               const KeyRange& range, bool reverse) {
+    iterated.push_back(range.from);
+    auto begin = all.lower_bound(range.from);
+    auto end = range.to.empty() ? all.end() : all.lower_bound(range.to);
+    std::vector<std::pair<std::string, std::string>> rows(begin, end);
+    if (reverse) rows.assign(std::make_reverse_iterator(end), std::make_reverse_iterator(begin));
+    return std::make_unique<Iterator>(std::move(rows), damaged);
+  }
 
   Result<Lookup> look_up(const std::string& key, FoundIn where) const {
     if (damaged.count(key) != 0) return fail(ErrorKind::corrupt, "a rotten block");

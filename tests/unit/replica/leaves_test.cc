@@ -92,6 +92,26 @@ TEST_F(LeavesTest, WritesBeforeTheyAreReadCount) {
   EXPECT_EQ(told_leaves(), computed_leaves());
 }
 
+// A member that is busy from its first moment reads its rows all the same, and not its data.
+TEST_F(LeavesTest, NorDoTheyMakeTheRowsUseless) {
+  open();
+  for (int i = 0; i < 200; ++i) mint("k" + std::to_string(i), "v");
+  crash_and_begin();
+  int writes = 0;
+  do {
+    mint("k" + std::to_string(writes * 7 % 250), "w");
+    ++writes;
+  } while (scheduler.run_one());
+  EXPECT_EQ(replica->counters().trees_ready, 4u);
+  EXPECT_FALSE(has_walked_over_data());
+  EXPECT_EQ(told_leaves(), computed_leaves());
+  pass(100ms);
+  EXPECT_EQ(replica->counters().trees_stored, 4u);
+  crash_and_open();
+  EXPECT_FALSE(has_walked_over_data());
+  EXPECT_EQ(told_leaves(), computed_leaves());
+}
+
 TEST_F(LeavesTest, AfterDamageNoneOnTheDiskIsBelieved) {
   open();
   for (int i = 0; i < 50; ++i) mint("k" + std::to_string(i), "v");

@@ -119,6 +119,19 @@ TEST_F(CompactionPaceTest, LongWaitsThatStepsDoNotMakeSlowNobody) {
   }
 }
 
+TEST_F(CompactionPaceTest, ARestThatIsNotTakenDoesNotCountAndIsOwedStill) {
+  run(5s, {.beside = 900us, .between = 100us});
+  pace.begin_step(now);
+  const Duration rested = pace.rested();
+  now += 2ms;
+  pace.cancel_rest(pace.end_step(0, now));
+  now += 500ms;  // And then there is the next compaction.
+  pace.begin_step(now);
+  EXPECT_EQ(pace.rested(), rested);
+  now += 1ms;
+  EXPECT_GT(pace.end_step(0, now), Duration::zero());
+}
+
 // It may have waited for a flush, which goes first.
 TEST_F(CompactionPaceTest, OneLongStepIsNotFollowedByALongRest) {
   run(5s, {.beside = 900us, .between = 100us});
