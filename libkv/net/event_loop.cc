@@ -60,8 +60,8 @@ EventLoop::~EventLoop() {
   close(stop_fd_);
 }
 
+// Nothing of it is touched after the write, which another thread's loop may end by.
 void EventLoop::stop() {
-  stopped_ = true;
   const uint64_t one = 1;
   const ssize_t written = write(stop_fd_, &one, sizeof one);
   KV_ASSERT(written == sizeof one || errno == EAGAIN);
@@ -73,6 +73,7 @@ void EventLoop::run(LoopHandler& handler) {
 
 /// Read, so that the turns a service may still need do not find it readable for ever.
 void EventLoop::take_stop() {
+  stopped_ = true;
   uint64_t count = 0;
   const ssize_t got = read(stop_fd_, &count, sizeof count);
   KV_ASSERT(got == sizeof count || errno == EAGAIN);
