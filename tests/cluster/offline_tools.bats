@@ -282,13 +282,15 @@ END
   segment=$(jq -r -s 'max_by(.last).file' out)
   # A segment alone is read by the salt in its own header, or by the metadata's secret.
   assert_exit 0 kv-log --operations "$segment"
-  tail -n 1 out | grep -qE $'\tput\t.x01.*last\t[0-9]+$'
+  # A record, and its Merkle leaf.
+  tail -n 2 out | head -n 1 | grep -qE $'\tput\t.x01.*last\t[0-9]+$'
+  tail -n 1 out | grep -qE $'\tput\t.x00.*\t10$'
   mv out alone
   assert_exit 0 kv-log --operations --meta node/meta.sqlite "$segment"
   cmp out alone
   assert_exit 0 kv-log --operations --values --json "$segment"
   jq -e -s '.[-1].operation == "put"' out
-  jq -r -s '.[-1].value_b64' out | base64 -d | grep -qa word
+  jq -r -s '.[-2].value_b64' out | base64 -d | grep -qa word
   assert_exit 0 kv-log --records --json "$segment"
   jq -e -s '.[0].kind == "header" and .[0].offset == 0 and .[-1].kind == "batch"' out
   assert_exit 0 kv-log --verify node
