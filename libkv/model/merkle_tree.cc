@@ -62,12 +62,6 @@ void MerkleTree::add(const MerkleTree& other) {
   for (uint32_t leaf = 0; leaf < other.leaves_.size(); ++leaf) add(leaf, other.sum(leaf));
 }
 
-void MerkleTree::subtract(uint32_t leaf, uint64_t hash) {
-  LeafSum less;
-  less -= LeafSum{hash, 1};
-  add(leaf, less);
-}
-
 LeafSum MerkleTree::sum(uint32_t leaf) const {
   KV_ASSERT(leaf < leaf_count_);
   return leaves_.empty() ? LeafSum{} : LeafSum{leaves_[leaf], counts_[leaf]};

@@ -48,7 +48,6 @@ class MerkleTree {
   uint32_t leaf_of(Token token) const;
   /// Of one key.
   void add(uint32_t leaf, uint64_t hash) { add(leaf, LeafSum{hash, 1}); }
-  void subtract(uint32_t leaf, uint64_t hash);
   void add(uint32_t leaf, const LeafSum& sum);
   /// Leaf by leaf. REQUIRES: it has as many leaves.
   void add(const MerkleTree& other);

@@ -101,8 +101,8 @@ class Leaves {
     State state = State::building;
     std::optional<MerkleTree> tree;   // While ready.
     std::optional<MerkleTree> fresh;  // The sum of the changes since what the walk sees.
-    std::shared_ptr<const EngineSnapshot>
-        rows;             // Where its rows are read, if they are still to be.
+    /// Where its rows are read, if they are still to be.
+    std::shared_ptr<const EngineSnapshot> rows;
     uint64_t walk = 0;    // Which walk `fresh` belongs to.
     bool walked = false;  // Now.
     Mark mark = Mark::unknown;

@@ -2,8 +2,10 @@
 // sync of the log, or a read of a get, takes longer beside a step of a compaction than between two,
 // steps are followed by rests.
 //
-//     waits beside steps  ┐  mean / mean > 1.5 ─▶ share × 3/4     share   of the time that steps
-//     have: waits between them  ┘  else              ─▶ share × 5/4             1/8 to 15/16
+//   waits that began in a step  ┐  mean / mean > 1.5 ─▶ share × 3/4
+//   waits that began in a rest  ┘  else              ─▶ share × 5/4
+//
+//   share: of the time, that steps have, from 1/8 to 15/16
 //
 // Debt has the last word: the share is at least what the debt is of the bound from which writers
 // would be slowed (write_pace.h). While nobody waits for the disk there are no rests. Rests are

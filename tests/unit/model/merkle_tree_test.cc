@@ -17,8 +17,9 @@ TEST(MerkleTree, IncrementalEqualsRecomputed) {
     const auto change = [&](MerkleTree* tree, const std::string& key, const Hash128& digest,
                             bool in) {
       const uint32_t leaf = tree->leaf_of(token_of(3, key));
-      const uint64_t hash = leaf_hash(3, key, digest);
-      in ? tree->add(leaf, hash) : tree->subtract(leaf, hash);
+      LeafSum sum;
+      in ? sum += {leaf_hash(3, key, digest), 1} : sum -= {leaf_hash(3, key, digest), 1};
+      tree->add(leaf, sum);
     };
     for (int i = 0; i < 3000; ++i) {
       const std::string key = "k" + std::to_string(random.below(500));
@@ -35,6 +36,8 @@ TEST(MerkleTree, IncrementalEqualsRecomputed) {
     for (const auto& [key, digest] : records) change(&recomputed, key, digest, true);
     EXPECT_EQ(incremental.leaves(), recomputed.leaves());
     EXPECT_EQ(incremental.root(), recomputed.root());
+    EXPECT_EQ(incremental, recomputed);
+    EXPECT_EQ(incremental.keys(), records.size());
     for (const auto& [key, digest] : records) change(&incremental, key, digest, false);
     EXPECT_EQ(incremental.root(), 0u);
     EXPECT_TRUE(incremental.leaves().empty());

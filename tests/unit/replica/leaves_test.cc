@@ -52,6 +52,17 @@ class LeavesTest : public ReplicaTest {
     for (PartitionId id = 0; id < 1u << kPartitionBits; ++id)
       store.rows.erase(partition_row_key(Space::leaf, {kPlacement, id}));
   }
+  /// Damage takes the record, and not its leaf.
+  void lose_a_record(const std::string& key) {
+    store.rows.erase(own_key(key));
+    store.corruption = {{"000001.log", 17, "a record fails its checksum",
+                         partition_range(Space::own, partition(key))}};
+  }
+  void expect_the_next_start_reads_them() {
+    crash_and_open();
+    EXPECT_FALSE(has_walked_over_data());
+    EXPECT_EQ(told_leaves(), computed_leaves());
+  }
   bool has_walked_over_data() const {
     return std::any_of(engine->iterated.begin(), engine->iterated.end(),
                        [](const std::string& from) {
@@ -87,9 +98,7 @@ TEST_F(LeavesTest, WritesBeforeTheyAreReadCount) {
   EXPECT_EQ(told_leaves(), computed_leaves());
   EXPECT_EQ(replica->counters().keys, 203u);
   EXPECT_EQ(replica->counters().trees_stored, 4u);
-  crash_and_open();
-  EXPECT_FALSE(has_walked_over_data());
-  EXPECT_EQ(told_leaves(), computed_leaves());
+  expect_the_next_start_reads_them();
 }
 
 // A member that is busy from its first moment reads its rows all the same, and not its data.
@@ -107,33 +116,25 @@ TEST_F(LeavesTest, NorDoTheyMakeTheRowsUseless) {
   EXPECT_EQ(told_leaves(), computed_leaves());
   pass(100ms);
   EXPECT_EQ(replica->counters().trees_stored, 4u);
-  crash_and_open();
-  EXPECT_FALSE(has_walked_over_data());
-  EXPECT_EQ(told_leaves(), computed_leaves());
+  expect_the_next_start_reads_them();
 }
 
 TEST_F(LeavesTest, AfterDamageNoneOnTheDiskIsBelieved) {
   open();
   for (int i = 0; i < 50; ++i) mint("k" + std::to_string(i), "v");
   replica.reset();
-  store.rows.erase(own_key("k7"));  // The damage took the record, and not its leaf.
-  store.corruption = {{"000001.log", 17, "a record fails its checksum",
-                       partition_range(Space::own, partition("k7"))}};
+  lose_a_record("k7");
   crash_and_open();
   EXPECT_EQ(told_leaves(), computed_leaves());
   store.corruption.clear();
-  crash_and_open();
-  EXPECT_FALSE(has_walked_over_data());
-  EXPECT_EQ(told_leaves(), computed_leaves());
+  expect_the_next_start_reads_them();
 }
 
 TEST_F(LeavesTest, NorInTheNextLifeIfThisOneIsShort) {
   open();
   for (int i = 0; i < 50; ++i) mint("k" + std::to_string(i), "v");
   replica.reset();
-  store.rows.erase(own_key("k7"));
-  store.corruption = {{"000001.log", 17, "a record fails its checksum",
-                       partition_range(Space::own, partition("k7"))}};
+  lose_a_record("k7");
   crash_and_begin();
   store.corruption.clear();
   crash_and_open();
@@ -155,9 +156,7 @@ TEST_F(LeavesTest, WhereTheirRowsAreDamagedTheyAreBuiltFromTheData) {
             3u);  // Which rows there are is not known: all are written.
   for (int i = 0; i < 100; ++i) pass(100ms);
   EXPECT_EQ(replica->counters().trees_stored, 4u);
-  crash_and_open();
-  EXPECT_FALSE(has_walked_over_data());
-  EXPECT_EQ(told_leaves(), computed_leaves());
+  expect_the_next_start_reads_them();
 }
 
 TEST_F(LeavesTest, WhatAnOlderLifeLeftOfThemIsReplaced) {
@@ -168,9 +167,7 @@ TEST_F(LeavesTest, WhatAnOlderLifeLeftOfThemIsReplaced) {
     store.rows[leaf_key(partition("k7"), other)] = sum;
   open();
   EXPECT_EQ(told_leaves(), computed_leaves());
-  crash_and_open();
-  EXPECT_FALSE(has_walked_over_data());
-  EXPECT_EQ(told_leaves(), computed_leaves());
+  expect_the_next_start_reads_them();
 }
 
 // A crash at any moment between the first row and the mark, with writes between.
@@ -192,9 +189,7 @@ TEST_F(LeavesTest, HalfStoredTheyAreNotBelieved) {
     EXPECT_EQ(told_leaves(), computed_leaves());
     for (int i = 0; i < 5; ++i) pass(100ms);
     EXPECT_EQ(replica->counters().trees_stored, 4u);
-    crash_and_open();
-    EXPECT_FALSE(has_walked_over_data());
-    EXPECT_EQ(told_leaves(), computed_leaves());
+    expect_the_next_start_reads_them();
   }
 }
 
@@ -211,9 +206,7 @@ TEST_F(LeavesTest, WithoutRoomTheyAreStoredLater) {
   merge("k3", foreign(3, 1, "w"));
   pass(100ms);
   EXPECT_EQ(replica->counters().trees_stored, 4u);
-  crash_and_open();
-  EXPECT_FALSE(has_walked_over_data());
-  EXPECT_EQ(told_leaves(), computed_leaves());
+  expect_the_next_start_reads_them();
 }
 
 // On a full disk damage is noted later; until then no row is read, and then there is none.
@@ -221,9 +214,7 @@ TEST_F(LeavesTest, AfterDamageOnAFullDiskNeither) {
   open();
   for (int i = 0; i < 50; ++i) mint("k" + std::to_string(i), "v");
   replica.reset();
-  store.rows.erase(own_key("k7"));
-  store.corruption = {{"000001.log", 17, "a record fails its checksum",
-                       partition_range(Space::own, partition("k7"))}};
+  lose_a_record("k7");
   engine = std::make_unique<FakeEngine>(&store);
   engine->refuse_with = ErrorKind::no_space;
   begin();
@@ -240,9 +231,7 @@ TEST_F(LeavesTest, AfterDamageOnAFullDiskNeither) {
   }
   EXPECT_EQ(replica->counters().leaves_differing, 0u);
   store.corruption.clear();
-  crash_and_open();
-  EXPECT_FALSE(has_walked_over_data());
-  EXPECT_EQ(told_leaves(), computed_leaves());
+  expect_the_next_start_reads_them();
 }
 
 TEST_F(LeavesTest, WhatCouldNotBeReadIsNotStoredAsItWas) {
@@ -266,9 +255,7 @@ TEST_F(LeavesTest, WhatCouldNotBeReadIsNotStoredAsItWas) {
   run();
   EXPECT_EQ(replica->counters().trees_unreadable, 0u);
   EXPECT_EQ(told_leaves(), computed_leaves());
-  crash_and_open();
-  EXPECT_FALSE(has_walked_over_data());
-  EXPECT_EQ(told_leaves(), computed_leaves());
+  expect_the_next_start_reads_them();
 }
 
 TEST_F(LeavesTest, APartitionThatWasAwayHasThemAsItLeft) {
@@ -550,9 +537,7 @@ TEST_F(LeavesTest, TheCheckFindsWhatChangedBehindItsBack) {
   check_all();
   EXPECT_EQ(replica->counters().leaves_differing, 1u);
   EXPECT_EQ(told_leaves(), computed_leaves());
-  crash_and_open();
-  EXPECT_FALSE(has_walked_over_data());
-  EXPECT_EQ(told_leaves(), computed_leaves());
+  expect_the_next_start_reads_them();
 }
 
 TEST_F(LeavesTest, APartitionThatIsGivenAgainIsBuiltAnew) {
