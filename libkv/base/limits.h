@@ -86,6 +86,7 @@ inline constexpr size_t log_spare_segments_max = 16;
 inline constexpr size_t log_spare_segments_idle = 0;  ///< When nothing is written.
 inline constexpr Duration tidy_interval = 50ms;       ///< Between two things tidied.
 inline constexpr size_t log_old_segments_max = 16;    ///< At open; more are flushed away.
+inline constexpr Duration flush_after_damage = 10s;   ///< Of the log, unless it is noted before.
 inline constexpr size_t memtables_waiting_max = 4;    ///< Then writers are answered busy.
 inline constexpr size_t level0_tables_max = 24;       ///< The same.
 /// From here on writers are slowed (storage/engines/write_pace.h); slowest at the bounds above.

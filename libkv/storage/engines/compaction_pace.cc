@@ -50,9 +50,15 @@ void CompactionPace::cancel_rest(Duration rest) {
   owed_ = std::max(owed_, rest);
 }
 
+CompactionPace::Wait CompactionPace::begin_wait(Instant now) {
+  ++waiting_;
+  return {now, stepping_};
+}
+
 // By when it began: were it by what it met, a long one would always have met a step.
 void CompactionPace::end_wait(const Wait& wait, Instant now) {
   Waits& waits = wait.in_step ? in_steps_ : in_rests_;
+  --waiting_;
   ++waits.count;
   waits.total += now - wait.began;
   waited_ = now;
@@ -60,7 +66,7 @@ void CompactionPace::end_wait(const Wait& wait, Instant now) {
 
 void CompactionPace::judge(Instant now) {
   judged_ = now;
-  if (now - waited_ >= kNobodyWaits) {
+  if (waiting_ == 0 && now - waited_ >= kNobodyWaits) {
     share_ = 1;
     return;
   }

@@ -37,7 +37,8 @@ class CompactionPace {
     Instant began{};
     bool in_step = false;
   };
-  Wait begin_wait(Instant now) const { return {now, stepping_}; }
+  /// REQUIRES: each ends once, or nobody steps any more.
+  Wait begin_wait(Instant now);
   void end_wait(const Wait& wait, Instant now);
 
   /// That steps had when the last one ended.
@@ -55,8 +56,9 @@ class CompactionPace {
   void judge(Instant now);
 
   double share_ = 1;
-  double used_share_ = 1;  // No less than the debt.
-  Waits in_steps_, in_rests_;
+  double used_share_ = 1;      // No less than the debt.
+  Waits in_steps_, in_rests_;  // Those that are over.
+  size_t waiting_ = 0;
   bool stepping_ = false;
   Instant step_began_{}, step_ended_{};
   Instant judged_{}, waited_{};

@@ -68,7 +68,10 @@ LsmEngine::LsmEngine(Environment& environment, Parts parts)
 
 Status LsmEngine::start(Sequence flushed) {
   log_.on_syncs([this] { log_wait_ = compaction_pace_.begin_wait(environment_.clock.now()); },
-                [this] { compaction_pace_.end_wait(log_wait_, environment_.clock.now()); });
+                [this, recovered = log_.durable_sequence()] {
+                  compaction_pace_.end_wait(log_wait_, environment_.clock.now());
+                  if (log_.durable_sequence() > recovered) may_flush();
+                });
   log_.release(flushed);
   KV_TRY(log_.prepare());
   // Each start begins a new log segment. Many starts with few writes between would pile segments
@@ -76,6 +79,8 @@ Status LsmEngine::start(Sequence flushed) {
   if (log_.segment_count() > limits::log_old_segments_max && report_.corruption.empty() &&
       !view_->active->empty())
     rotate_memtable();
+  if (!report_.corruption.empty() && !KV_PLANTED(flush_damage_away))
+    flush_at_ = environment_.clock.now() + limits::flush_after_damage;
   note_version();
   tidied_at_ = log_.last_sequence();
   tidy_at_ = environment_.clock.now() + options_.idle_after;
@@ -133,7 +138,7 @@ bool LsmEngine::is_flushed(Sequence sequence) const {
 }
 
 void LsmEngine::start_flush() {
-  if (flush_running_) return;
+  if (flush_running_ || flush_at_) return;
   if (view_->waiting.empty() && drop_frees_tables_) rotate_memtable();
   if (view_->waiting.empty()) return;
   flush_running_ = true;

@@ -128,6 +128,7 @@ class LsmEngine final : public Engine {
   void compaction_stepped();
   bool rests_between_steps();
   void end_rest();
+  void may_flush();
   void install_compaction();
   void install_flushed(std::shared_ptr<ReadView> next, const std::vector<RangeDrop>& drops);
   void install_compacted(std::shared_ptr<ReadView> next, const std::vector<Sequence>& idle);
@@ -157,6 +158,9 @@ class LsmEngine final : public Engine {
   bool closed_ = false;
   bool drop_frees_tables_ = false;  // Once it is flushed: one in the active memtable.
   bool flush_running_ = false;
+  /// The log is damaged, and a flush would let go of what tells of it: none before this, unless
+  /// what the caller makes of it is synced, or somebody waits for a flush.
+  std::optional<Instant> flush_at_;
   bool readying_block_ = false;
   bool trimming_ = false;
   std::shared_ptr<Compaction> compaction_;

@@ -45,6 +45,7 @@ Instant LsmEngine::next_wake() const {
   if (resting_) at = std::min(at, resting_since_ + limits::disk_full_retry_interval);
   if (compact_at_) at = std::min(at, *compact_at_);
   if (step_at_) at = std::min(at, *step_at_);
+  if (flush_at_) at = std::min(at, *flush_at_);
   if (tidied_at_ != log_.last_sequence()) return at;  // The first tick after a write sets the time.
   if (tidy_at_) at = std::min(at, *tidy_at_);
   return at;
@@ -59,6 +60,7 @@ void LsmEngine::on_tick(Instant now) {
     start_work();
   }
   if (step_at_ && now >= *step_at_) end_rest();
+  if (flush_at_ && now >= *flush_at_) may_flush();
   tidy_on_tick(now);
 }
 
@@ -109,6 +111,7 @@ void LsmEngine::begin_stall() {
   stalled_since_ = environment_.clock.now();
   ++counted_.stalls;
   end_rest();
+  may_flush();
 }
 
 void LsmEngine::end_stall() {
@@ -151,6 +154,12 @@ bool LsmEngine::rests_between_steps() {
     step_at_ = now + rest;
   }
   return step_at_.has_value();
+}
+
+void LsmEngine::may_flush() {
+  if (!flush_at_ || closed_) return;
+  flush_at_.reset();
+  start_work();
 }
 
 void LsmEngine::end_rest() {

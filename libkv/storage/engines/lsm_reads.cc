@@ -24,6 +24,7 @@ struct LsmEngine::PendingGet {
   Sequence at = 0;
   std::function<void(Result<Lookup>)> done;
   LookupStop stop{};
+  CompactionPace::Wait wait{};  // For the block.
 
   /// What memory can answer; else `stop` says what is missing.
   std::optional<Result<Lookup>> look_up(TableCache& cache) {
@@ -73,13 +74,13 @@ void LsmEngine::tell_later(std::function<void(Result<Lookup>)> done, Result<Look
 bool LsmEngine::await_block(const std::shared_ptr<PendingGet>& pending) {
   const LookupStop& stop = pending->stop;
   if (!stop.table) return false;
-  return block_reads_.begin(
-      stop.table, stop.block_number,
-      [this, pending, wait = compaction_pace_.begin_wait(environment_.clock.now())](
-          const BlockReads::Outcome& read) {
-        compaction_pace_.end_wait(wait, environment_.clock.now());
+  const bool begun = block_reads_.begin(
+      stop.table, stop.block_number, [this, pending](const BlockReads::Outcome& read) {
+        compaction_pace_.end_wait(pending->wait, environment_.clock.now());
         go_on(pending, read);
       });
+  if (begun) pending->wait = compaction_pace_.begin_wait(environment_.clock.now());
+  return begun;
 }
 
 void LsmEngine::go_on(const std::shared_ptr<PendingGet>& pending, const BlockReads::Outcome& read) {

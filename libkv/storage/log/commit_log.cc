@@ -169,6 +169,7 @@ void CommitLog::group_over(const std::shared_ptr<LogGroup>& group, Sequence last
   syncs_ += result.syncs;
   note_segments(result);
   if (result.waits_for_room) {
+    if (group->sync && sync_over_) sync_over_();
     waiting_ = group;
     waiting_last_ = last;
     if (spare_status_)

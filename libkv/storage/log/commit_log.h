@@ -96,7 +96,7 @@ class CommitLog {
   bool is_full() const;
   /// Called when it is no longer full.
   void on_room(std::function<void()> listener) { room_listener_ = std::move(listener); }
-  /// Called as a sync begins, and as it is over. One at a time.
+  /// Called as a sync begins, and as it is over or put off for want of room. One at a time.
   void on_syncs(std::function<void()> begins, std::function<void()> over) {
     sync_begins_ = std::move(begins);
     sync_over_ = std::move(over);

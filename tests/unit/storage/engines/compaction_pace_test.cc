@@ -86,6 +86,21 @@ TEST_F(CompactionPaceTest, DebtHasTheLastWord) {
   EXPECT_GT(run(10s, {.beside = 900us, .between = 100us}, 7), 0.99);
 }
 
+// A slow disk: the waits that are to be judged have not ended for seconds.
+TEST_F(CompactionPaceTest, WhoHasWaitedForLongIsNotNobody) {
+  run(5s, {.beside = 900us, .between = 100us});
+  const double had = pace.share();
+  ASSERT_LT(had, 0.2);
+  const CompactionPace::Wait wait = pace.begin_wait(now);
+  run(4s, {});
+  EXPECT_EQ(pace.share(), had);
+  pace.end_wait(wait, now);
+  run(1s, {});
+  EXPECT_EQ(pace.share(), had);
+  run(2s, {});
+  EXPECT_EQ(pace.share(), 1);
+}
+
 // Lengths by chance, whoever steps: a long one is no sign that a step made it so.
 TEST_F(CompactionPaceTest, LongWaitsThatStepsDoNotMakeSlowNobody) {
   for (const Duration mean : {100us, 1'000us, 10'000us}) {

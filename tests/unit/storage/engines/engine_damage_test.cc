@@ -176,6 +176,70 @@ TEST_F(EngineDamageTest, RecordsThatTheDiskDoesNotGiveDoNotComeBackLater) {
   }
 }
 
+/// A log that is damaged, and fills memtables at the next start that wait for their flush: it would
+/// let go of the log, and with it of what tells of the damage.
+class ADamagedLogTest : public EngineDamageTest {
+ protected:
+  ADamagedLogTest() {
+    world_.options.memtable_bytes = 64 << 10;  // All stand in the log alone.
+    world_.options.log_segment_bytes = 64 << 10;
+    reopen();
+    constexpr int kGroups = 5;
+    for (int n = 0; n < 40 * kGroups; ++n) {
+      put(key(n), std::string(40, 'a'));
+      if ((n + 1) % 40 == 0) world_.run_until_idle();
+    }
+    world_.end();
+    world_.disk.spoil(only_segment(), 20 << 10);
+    world_.options.memtable_bytes = 2 << 10;
+    open_damaged();
+  }
+  void open_damaged() {
+    ASSERT_TRUE(world_.open());
+    ASSERT_FALSE(world_.engine->recovery().corruption.empty());
+  }
+  void pass(Duration time) {
+    world_.scheduler.run_until(world_.scheduler.now() + time);
+    world_.engine->on_tick(world_.scheduler.now());
+    world_.run_until_idle();
+  }
+  uint64_t flushes() { return world_.engine->stats().flushes; }
+};
+
+TEST_F(ADamagedLogTest, IsToldOfUntilTheCallerHasWrittenWhatItComesTo) {
+  pass(5s);
+  EXPECT_EQ(flushes(), 0u);
+  world_.end();
+  open_damaged();
+  put("what it comes to", "refill");
+  world_.run_until_idle();
+  EXPECT_GT(flushes(), 0u) << "it is written";
+  world_.end();
+  ASSERT_TRUE(world_.open());
+  EXPECT_TRUE(world_.get("what it comes to")->value);
+}
+
+TEST_F(ADamagedLogTest, KeepsNoFlushForLong) {
+  EXPECT_LE(world_.engine->next_wake(), world_.scheduler.now() + limits::flush_after_damage);
+  pass(limits::flush_after_damage);
+  EXPECT_GT(flushes(), 0u);
+}
+
+TEST_F(ADamagedLogTest, KeepsNoCheckpointWaiting) {
+  std::optional<Result<Sequence>> made;
+  const auto open_meta = [] { return Result<std::unique_ptr<MetaStore>>(fail(ErrorKind::io, "")); };
+  world_.engine->checkpoint({"copy", open_meta, {}},
+                            [&](Result<Sequence> sequence) { made = std::move(sequence); });
+  world_.run_until_idle();
+  EXPECT_GT(flushes(), 0u);
+  EXPECT_TRUE(made);
+}
+
+TEST_F(ADamagedLogTest, KeepsNoWriterWaiting) {
+  for (int n = 0; n < 200; ++n) put(key(n), std::string(40, 'b'));
+  EXPECT_GT(flushes(), 0u);
+}
+
 // An input that cannot be read once is tried again, and is no reason to end writing.
 TEST_F(EngineDamageTest, AReadThatFailsOnceInACompactionIsTriedAgain) {
   for (int round = 0; round < 3; ++round) fill(static_cast<char>('a' + round));
