@@ -105,33 +105,50 @@ void PutMachine::mint_next(const Step& step) {
   if (replied_ || replan_wanted_) return;
   const bool all_asked = !preferred_site_ && !second_put_ && next_site_ >= sites_.size();
   if (all_asked && sound_out(step)) return;
-  const bool any_left = attempts_.size() < settings_.attempts_max;
+  const bool any_left = mints_sent_ < settings_.attempts_max;
   const auto site = any_left ? choose_site() : std::nullopt;
-  if (site) return send_mint(*site, step);
+  if (site) return send_mint(&attempt_at(*site), step);
   const auto stands = standing();
   const bool awaited = stands && attempts_[*stands].state != AttemptState::made;
   // What was asked and not answered may still be; else there is nothing to wait for.
   if (!awaited) fail_short(step);
 }
 
-void PutMachine::send_mint(const MintSite& site, const Step& step) {
-  MintAttempt attempt;
-  attempt.id = step.ids.draw();
+/// The next attempt; or the last once more, where nobody else can take its place.
+PutMachine::MintAttempt& PutMachine::attempt_at(const MintSite& site) {
+  const bool alone = sites_.size() == 1 && !KV_PLANTED(mint_anew_at_once);
+  const auto stands = standing();
+  if (alone && stands) {
+    MintAttempt& last = attempts_[*stands];
+    const bool is_open = last.state == AttemptState::waiting || last.state == AttemptState::silent;
+    if (is_open && last.site == site && last.plan_number == plan_number_ &&
+        last.second_put == second_put_)
+      return last;
+  }
+  MintAttempt& attempt = attempts_.emplace_back();
   attempt.number =
-      request_.try_number * msg::kAttemptsPerTry + 1 + static_cast<Attempt>(attempts_.size());
+      request_.try_number * msg::kAttemptsPerTry + static_cast<Attempt>(attempts_.size());
   attempt.site = site;
   attempt.plan_number = plan_number_;
   attempt.second_put = second_put_;
-  attempt.sent = step.now();
+  return attempt;
+}
+
+void PutMachine::send_mint(MintAttempt* attempt, const Step& step) {
+  const MintSite& site = attempt->site;
   const Duration left = std::max(Duration::zero(), deadline_ - step.now());
-  // Doubled by each attempt in vain: a node that is behind is not to be given more of it.
-  const auto doublings = std::min<size_t>(attempts_.size(), 3);
-  const Duration patience = plan_.candidate(site.member).patience +
-                            patience_for(request_.value.size()) * (1 << doublings);
-  attempt.due = step.now() + std::min(patience, std::max<Duration>(left / 3, 1ms));
+  // Doubled by each one in vain, the first aside, which may have met the one that is slow: where
+  // all are behind they are not to be given more of it.
+  const unsigned doublings = std::min(mints_sent_, 6U) - std::min(mints_sent_, 1U);
+  const Duration patience = plan_.candidate(site.member).patience * (1 << doublings) +
+                            patience_for(request_.value.size()) * (1 << std::min(mints_sent_, 3U));
+  attempt->due = step.now() + std::min(patience, std::max<Duration>(left / 3, 1ms));
+  attempt->state = AttemptState::waiting;
+  attempt->sends.push_back({step.ids.draw(), step.now()});
+  ++mints_sent_;
 
   msg::Mint mint;
-  mint.id = attempt.id;
+  mint.id = attempt->sends.back().id;
   mint.epoch = plan_.epoch();
   mint.time_left = left;
   mint.keyspace = plan_.keyspace->id;
@@ -139,7 +156,7 @@ void PutMachine::send_mint(const MintSite& site, const Step& step) {
   mint.mode = request_.mode;
   mint.context = context_;
   mint.put = request_.put;
-  mint.attempt = attempt.number;
+  mint.attempt = attempt->number;
   mint.tombstone = request_.tombstone;
   mint.value = request_.value;
   if (!request_.tombstone) {
@@ -147,34 +164,36 @@ void PutMachine::send_mint(const MintSite& site, const Step& step) {
   }
   if (site.hint) mint.hint_for = members_of(plan_.list.slots[site.slot]).to_vector();
   mint.owed = layout_for(site).owed();
-  attempts_.push_back(std::move(attempt));
   if (KV_PLANTED(mint_at_two_slots) && sites_.size() > 1) {
     step.send(sites_[next_site_ % sites_.size()].member, mint);
   }
   step.send(site.member, std::move(mint));
 }
 
-PutMachine::MintAttempt* PutMachine::attempt_of(msg::RequestId id) {
+std::optional<PutMachine::Sent> PutMachine::find_sent(msg::RequestId id) {
   for (MintAttempt& attempt : attempts_) {
-    if (attempt.id == id) return &attempt;
+    for (MintSend& send : attempt.sends) {
+      if (send.id == id) return Sent{&attempt, &send};
+    }
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 void PutMachine::on_answer(msg::MintMade answer, const Moment& at, CoordinatorActions* actions) {
   const Step step{at, ids_, *actions};
-  MintAttempt* attempt = attempt_of(answer.id);
-  if (attempt == nullptr || attempt->state == AttemptState::made) return settle(step);
-  step.note_answered(attempt->site.member, attempt->sent, false);
+  const auto sent = find_sent(answer.id);
+  if (!sent || sent->attempt->state == AttemptState::made) return settle(step);
+  MintAttempt& attempt = *sent->attempt;
+  step.note_answered(attempt.site.member, sent->send->sent, false);
   const bool is_sound = is_of_kind(answer.record, plan_.keyspace->record_kind());
   if (answer.answer == Answer::ok && is_sound) {
-    made(*attempt, std::move(answer), step);
+    made(attempt, std::move(answer), step);
   } else if (is_refusal(answer.answer)) {
-    refused(*attempt, answer.answer, answer.epoch, step);
+    refused(*sent, answer.answer, answer.epoch, step);
   } else {
     // It may have been made, and no more will be heard of it.
-    last_refusal_ = told_by(attempt->site.member, is_sound ? answer.answer : Answer::invalid);
-    attempt_is_late(*attempt, step);
+    last_refusal_ = told_by(attempt.site.member, is_sound ? answer.answer : Answer::invalid);
+    attempt_is_late(attempt, step);
   }
   settle(step);
 }
@@ -193,11 +212,16 @@ void PutMachine::made(MintAttempt& attempt, msg::MintMade answer, const Step& st
   }
 }
 
-void PutMachine::refused(MintAttempt& attempt, Answer answer, Epoch epoch, const Step& step) {
+void PutMachine::refused(const Sent& sent, Answer answer, Epoch epoch, const Step& step) {
+  MintAttempt& attempt = *sent.attempt;
   const auto index = static_cast<size_t>(&attempt - attempts_.data());
   const bool was_standing = standing() == index;
-  attempt.state = AttemptState::refused;
-  attempt.due.reset();
+  sent.send->refused = true;
+  const bool all_refused = std::all_of(attempt.sends.begin(), attempt.sends.end(),
+                                       [](const MintSend& send) { return send.refused; });
+  if (all_refused) attempt.state = AttemptState::refused;
+  // Else what was sent before may have been made.
+  if (sent.send == &attempt.sends.back()) attempt.due.reset();
   last_refusal_ = told_by(attempt.site.member, answer);
   if (attempt.plan_number == plan_number_) {
     refused_by_.insert(attempt.site.member);
@@ -258,8 +282,9 @@ void PutMachine::adopt(size_t index, const Step& step) {
 void PutMachine::on_answer(const msg::MintDurable& durable, const Moment& at,
                            CoordinatorActions* actions) {
   const Step step{at, ids_, *actions};
-  MintAttempt* attempt = attempt_of(durable.id);
-  if (attempt == nullptr || attempt->durable) return settle(step);
+  const auto sent = find_sent(durable.id);
+  if (!sent || sent->attempt->durable) return settle(step);
+  MintAttempt* attempt = sent->attempt;
   attempt->durable = durable.answer == Answer::ok;
   const auto index = static_cast<size_t>(attempt - attempts_.data());
   if (spread_ && adopted_ == index && attempt->plan_number == plan_number_) {
@@ -283,10 +308,10 @@ void PutMachine::on_answer(const msg::Done& done, const Moment& at, CoordinatorA
 
 void PutMachine::on_not_sent(msg::RequestId id, const Moment& at, CoordinatorActions* actions) {
   const Step step{at, ids_, *actions};
-  MintAttempt* attempt = attempt_of(id);
-  if (attempt != nullptr && attempt->state == AttemptState::waiting) {
-    step.note_timed_out(attempt->site.member);
-    refused(*attempt, Answer::unavailable, 0, step);
+  const auto sent = find_sent(id);
+  if (sent && sent->attempt->state == AttemptState::waiting) {
+    step.note_timed_out(sent->attempt->site.member);
+    refused(*sent, Answer::unavailable, 0, step);
   } else if (const auto member = take_sounded(id)) {
     step.note_timed_out(*member);
     if (sounding_.due && sounding_.silent.empty()) end_sounding(step);
@@ -367,7 +392,7 @@ void PutMachine::look_at_spread(const Step& step) {
   }
   const auto later = spread_->later_round();
   if (later && reader_of(plan_.list.slots[later->slot]) == later->member &&
-      attempts_.size() < settings_.attempts_max) {
+      mints_sent_ < settings_.attempts_max) {
     preferred_site_ = later;
     return mint_next(step);
   }

@@ -21,6 +21,10 @@
 //   answered late is covered by it, wherever it may have been made; a delete that saw only the
 //   earlier one would otherwise be undone by the later one. Its replica, being alive, is where the
 //   next attempt goes if one is needed.
+// - What one replica alone can mint and has not answered is sent again, as the same attempt, after
+//   ever longer times: if it had arrived it is known there. As another attempt it would be minted
+//   and written once more, and be waited for in place of the first: a node that is behind would
+//   fall back further with all that is asked of it.
 // - It says *unavailable* only if every attempt was refused: if nothing can be stored anywhere.
 // - Nothing is minted if the plan already shows that W cannot be reached. Where it can be only
 //   with slots that gossip does not say are up, or where all others have failed, those are
@@ -38,6 +42,7 @@
 #include <utility>
 #include <vector>
 
+#include "libkv/base/inline_vector.h"
 #include "libkv/protocol/coordinator_actions.h"
 #include "libkv/protocol/coordinator_plan.h"
 #include "libkv/protocol/put_layout.h"
@@ -50,7 +55,7 @@ struct PutSettings {
   Duration grace = 2s;
   unsigned replans_max = 3;
   unsigned sends_max = 3;  ///< Of one copy to one place.
-  /// REQUIRES: at most msg::kAttemptsPerTry.
+  /// Of mints; one that is sent again counts again. REQUIRES: at most msg::kAttemptsPerTry.
   unsigned attempts_max = msg::kAttemptsPerTry;
 };
 
@@ -81,15 +86,19 @@ class PutMachine {
 
  private:
   enum class AttemptState { waiting, silent, made, refused };
-  struct MintAttempt {
+  struct MintSend {
     msg::RequestId id = 0;
+    Instant sent{};
+    bool refused = false;
+  };
+  struct MintAttempt {
+    InlineVector<MintSend, 2> sends;
     Attempt number = 1;
     MintSite site;
     unsigned plan_number = 0;
     AttemptState state = AttemptState::waiting;
     bool durable = false;
     bool second_put = false;  ///< Its context covers what the merges of an earlier one found.
-    Instant sent{};
     std::optional<Instant> due;
     Record record;
     Round round = 0;
@@ -111,13 +120,18 @@ class PutMachine {
   void sounding_is_over(const Step& step);
   void end_sounding(const Step& step);
   void mint_next(const Step& step);
-  void send_mint(const MintSite& site, const Step& step);
+  MintAttempt& attempt_at(const MintSite& site);
+  void send_mint(MintAttempt* attempt, const Step& step);
   const PutLayout& layout_for(const MintSite& site);
   std::optional<MintSite> choose_site();
-  MintAttempt* attempt_of(msg::RequestId id);
+  struct Sent {
+    MintAttempt* attempt = nullptr;
+    MintSend* send = nullptr;
+  };
+  std::optional<Sent> find_sent(msg::RequestId id);
   std::optional<size_t> standing() const;
   void made(MintAttempt& attempt, msg::MintMade made, const Step& step);
-  void refused(MintAttempt& attempt, Answer answer, Epoch epoch, const Step& step);
+  void refused(const Sent& sent, Answer answer, Epoch epoch, const Step& step);
   void attempt_is_late(MintAttempt& attempt, const Step& step);
   void adopt(size_t index, const Step& step);
   void want_replan(Epoch epoch, const Step& step);
@@ -152,7 +166,8 @@ class PutMachine {
   std::set<MemberNumber> corrupt_at_;  ///< Of those.
   Sounding sounding_;
   std::vector<MintAttempt> attempts_;  ///< In the order of their numbers.
-  std::optional<size_t> adopted_;      ///< The attempt that is being spread.
+  unsigned mints_sent_ = 0;
+  std::optional<size_t> adopted_;  ///< The attempt that is being spread.
   std::optional<PutSpread> spread_;
   CausalContext context_;  ///< What the next attempt covers.
   bool second_put_ = false;
