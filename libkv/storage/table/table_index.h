@@ -1,11 +1,17 @@
 // An SSTable's index in memory: where each data block ends and lies. Parsed once when the table is
 // opened, into arrays that a search touches little of: the first eight bytes behind what all keys
-// share decide nearly always.
+// share decide nearly always. What else neighbours share is there once for a run of them, so that
+// long keys do not make it as large as the data; a run ends where much less would be shared:
+//
+//   runs_                 run 0 ──┐                          run 1 ──┐
+//   keys_   │ prefix of run 0 │ rest 0 │ rest 1 │ … │ prefix of run 1 │ rest 9 │ …
+//   key_ends_                          0        1                              9
 //
 // Immutable; any thread may read.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "libkv/storage/entry.h"
 #include "libkv/storage/table/stored_block.h"
@@ -27,14 +33,22 @@ class TableIndex {
   size_t memory_bytes() const;
 
  private:
-  // The two rounds of parse().
-  Status take_handles(BlockIterator& entries);
-  void take_keys(BlockIterator& entries);
-  BytesView key(size_t block) const;  // Behind the common prefix.
+  struct Run {
+    uint32_t first;  ///< Block.
+    uint32_t prefix_begin, prefix_end;
+  };
+  // The two rounds of parse(). `shared`: how much of each key the one before has, too.
+  Status take_handles(BlockIterator& entries, std::vector<uint32_t>* shared);
+  void take_keys(BlockIterator& entries, const std::vector<uint32_t>& shared);
+  BytesView between(size_t begin, size_t end) const {
+    return BytesView(keys_).substr(begin, end - begin);
+  }
   bool is_before(size_t block, BytesView rest, Sequence sequence) const;
 
   std::string common_;
-  PoolString keys_;
+  PoolString keys_;  // All behind the common prefix.
+  PoolVector<Run> runs_;
+  PoolVector<uint32_t> run_of_;  // Of each block.
   PoolVector<uint32_t> key_ends_;
   PoolVector<uint64_t> heads_;  // Of each key, its first eight bytes, as they compare.
   PoolVector<Sequence> sequences_;

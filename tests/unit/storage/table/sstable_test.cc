@@ -322,6 +322,18 @@ TEST(TableIndexTest, FindsTheFirstBlockThatEndsAtOrAfter) {
   }
 }
 
+// With a few of them to a block, whole ones would be a quarter of the data.
+TEST(TableIndexTest, LongKeysTakeLittleWhereNeighboursAreAlike) {
+  std::vector<std::pair<std::string, Sequence>> ends;
+  for (const char* partition : {"first", "second", "third"})
+    for (int i = 0; i < 500; ++i)
+      ends.emplace_back(partition + std::string(1000, 'p') + std::to_string(1000 + i), 1);
+  const auto index = TableIndex::parse(index_block(ends));
+  ASSERT_TRUE(index);
+  EXPECT_LT(index->memory_bytes(), ends.size() * 150);
+  for (size_t i = 0; i < ends.size(); ++i) ASSERT_EQ(index->find(ends[i].first, 1), i);
+}
+
 TEST(TableIndexTest, ThatIsOutOfOrderIsCorrupt) {
   EXPECT_FALSE(TableIndex::parse(index_block({{"b", 1}, {"a", 1}})));
   EXPECT_FALSE(TableIndex::parse(index_block({{"a", 1}, {"a", 2}})));
