@@ -172,7 +172,7 @@ class EngineChecker {
     if (numbers_known_) {
       options.secret = state_.log_secret;
       options.flushed = state_.flushed;
-      options.known_durable = state_.clean.value_or(0);
+      options.known_durable = state_.known_durable();
     }
     KV_ASSIGN(options.paths, log_segments_of(files_, directory_));
     const auto found = survey_log(

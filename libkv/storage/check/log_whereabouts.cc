@@ -27,7 +27,7 @@ Status take_log_metadata(MetaSurvey& metadata, const std::string& meta_path,
     return fail(ErrorKind::corrupt, meta_path + ": the engine's rows cannot be read");
   options->secret = manifest->state.log_secret;
   options->flushed = manifest->state.flushed;
-  options->known_durable = manifest->state.clean.value_or(0);
+  options->known_durable = manifest->state.known_durable();
   return {};
 }
 

@@ -91,7 +91,7 @@ Status LsmEngine::start(Sequence flushed) {
 Result<Sequence> LsmEngine::apply(const WriteBatch& batch, Durability durability) {
   if (closed_) return fail(closed_error());
   if (batch.empty()) return log_.last_sequence();
-  KV_TRY(check_limits(batch));
+  if (!KV_PLANTED(take_what_is_too_large)) KV_TRY(check_limits(batch));
   if (const Status ready = log_.ready(); !ready) {
     if (ready.error().kind == ErrorKind::busy) begin_stall();
     return fail(ready.error());
@@ -142,8 +142,9 @@ void LsmEngine::start_flush() {
   if (view_->waiting.empty() && drop_frees_tables_) rotate_memtable();
   if (view_->waiting.empty()) return;
   flush_running_ = true;
-  auto flush = std::make_shared<Flush>(view_->waiting.back(), view_->version, factory_, manifest_,
-                                       environment_.entropy(), keeps_drops());
+  auto flush =
+      std::make_shared<Flush>(view_->waiting.back(), view_->version, factory_, manifest_,
+                              environment_.entropy(), log_.durable_sequence(), keeps_drops());
   tasks_.run(
       Lane::background, [flush] { flush->run(); }, [this, flush] { flush_over(*flush); });
 }
@@ -293,6 +294,7 @@ void LsmEngine::remove_obsolete_files() {
 Status LsmEngine::close() {
   if (closed_) return {};
   closed_ = true;
+  if (!KV_PLANTED(close_behind_gets)) cache_->give_up_gets();
   tasks_.finish_all();
   fail_checkpoint(fail(closed_error()));
   fail_ingest(fail(closed_error()));

@@ -118,7 +118,7 @@ class LsmOpener {
     options.directory = parts_.directory;
     options.secret = state_.log_secret;
     options.flushed = state_.flushed;
-    options.known_durable = state_.clean.value_or(0);
+    options.known_durable = state_.known_durable();
     Status opened;
     KV_ASSIGN(LogRecovery log, recover_log(environment_.files, options, [&](auto segment) {
                 if (!opened) return;

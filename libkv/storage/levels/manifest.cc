@@ -114,10 +114,12 @@ Status Manifest::read_numbers(ManifestState* state) {
     return fail(ErrorKind::format, "manifest: format " + std::to_string(*version) + " is newer");
   KV_ASSIGN(const auto secret, number("log_secret"));
   KV_ASSIGN(const auto flushed, number("flushed"));
+  KV_ASSIGN(const auto durable, number("durable"));
   KV_ASSIGN(state->clean, number("clean"));
   if (!secret || !flushed) return fail(ErrorKind::corrupt, "manifest: an engine row is missing");
   state->log_secret = *secret;
   state->flushed = *flushed;
+  state->durable = durable.value_or(0);
   return {};
 }
 
@@ -153,6 +155,7 @@ Status Manifest::commit(const ManifestChange& change) {
 
 void Manifest::add_to(MetaTransaction& transaction, const ManifestChange& change) {
   if (change.flushed) transaction.put(kEngineTable, "flushed", std::to_string(*change.flushed));
+  if (change.durable) transaction.put(kEngineTable, "durable", std::to_string(*change.durable));
   for (const uint64_t removed : change.removed) transaction.remove(kTablesTable, row_key(removed));
   for (const TableInfo& added : change.added)
     transaction.put(kTablesTable, row_key(added.number), encode_table_info(added));

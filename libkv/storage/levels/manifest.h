@@ -6,11 +6,12 @@
 //   table `range_drop`: sequence (16 hex digits) → varint version: 1 | sized from | sized to;
 //                    those that may mask something in a table
 //   table `engine`:  format → version (2 from the first range_drop on); log_secret → u64;
-//                    flushed → sequence; clean → last sequence (only while closed); numbers are
-//                    decimal text
+//                    flushed → sequence; durable → sequence (of the log, before the last flush);
+//                    clean → last sequence (only while closed); numbers are decimal text
 // On disk: never change. Thread-safe, as the MetaStore is; it holds no state of its own.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -25,7 +26,10 @@ struct ManifestState {
   bool created = false;  ///< There was none: this call made it.
   uint64_t log_secret = 0;
   Sequence flushed = 0;
+  Sequence durable = 0;  ///< What the log had on the disk as the last flush began.
   std::optional<Sequence> clean;
+  /// That the log must have, where it is not flushed: else it is damaged.
+  Sequence known_durable() const { return std::max(durable, clean.value_or(0)); }
   std::vector<TableInfo> tables;  ///< By number.
   std::vector<RangeDrop> drops;   ///< Oldest first.
 };
@@ -42,6 +46,7 @@ struct ManifestChange {
   std::vector<uint64_t> removed;  ///< Numbers.
   std::vector<RangeDrop> drops_added;
   std::vector<Sequence> drops_removed;
+  std::optional<Sequence> durable = std::nullopt;
 };
 
 class Manifest {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "libkv/base/random.h"
+#include "libkv/storage/levels/manifest.h"
 #include "tests/crash/engine_history.h"
 #include "tests/crash/storage_world.h"
 
@@ -83,6 +84,34 @@ TEST_F(EngineMissingFilesTest, AMissingLogSegmentIsTold) {
     if (world_.engine->recovery().corruption.empty()) {
       EXPECT_TRUE(*state_of(*world_.engine) == expected_) << path;
     }
+  }
+}
+
+// No later segment tells of it, nor a clean stop; but the last flush knew how far the log was.
+TEST_F(EngineMissingFilesTest, ALogThatEndsTooEarlyAfterAKillIsTold) {
+  world_.restore(image_, rows_);
+  ASSERT_TRUE(world_.open());
+  Manifest manifest(world_.metadata());
+  const auto is_ahead = [&] {
+    const ManifestState state = *manifest.open(0);
+    return state.durable > state.flushed;
+  };
+  for (int i = 0; i < 100 && !is_ahead(); ++i) write(20);
+  ASSERT_TRUE(is_ahead());
+  world_.end();
+  image_ = world_.disk.snapshot();
+  rows_ = world_.meta->all();
+  for (const bool is_removed : {true, false}) {
+    world_.restore(image_, rows_);
+    for (const std::string& path : files(".log")) {
+      SimFileSystem disk_files(world_.disk);
+      if (is_removed)
+        ASSERT_TRUE(disk_files.remove(path));
+      else
+        ASSERT_TRUE((*disk_files.open(path, OpenMode::write))->truncate(0));
+    }
+    ASSERT_TRUE(world_.open());
+    EXPECT_FALSE(world_.engine->recovery().corruption.empty()) << is_removed;
   }
 }
 
