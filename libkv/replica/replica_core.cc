@@ -161,6 +161,7 @@ Answer answer_of(const Error& error) {
     case ErrorKind::invalid:
       return Answer::invalid;
     case ErrorKind::busy:
+    case ErrorKind::unavailable:  // The node is stopping.
       return Answer::busy;
     case ErrorKind::no_space:
       return Answer::no_space;

@@ -260,7 +260,8 @@ class Engine {
   virtual EngineStats stats() const = 0;
   virtual const RecoveryReport& recovery() const = 0;
 
-  /// Syncs, leaves the clean flag, and refuses everything afterwards. Waits for running work.
+  /// Syncs, leaves the clean flag, and refuses everything afterwards. Waits for running work; gets
+  /// that have not begun are answered `unavailable`.
   virtual Status close() = 0;
 };
 

@@ -6,12 +6,12 @@
 // All engines: a 64 MiB write buffer, 10 bits a key in Bloom filters, 256 MiB of cache (or what
 // --memory leaves beside two buffers; kv has its filters and indexes in it, too), lz4 or snappy;
 // keys of 16 bytes, values that compress to half, the rest by each engine's defaults. Unsynced
-// writes survive a killed process in all but kv, which keeps up to a mebibyte of log to itself.
+// writes leave for the system at once in all: kv's log as soon as the write before it is over.
 // Every answer is verified; a wrong one ends the program with exit code 1. Measurements begin
-// settled: no flush or compaction is due, and kv has tidied as it does when idle. Latencies are a call's, and where one worker has a thread
-// to itself, from one end to the next. write_amplification is what the process handed to the
-// system, own_write_amplification what the engine has counted, both by the bytes of keys and
-// values.
+// settled: no flush or compaction is due, and kv has tidied as it does when idle. Latencies are a
+// call's, and where one worker has a thread to itself, from one end to the next.
+// write_amplification is what the process handed to the system, own_write_amplification what the
+// engine has counted, both by the bytes of keys and values.
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Reads a stopped kv-node's directory by kv-format(5) alone, checks every checksum of the files in
-use, and prints the newest value of each key of the member's own data, as JSON Lines of user key
-(base64) and the number of bytes and XXH3-64 of its value; a tombstone has no value.
+use and how many keys each Merkle leaf has, and prints the newest value of each key of the member's
+own data, as JSON Lines of user key (base64) and the number of bytes and XXH3-64 of its value; a
+tombstone has no value.
 
 usage: tests/cluster/read_format.py DIRECTORY
 
@@ -235,6 +236,33 @@ def value_of(stored):
     return None
 
 
+def check_leaves(rows):
+    """Of partitions that are marked: each leaf says how many keys fall into it."""
+    held, marks, tokens = {}, set(), []
+    for key, stored in rows.items():
+        placement, partition = struct.unpack(">HI", key[1:7])
+        if key[0] == 0 and len(key) == 7:
+            need(stored == b"", "mark of a partition's leaves")
+            marks.add((placement, partition))
+        elif key[0] == 0:
+            leaf, = struct.unpack(">I", key[7:])
+            _, held[placement, partition, leaf] = struct.unpack("<QH", stored)
+        elif key[0] == 1:
+            keyspace, = struct.unpack(">I", key[7:11])
+            tokens.append((placement, partition, hash64(key[11:], keyspace)))
+    fits = [bits for bits in range(1, 21)
+            if all(token >> (64 - bits) == partition for _, partition, token in tokens)]
+    need(fits, "the partition of a token")
+    counted = {}
+    for placement, partition, token in tokens:
+        leaf = (token >> 44) - (partition << (20 - fits[-1]))
+        counted[placement, partition, leaf] = counted.get((placement, partition, leaf), 0) + 1
+    for leaf in set(held) | set(counted):
+        need(leaf[:2] not in marks or held.get(leaf, 0) == counted.get(leaf, 0),
+             f"keys of leaf {leaf}")
+    need(marks or not tokens, "no partition's leaves are marked")
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -261,6 +289,8 @@ def main():
             continue
         if sequence > newest.get(key, (0,))[0]:
             newest[key] = (sequence, kind, value)
+    check_leaves({key: stored for key, (_, kind, stored) in newest.items()
+                  if key[0] <= 1 and kind != 0})
     for key, (_, kind, stored) in sorted(newest.items()):
         if key[0] != 1 or kind == 0:
             continue

@@ -151,15 +151,15 @@ class Sweep {
   explicit Sweep(const ProofOptions& options)
       : options_(options),
         random_(options.seed),
-        sound_(options.seed),
+        sound_(make_sound_store(options.seed)),
         world_(options.seed, EngineType::lsm, MetaType::sqlite) {}
 
   int run() {
-    if (const Status written = sound_.write(); !written) {
-      std::printf("the sound store: %s\n", written.error().what.c_str());
+    if (!sound_) {
+      std::printf("the sound store: %s\n", sound_.error().what.c_str());
       return 1;
     }
-    image_ = sound_.image();
+    image_ = (*sound_)->image();
     for (const std::string& path : image_.paths()) {
       if (path.starts_with("made/")) continue;  // What was ingested: nobody reads it any more.
       const std::string bytes = bytes_of(path);
@@ -185,7 +185,7 @@ class Sweep {
     const std::string name = path.substr(path.rfind('/') + 1);
     if (name.ends_with(".sst")) return table_blocks(bytes);
     if (const auto number = numbered_file(name, ".log"))
-      return segment_blocks(bytes, log_salt(sound_.log_secret(), *number));
+      return segment_blocks(bytes, log_salt((*sound_)->log_secret(), *number));
     if (name.ends_with(".spare")) return page_blocks("spare", bytes);
     return page_blocks(name.ends_with("-journal") ? "journal" : "metadata", bytes);
   }
@@ -207,7 +207,7 @@ class Sweep {
     world_.disk.mend();
     world_.restore(image_, {});
     damage(path, block, how, at);
-    DamagedStore damaged(sound_, world_, path, how);
+    DamagedStore damaged(**sound_, world_, path, how);
     damaged.check();
     KindCounts& counts = kinds_[block.kind];
     ++counts.damages;
@@ -255,7 +255,7 @@ class Sweep {
 
   const ProofOptions options_;
   Random random_;
-  SoundStore sound_;
+  Result<std::unique_ptr<SoundStore>> sound_;
   StorageWorld world_;
   DiskImage image_;
   std::map<std::string, KindCounts> kinds_;
@@ -266,7 +266,11 @@ class Sweep {
 }  // namespace kv
 
 int main(int argc, char** argv) {
-  const auto options =
-      kv::parse_proof_options(argc, argv, "corruption_sweep [--stride N] [--seed S]");
-  return options ? kv::Sweep(*options).run() : 2;
+  auto options =
+      kv::parse_proof_options(argc, argv, "corruption_sweep [--stride N] [--seed S] [--seeds N]");
+  if (!options) return 2;
+  int result = 0;
+  for (uint64_t i = 0; i < options->seeds && result == 0; ++i, ++options->seed)
+    result = kv::Sweep(*options).run();
+  return result;
 }

@@ -16,6 +16,7 @@ struct ProofOptions {
   uint64_t states_per_run = UINT64_MAX;  ///< Spread over the run, if it has more.
   uint64_t stride = 1;                   ///< Of the calls to fail, each `stride`th.
   uint64_t seed = 1;
+  uint64_t seeds = 1;  ///< So many, from `seed` on.
   EngineType engine = EngineType::lsm;
   MetaType meta = MetaType::traced;
 };
@@ -32,6 +33,7 @@ inline bool set_option(ProofOptions& options, const std::string& name, const std
   if (name == "--per-run") return (options.states_per_run = number) != 0;
   if (name == "--stride") return (options.stride = number) != 0;
   if (name == "--seed") return (options.seed = number) != 0;
+  if (name == "--seeds") return (options.seeds = number) != 0;
   if (name == "--engine") {
     options.engine = value == "memory" ? EngineType::memory : EngineType::lsm;
     return value == "memory" || value == "lsm";

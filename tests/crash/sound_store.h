@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 
@@ -32,6 +33,7 @@ class SoundStore {
   explicit SoundStore(uint64_t seed)
       : random_(seed), world_(seed, EngineType::lsm, MetaType::sqlite) {}
 
+  /// Errors: `conflict`, if chance has not brought all of it.
   Status write() {
     KV_TRY(world_.open());
     write_batches(260);
@@ -66,7 +68,7 @@ class SoundStore {
 
  private:
   static Status proves_little(const std::string& of) {
-    return fail(ErrorKind::invalid, "too few " + of + ": this would prove little");
+    return fail(ErrorKind::conflict, "too few " + of + ": this would prove little");
   }
   Contents contents_now() const { return {*history_.state_at(history_.last()), history_.last()}; }
 
@@ -151,5 +153,18 @@ class SoundStore {
   std::map<std::string, std::set<std::string>> written_;
   uint64_t log_secret_ = 0, serial_ = 0;
 };
+
+/// The first that has everything, of those that follow from `seed`.
+inline Result<std::unique_ptr<SoundStore>> make_sound_store(uint64_t seed) {
+  constexpr int kTries = 20;
+  Status written;
+  for (int i = 0; i < kTries; ++i, seed += 1'000'003) {
+    auto store = std::make_unique<SoundStore>(seed);
+    written = store->write();
+    if (written) return store;
+    if (written.error().kind != ErrorKind::conflict) break;
+  }
+  return fail(written.error());
+}
 
 }  // namespace kv

@@ -83,6 +83,8 @@ class LsmEngine final : public Engine {
   void tell_later(std::function<void(Result<Lookup>)> done, Result<Lookup> answer);
   bool await_block(const std::shared_ptr<PendingGet>& pending);
   void go_on(const std::shared_ptr<PendingGet>& pending, const BlockReads::Outcome& read);
+  static Result<Lookup> look_up_on_lane(const ReadView& view, TableCache& cache, BytesView key,
+                                        Sequence at);
   void get_on_lane(const std::shared_ptr<PendingGet>& pending);
   void await_one_of(const std::shared_ptr<ManyReads>& reads, BytesView key, size_t index);
   void run_on_lanes(const std::shared_ptr<ManyReads>& reads);

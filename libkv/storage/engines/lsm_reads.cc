@@ -5,6 +5,7 @@
 //                └─ no such way, or a table is to be opened ─▶ Lane::read, all of it ─▶ done
 #include <algorithm>
 
+#include "libkv/base/planted.h"
 #include "libkv/storage/engines/lsm_engine.h"
 #include "libkv/storage/engines/multi_lookup.h"
 
@@ -48,6 +49,8 @@ std::vector<std::optional<Result<Lookup>>> LsmEngine::get_many_if_cached(
   std::vector<std::optional<Result<Lookup>>> answers(std::make_move_iterator(found.begin()),
                                                      std::make_move_iterator(found.end()));
   for (const size_t index : missing) answers[index].reset();
+  if (KV_PLANTED(memory_waits_for_a_lane) && !missing.empty())
+    for (auto& answer : answers) answer.reset();
   return answers;
 }
 
@@ -91,12 +94,19 @@ void LsmEngine::go_on(const std::shared_ptr<PendingGet>& pending, const BlockRea
   if (!await_block(pending)) get_on_lane(pending);
 }
 
+/// It may have waited for the lane until the engine closes, which waits for all that do.
+Result<Lookup> LsmEngine::look_up_on_lane(const ReadView& view, TableCache& cache, BytesView key,
+                                          Sequence at) {
+  if (cache.gets_are_given_up()) return fail(closed_error());
+  return *look_up(view, cache, key, at, ReadMode::fill_cache);
+}
+
 void LsmEngine::get_on_lane(const std::shared_ptr<PendingGet>& pending) {
   const auto answer = std::make_shared<Result<Lookup>>();
   tasks_.run(
       Lane::read,
       [answer, pending, cache = cache_] {
-        *answer = *look_up(*pending->view, *cache, pending->key, pending->at, ReadMode::fill_cache);
+        *answer = look_up_on_lane(*pending->view, *cache, pending->key, pending->at);
       },
       [answer, pending] { pending->done(std::move(*answer)); });
 }
@@ -175,7 +185,7 @@ void LsmEngine::read_some(const std::shared_ptr<ManyReads>& reads, size_t begin,
         for (size_t i = begin; i < end; ++i) {
           const ManyReads::Wanted& wanted = reads->wanted[i];
           reads->answers[wanted.index] =
-              *look_up(*reads->view, *cache, wanted.key, reads->at, ReadMode::fill_cache);
+              look_up_on_lane(*reads->view, *cache, wanted.key, reads->at);
         }
       },
       [reads] { reads->one_over(); });

@@ -258,7 +258,8 @@ Status Compaction::take_down(const Entry& entry) {
 
 bool Compaction::is_new_group(BytesView key) const {
   const size_t prefix = options_.group_prefix_bytes;
-  return prefix != 0 && key.substr(0, prefix) != BytesView(last_key_).substr(0, prefix);
+  return prefix != 0 && !KV_PLANTED(cut_anywhere) &&
+         key.substr(0, prefix) != BytesView(last_key_).substr(0, prefix);
 }
 
 /// Whether a table that is merged around lies between the key before and this one, or ends there:

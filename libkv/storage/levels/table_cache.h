@@ -53,6 +53,10 @@ class TableCache {
   OpenTable find(const TableFile& table);
   void forget(uint64_t number);
 
+  /// The engine closes: a get that waits for its turn on a lane need not open tables any more.
+  void give_up_gets() { gets_given_up_.store(true, std::memory_order_relaxed); }
+  bool gets_are_given_up() const { return gets_given_up_.load(std::memory_order_relaxed); }
+
   /// Gives the block cache what the others leave of the budget. To be called when they have grown:
   /// open() does it for the tables.
   void balance();
@@ -87,6 +91,7 @@ class TableCache {
   const Options options_;
   BlockCache blocks_;
   ReadCounters counters_;
+  std::atomic<bool> gets_given_up_{false};
   std::mutex balance_mutex_;  // So that who balances last knows all that was claimed.
   std::mutex mutex_;
   const std::shared_ptr<Pins> pins_ = std::make_shared<Pins>();

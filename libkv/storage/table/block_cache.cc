@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "libkv/base/planted.h"
+
 namespace kv {
 
 namespace {
@@ -89,7 +91,7 @@ void BlockCache::Shard::insert(Key key, uint64_t hash, std::shared_ptr<const Blo
   Slot* slot = slot_of(key, hash);
   if (slot->block != nullptr) return;
   const auto bytes = static_cast<uint32_t>(block->memory_bytes() + kBytesBeside);
-  const bool came_back = gone_.recall(hash);
+  const bool came_back = gone_.recall(hash) || KV_PLANTED(scans_push_out);
   const bool needs_room = newcomer_bytes_ + main_bytes_ + bytes > capacity.load();
   if (source == Source::page_cache && needs_room && !came_back)
     return gone_.remember(hash, used_ + 1);

@@ -132,6 +132,7 @@ class EngineReplay {
   EngineState state_;  // What history_ comes to.
   StatePtr frozen_;    // The same, for who needs it as it is now; null: not made yet.
   Sequence acknowledged_ = 0;
+  bool is_closing_ = false;
   std::vector<std::shared_ptr<PendingRead>> reads_;
   std::deque<OpenWalk> walks_;
   std::vector<HeldSnapshot> snapshots_;
