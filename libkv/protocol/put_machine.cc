@@ -114,11 +114,19 @@ void PutMachine::mint_next(const Step& step) {
   if (!awaited) fail_short(step);
 }
 
+/// Nobody else can mint, nor gets a copy: should the replica forget the attempt, as it starts anew,
+/// nobody has what it made of it either. (Else both would live, and a delete that saw one of them
+/// would be undone by the other.)
+bool PutMachine::is_alone(const MintSite& site) {
+  const auto& slots = layout_for(site).slots();
+  return sites_.size() == 1 && !site.hint && slots.size() == 1 && slots[0].direct.size() == 1 &&
+         slots[0].hint_at == 0;
+}
+
 /// The next attempt; or the last once more, where nobody else can take its place.
 PutMachine::MintAttempt& PutMachine::attempt_at(const MintSite& site) {
-  const bool alone = sites_.size() == 1 && !KV_PLANTED(mint_anew_at_once);
   const auto stands = standing();
-  if (alone && stands) {
+  if (stands && is_alone(site) && !KV_PLANTED(mint_anew_at_once)) {
     MintAttempt& last = attempts_[*stands];
     const bool is_open = last.state == AttemptState::waiting || last.state == AttemptState::silent;
     if (is_open && last.site == site && last.plan_number == plan_number_ &&

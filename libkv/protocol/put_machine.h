@@ -21,7 +21,8 @@
 //   answered late is covered by it, wherever it may have been made; a delete that saw only the
 //   earlier one would otherwise be undone by the later one. Its replica, being alive, is where the
 //   next attempt goes if one is needed.
-// - What one replica alone can mint and has not answered is sent again, as the same attempt, after
+// - What one replica alone can mint and keep, and has not answered, is sent again, as the same
+// attempt, after
 //   ever longer times: if it had arrived it is known there. As another attempt it would be minted
 //   and written once more, and be waited for in place of the first: a node that is behind would
 //   fall back further with all that is asked of it.
@@ -120,6 +121,7 @@ class PutMachine {
   void sounding_is_over(const Step& step);
   void end_sounding(const Step& step);
   void mint_next(const Step& step);
+  bool is_alone(const MintSite& site);
   MintAttempt& attempt_at(const MintSite& site);
   void send_mint(MintAttempt* attempt, const Step& step);
   const PutLayout& layout_for(const MintSite& site);

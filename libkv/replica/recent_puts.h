@@ -3,7 +3,8 @@
 // longer shows it. Minting it again would bring the value back.
 //
 // Bounded: the oldest is forgotten first. In memory only: after a restart the messages of before
-// are gone as well (their time is over, or their connection).
+// are gone as well (their time is over, or their connection), but for what a coordinator sends
+// again, which it does only where nobody else has what was made of it (protocol/put_machine.h).
 //
 //   ring    | put | put | put | …     the oldest is overwritten
 //   places  | 7 |   | 2 | 0 | …       open addressing: where in the ring a put of this hash stands

@@ -92,6 +92,7 @@ class LsmEngine final : public Engine {
 
   // lsm_pace.cc: who may write when.
   Status make_room();
+  bool may_pass_walls() const;
   bool may_rotate() const;
   Status make_memtable_room();
   Status refuse(const char* why);

@@ -12,6 +12,7 @@ namespace kv {
 /// Why no batch can be taken until background work completes; null: one can.
 const char* LsmEngine::wall() const {
   if (log_.is_full()) return "the commit log is behind";
+  if (may_pass_walls()) return nullptr;
   if (view_->version->level(0).size() >= limits::level0_tables_max) {
     if (ingest_ != nullptr) return "compaction waits for an ingest";
     return compaction_ ? "compaction is behind" : "compaction is stopped by bad tables";
@@ -19,6 +20,13 @@ const char* LsmEngine::wall() const {
   if (view_->active->memory_bytes() >= options_.memtable_bytes && !may_rotate())
     return "flushes are behind";
   return nullptr;
+}
+
+/// What a damaged log comes to must be noted before anything is flushed: it waits for no flush, nor
+/// for a compaction. A memtable's worth is taken so.
+bool LsmEngine::may_pass_walls() const {
+  return flush_at_ && view_->active->memory_bytes() < 2 * options_.memtable_bytes &&
+         !KV_PLANTED(flush_damage_away);
 }
 
 /// One may always wait for its flush, however little memory there is: it is what makes room.
@@ -78,9 +86,12 @@ Status LsmEngine::refuse(const char* why) {
 
 Status LsmEngine::make_memtable_room() {
   if (view_->active->memory_bytes() >= options_.memtable_bytes) {
-    if (!may_rotate()) return refuse("flushes are behind");
-    rotate_memtable();
-    start_work();
+    if (may_rotate()) {
+      rotate_memtable();
+      start_work();
+    } else if (!may_pass_walls()) {
+      return refuse("flushes are behind");
+    }
   }
   end_stall();
   return {};

@@ -289,10 +289,13 @@ std::shared_ptr<const Block> index_block(
 TEST(TableIndexTest, FindsTheFirstBlockThatEndsAtOrAfter) {
   Random random(9);
   // Heads alike and unlike, one key across blocks, and keys that begin with another.
+  const std::string longer(100, 'p');
   for (const std::string common : {"", "a", "partition/000017/"}) {
     std::map<std::string, int> keys;
-    for (int i = 0; i < 60; ++i) {
+    for (int i = 0; i < 120; ++i) {
+      // Some share so much that runs begin and end with them.
       std::string key = common + (random.chance(0.5) ? "samehead" : "");
+      if (random.chance(0.6)) key += longer + static_cast<char>('p' + random.below(3)) + longer;
       for (uint64_t n = random.below(12); n > 0; --n)
         key.push_back(static_cast<char>("\0ab\xff"[random.below(4)]));
       keys[key] = static_cast<int>(random.below(3));
@@ -315,6 +318,10 @@ TEST(TableIndexTest, FindsTheFirstBlockThatEndsAtOrAfter) {
         check(key, at);
         check(key + "a", at);
         if (!key.empty()) check(key.substr(0, key.size() - 1), at);
+        for (const size_t shared : {key.size() / 2, key.size() / 3, size_t{110}}) {
+          check(key.substr(0, shared), at);
+          for (const char next : {'o', 'q', '\xff'}) check(key.substr(0, shared) + next, at);
+        }
       }
     }
     check("", kNewest);
