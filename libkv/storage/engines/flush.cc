@@ -26,7 +26,6 @@ Status Flush::write() {
       drops_.push_back(drop);
   ManifestChange change;
   change.flushed = flushed();
-  if (!KV_PLANTED(forget_what_was_durable)) change.durable = durable_;
   if (KV_PLANTED(flush_in_two_commits)) KV_TRY(manifest_.commit(change));
   change.added = output_.tables();
   change.drops_added = drops_;

@@ -14,14 +14,12 @@ namespace kv {
 
 class Flush {
  public:
-  /// `version`: the newest. `durable`: what the log has on the disk. `keeps_drops`: tables may yet
-  /// come that are older than the memtable.
+  /// `version`: the newest. `keeps_drops`: tables may yet come that are older than the memtable.
   Flush(std::shared_ptr<const Memtable> memtable, std::shared_ptr<const Version> version,
         std::shared_ptr<TableFactory> factory, Manifest manifest, uint64_t salt_seed,
-        Sequence durable, bool keeps_drops)
+        bool keeps_drops)
       : memtable_(std::move(memtable)),
         flushed_(memtable_->last_sequence()),
-        durable_(durable),
         version_(std::move(version)),
         keeps_drops_(keeps_drops),
         manifest_(manifest),
@@ -44,7 +42,6 @@ class Flush {
 
   std::shared_ptr<const Memtable> memtable_;
   const Sequence flushed_;
-  const Sequence durable_;
   std::shared_ptr<const Version> version_;
   const bool keeps_drops_;
   std::vector<RangeDrop> drops_;

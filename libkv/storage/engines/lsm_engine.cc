@@ -67,9 +67,12 @@ LsmEngine::LsmEngine(Environment& environment, Parts parts)
       tasks_(environment.executor) {}
 
 Status LsmEngine::start(Sequence flushed) {
+  durable_->store(log_.durable_sequence());
+  manifest_.note_durable(durable_);
   log_.on_syncs([this] { log_wait_ = compaction_pace_.begin_wait(environment_.clock.now()); },
                 [this, recovered = log_.durable_sequence()] {
                   compaction_pace_.end_wait(log_wait_, environment_.clock.now());
+                  durable_->store(log_.durable_sequence());
                   if (log_.durable_sequence() > recovered) may_flush();
                 });
   log_.release(flushed);
@@ -142,9 +145,8 @@ void LsmEngine::start_flush() {
   if (view_->waiting.empty() && drop_frees_tables_) rotate_memtable();
   if (view_->waiting.empty()) return;
   flush_running_ = true;
-  auto flush =
-      std::make_shared<Flush>(view_->waiting.back(), view_->version, factory_, manifest_,
-                              environment_.entropy(), log_.durable_sequence(), keeps_drops());
+  auto flush = std::make_shared<Flush>(view_->waiting.back(), view_->version, factory_, manifest_,
+                                       environment_.entropy(), keeps_drops());
   tasks_.run(
       Lane::background, [flush] { flush->run(); }, [this, flush] { flush_over(*flush); });
 }

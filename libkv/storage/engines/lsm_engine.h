@@ -9,6 +9,7 @@
 // lsm_reads.cc.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <string>
@@ -154,6 +155,8 @@ class LsmEngine final : public Engine {
   std::shared_ptr<const ReadView> view_;
   const std::shared_ptr<ArenaBlocks> blocks_;
   CommitLog log_;
+  const std::shared_ptr<std::atomic<Sequence>> durable_ =
+      std::make_shared<std::atomic<Sequence>>(0);  // Of the log; for any thread.
   RecoveryReport report_;
   CompactionPicker picker_;
   std::weak_ptr<const Version> settled_;  // Of which there is nothing to compact.

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "libkv/base/planted.h"
 #include "libkv/storage/byte_coding.h"
 
 namespace kv {
@@ -150,12 +151,13 @@ Result<RangeDrop> Manifest::drop_of(const MetaStore::Row& row) {
 Status Manifest::commit(const ManifestChange& change) {
   MetaTransaction transaction;
   add_to(transaction, change);
+  if (durable_ != nullptr && !KV_PLANTED(forget_what_was_durable))
+    transaction.put(kEngineTable, "durable", std::to_string(durable_->load()));
   return meta_.commit(transaction);
 }
 
 void Manifest::add_to(MetaTransaction& transaction, const ManifestChange& change) {
   if (change.flushed) transaction.put(kEngineTable, "flushed", std::to_string(*change.flushed));
-  if (change.durable) transaction.put(kEngineTable, "durable", std::to_string(*change.durable));
   for (const uint64_t removed : change.removed) transaction.remove(kTablesTable, row_key(removed));
   for (const TableInfo& added : change.added)
     transaction.put(kTablesTable, row_key(added.number), encode_table_info(added));

@@ -1,19 +1,22 @@
 // What the engine keeps in the MetaStore: which tables live at which level, up to where the log is
-// flushed, and whether the last stop was a clean one. One transaction a change, durable when the
-// call returns; the store checks every row.
+// flushed, and was durable when that was last written, and whether the last stop was a clean one.
+// One transaction a change, durable when the call returns; the store checks every row.
 //
 //   table `sstable`: table number (16 hex digits) → encoded TableInfo
 //   table `range_drop`: sequence (16 hex digits) → varint version: 1 | sized from | sized to;
 //                    those that may mask something in a table
 //   table `engine`:  format → version (2 from the first range_drop on); log_secret → u64;
-//                    flushed → sequence; durable → sequence (of the log, before the last flush);
+//                    flushed → sequence; durable → sequence (of the log, at the last change);
 //                    clean → last sequence (only while closed); numbers are decimal text
 // On disk: never change. Thread-safe, as the MetaStore is; it holds no state of its own.
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "libkv/meta/meta_store.h"
@@ -26,7 +29,7 @@ struct ManifestState {
   bool created = false;  ///< There was none: this call made it.
   uint64_t log_secret = 0;
   Sequence flushed = 0;
-  Sequence durable = 0;  ///< What the log had on the disk as the last flush began.
+  Sequence durable = 0;  ///< What the log had on the disk when the last change was committed.
   std::optional<Sequence> clean;
   /// That the log must have, where it is not flushed: else it is damaged.
   Sequence known_durable() const { return std::max(durable, clean.value_or(0)); }
@@ -46,13 +49,17 @@ struct ManifestChange {
   std::vector<uint64_t> removed;  ///< Numbers.
   std::vector<RangeDrop> drops_added;
   std::vector<Sequence> drops_removed;
-  std::optional<Sequence> durable = std::nullopt;
 };
 
 class Manifest {
  public:
   /// `meta` must outlive it.
   explicit Manifest(MetaStore& meta) : meta_(meta) {}
+  /// Each change from now on notes up to where the log is on the disk, as `durable` says then: what
+  /// it lacks at the next open is missing. The copies made of this one do so, too.
+  void note_durable(std::shared_ptr<const std::atomic<Sequence>> durable) {
+    durable_ = std::move(durable);
+  }
 
   /// Reads it, or makes one with `new_secret`. Errors: corrupt, format, io, no_space.
   Result<ManifestState> open(uint64_t new_secret);
@@ -80,6 +87,7 @@ class Manifest {
   static Result<RangeDrop> drop_of(const MetaStore::Row& row);
 
   MetaStore& meta_;
+  std::shared_ptr<const std::atomic<Sequence>> durable_;  // Null: nothing is noted.
 };
 
 }  // namespace kv
