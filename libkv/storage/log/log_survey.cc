@@ -225,17 +225,19 @@ class LogSurveyor {
     note(segment, 0, what + ": torn, or damaged");
   }
 
-  /// That of the last record a crash may have torn off where the record itself was whole.
+  /// That of a record which none follows at once a crash may have torn off, where the record itself
+  /// was whole: by what an earlier life of the segment had in its place.
   void check_padding(SurveyedSegment& segment, BytesView bytes) {
     const auto& records = segment.scan.records;
-    for (const LogRecord& record : records) {
+    for (size_t i = 0; i < records.size(); ++i) {
+      const LogRecord& record = records[i];
       const uint64_t end = record.offset + kLogRecordHeaderBytes + record.payload.size();
       const uint64_t padded = record.offset + log_record_bytes(record.payload.size());
       const BytesView padding =
           bytes.substr(static_cast<size_t>(end), static_cast<size_t>(padded - end));
       if (padding.find_first_not_of('\0') == BytesView::npos) continue;
       const std::string what = "a record's padding is not zero";
-      if (&record != &records.back())
+      if (i + 1 < records.size() && records[i + 1].offset == padded)
         tell(segment, end, what);
       else
         note(segment, end, what + ": torn, or damaged");

@@ -372,6 +372,20 @@ TEST_F(LogSurveyTest, PaddingIsVerified) {
   }
 }
 
+// Of a group that was cut in its midst: what follows is whole, and was promised to nobody either.
+TEST_F(LogSurveyTest, PaddingBeforeWhatIsTornMayBeTornToo) {
+  begin(1, 1);
+  batch(1, 0);
+  damage(end_ - 1);
+  batch(2, 0);
+  damage(end_ - 10);
+  batch(3, 0);
+  write();
+  survey();
+  EXPECT_FALSE(findings_.empty());
+  EXPECT_EQ(notes_, findings_.size());
+}
+
 TEST_F(LogSurveyTest, FilesOfAnyBytesAreRead) {
   begin(1, 1);
   for (Sequence i = 1; i < 8; ++i) batch(i, i - 1);
