@@ -303,8 +303,8 @@ TEST_P(EngineThreadsTest, CloseWaitsForWhatIsRunning) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Budgets, EngineThreadsTest,
-                         testing::Values(Threads{0, true}, Threads{160 << 10, true},
-                                         Threads{160 << 10, false}),
+                         testing::Values(Threads{0, true}, Threads{192 << 10, true},
+                                         Threads{192 << 10, false}),
                          [](const auto& of) {
                            if (of.param.memory_bytes == 0) return "enough";
                            return of.param.use_read_ring ? "tiny" : "tinyWithoutRing";
