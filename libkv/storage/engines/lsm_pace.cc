@@ -25,8 +25,7 @@ const char* LsmEngine::wall() const {
 /// What a damaged log comes to must be noted before anything is flushed: it waits for no flush, nor
 /// for a compaction. A memtable's worth is taken so.
 bool LsmEngine::may_pass_walls() const {
-  return flush_at_ && view_->active->memory_bytes() < 2 * options_.memtable_bytes &&
-         !KV_PLANTED(flush_damage_away);
+  return flush_at_ && view_->active->memory_bytes() < 2 * options_.memtable_bytes;
 }
 
 /// One may always wait for its flush, however little memory there is: it is what makes room.

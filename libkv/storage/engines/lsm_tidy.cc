@@ -21,7 +21,7 @@ void LsmEngine::tidy_on_tick(Instant now) {
     tidy_at_ = now + options_.idle_after;
   }
   if (!tidy_at_ || now < *tidy_at_) return;
-  if (resting_ || flush_at_ || !log_.is_sound()) {
+  if (resting_ || !log_.is_sound()) {
     tidy_at_ = now + options_.idle_after;
   } else if (flush_running_ || compaction_ != nullptr || ingest_ != nullptr || tidy_one_thing()) {
     tidy_at_ = now + limits::tidy_interval;

@@ -8,7 +8,7 @@
 //   table `engine`:  format → version (2 from the first range_drop on); log_secret → u64;
 //                    flushed → sequence; durable → sequence (of the log, at the last change);
 //                    clean → last sequence (only while closed); numbers are decimal text
-// On disk: never change. Thread-safe, as the MetaStore is; it holds no state of its own.
+// On disk: never change. Thread-safe, as the MetaStore is; copies stand for the same rows.
 #pragma once
 
 #include <algorithm>
@@ -31,10 +31,11 @@ struct ManifestState {
   Sequence flushed = 0;
   Sequence durable = 0;  ///< What the log had on the disk when the last change was committed.
   std::optional<Sequence> clean;
-  /// That the log must have, where it is not flushed: else it is damaged.
-  Sequence known_durable() const { return std::max(durable, clean.value_or(0)); }
   std::vector<TableInfo> tables;  ///< By number.
   std::vector<RangeDrop> drops;   ///< Oldest first.
+
+  /// What the log must have, where it is not flushed: else it is damaged.
+  Sequence known_durable() const { return std::max(durable, clean.value_or(0)); }
 };
 
 /// A manifest as an offline tool finds it.

@@ -87,7 +87,7 @@ TEST_F(EngineMissingFilesTest, AMissingLogSegmentIsTold) {
   }
 }
 
-// No later segment tells of it, nor a clean stop; but the last flush knew how far the log was.
+// No later segment tells of it, nor a clean stop; but the manifest knew how far the log was.
 TEST_F(EngineMissingFilesTest, ALogThatEndsTooEarlyAfterAKillIsTold) {
   world_.restore(image_, rows_);
   ASSERT_TRUE(world_.open());
