@@ -114,16 +114,15 @@ void PutMachine::mint_next(const Step& step) {
   if (!awaited) fail_short(step);
 }
 
-/// Nobody else can mint, nor gets a copy: should the replica forget the attempt, as it starts anew,
+/// Nobody else gets a copy: should the replica forget the attempt, as it starts anew,
 /// nobody has what it made of it either. (Else both would live, and a delete that saw one of them
 /// would be undone by the other.)
 bool PutMachine::is_alone(const MintSite& site) {
   const auto& slots = layout_for(site).slots();
-  return sites_.size() == 1 && !site.hint && slots.size() == 1 && slots[0].direct.size() == 1 &&
-         slots[0].hint_at == 0;
+  return !site.hint && slots.size() == 1 && slots[0].direct.size() == 1 && slots[0].hint_at == 0;
 }
 
-/// The next attempt; or the last once more, where nobody else can take its place.
+/// The next attempt; or the last once more, if it was to be made there and nowhere else.
 PutMachine::MintAttempt& PutMachine::attempt_at(const MintSite& site) {
   const auto stands = standing();
   if (stands && is_alone(site) && !KV_PLANTED(mint_anew_at_once)) {

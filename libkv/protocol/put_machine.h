@@ -21,7 +21,7 @@
 //   answered late is covered by it, wherever it may have been made; a delete that saw only the
 //   earlier one would otherwise be undone by the later one. Its replica, being alive, is where the
 //   next attempt goes if one is needed.
-// - What one replica alone can mint and keep, and has not answered, is sent again, as the same
+// - What one replica alone is to keep, and has not answered, is sent again to it, as the same
 // attempt, after
 //   ever longer times: if it had arrived it is known there. As another attempt it would be minted
 //   and written once more, and be waited for in place of the first: a node that is behind would

@@ -30,7 +30,6 @@ void LsmEngine::ingest(std::vector<std::string> paths, std::function<void(Result
   ingest_ = std::make_shared<Ingest>(std::move(paths), factory_, manifest_, at, std::move(done));
   ingest_state_ = IngestState::linking;
   end_rest();
-  may_flush();
   verify_ingested();
   start_work();
 }

@@ -6,6 +6,7 @@
 #include "libkv/base/random.h"
 #include "libkv/storage/levels/manifest.h"
 #include "libkv/storage/levels/version.h"
+#include "tests/crash/prepared_table.h"
 #include "tests/unit/storage/engines/written_world.h"
 
 namespace kv {
@@ -238,6 +239,16 @@ TEST_F(ADamagedLogTest, KeepsNoCheckpointWaiting) {
   world_.run_until_idle();
   EXPECT_GT(flushes(), 0u);
   EXPECT_TRUE(made);
+}
+
+TEST_F(ADamagedLogTest, KeepsNoIngestWaiting) {
+  ASSERT_TRUE(prepare_table(world_, "made/table", {{"ingested", "1"}}));
+  std::optional<Result<Sequence>> ingested;
+  world_.engine->ingest({"made/table"},
+                        [&](Result<Sequence> sequence) { ingested = std::move(sequence); });
+  world_.run_until_idle();
+  ASSERT_TRUE(ingested && *ingested);
+  EXPECT_TRUE(world_.get("ingested")->value);
 }
 
 TEST_F(ADamagedLogTest, KeepsNoWriterWaiting) {

@@ -492,16 +492,21 @@ TEST_F(LargeSegmentsTest, AGroupMayHaveManyPieces) {
 
 TEST_F(CommitLogTest, ADiskThatFillsWithinAGroupTakesTheRestLater) {
   constexpr size_t kBytes = 9 << 20;
+  int begun = 0, under_way = 0;
+  log_->on_syncs([&] { ++begun, ++under_way; }, [&] { --under_way; });
   disk_.set_capacity(4 << 20);
   append_many(kBytes);
   run_until_idle();
   EXPECT_FALSE(log_->ready());
+  EXPECT_EQ(under_way, 0) << "what waits for room is put off";
   EXPECT_LT(log_->durable_sequence(), log_->last_sequence());
   disk_.set_capacity(std::nullopt);
   scheduler_.run_until(scheduler_.now() + 2s);
   log_->on_tick(scheduler_.now());
   run_until_idle();
   EXPECT_EQ(log_->durable_sequence(), log_->last_sequence());
+  EXPECT_GT(begun, 1);
+  EXPECT_EQ(under_way, 0);
   expect_all(log_->last_sequence(), kBytes);
 }
 
