@@ -22,10 +22,9 @@
 //   earlier one would otherwise be undone by the later one. Its replica, being alive, is where the
 //   next attempt goes if one is needed.
 // - What one replica alone is to keep, and has not answered, is sent again to it, as the same
-// attempt, after
-//   ever longer times: if it had arrived it is known there. As another attempt it would be minted
-//   and written once more, and be waited for in place of the first: a node that is behind would
-//   fall back further with all that is asked of it.
+//   attempt, after ever longer times: if it had arrived it is known there. As another attempt it
+//   would be minted and written once more, and be waited for in place of the first: a node that is
+//   behind would fall back further with all that is asked of it.
 // - It says *unavailable* only if every attempt was refused: if nothing can be stored anywhere.
 // - Nothing is minted if the plan already shows that W cannot be reached. Where it can be only
 //   with slots that gossip does not say are up, or where all others have failed, those are
