@@ -104,6 +104,12 @@ void ClientRequest::set_outcome(const std::string& what, std::optional<Answer> h
   outcome.hopeless = hopeless;
 }
 
+/// A read's silent try does not take away what the coordinator said before: that names the cause.
+void ClientRequest::set_silence(const std::string& what) {
+  const std::string& word = outcomes_[tries_.back().endpoint].word;
+  set_outcome(is_write() || word.empty() ? what : word + ", then " + what);
+}
+
 /// Set once every endpoint is hopeless; denied if one of them is.
 std::optional<Answer> ClientRequest::hopeless() const {
   Answer answer = Answer::invalid;
@@ -130,7 +136,11 @@ void ClientRequest::on_reply(const ClientReply& reply, Instant now, ClientAction
   // Even late, a refusal tells that this try stored nothing.
   if (is_refusal(meant)) its_try.may_be_received = false;
   if (is_write() ? !newest : (!newest && may_pass(meant))) return wake(actions);
-  if (newest && awaited_) set_outcome(outcome_text(answer, detail));
+  if (newest && awaited_) {
+    const std::string word = outcome_text(answer, detail);
+    set_outcome(word);
+    outcomes_[its_try.endpoint].word = word;
+  }
   if (!may_pass(meant)) return finish(reply, actions);
   if (!awaited_) return wake(actions);
   try_again_later(now, actions);
@@ -167,11 +177,11 @@ void ClientRequest::try_again_later(Instant now, ClientActions* actions) {
 void ClientRequest::on_tick(Instant now, ClientActions* actions) {
   if (over_) return;
   if (now >= deadline_) {
-    if (awaited_) set_outcome("no answer in time");
+    if (awaited_) set_silence("no answer in time");
     return give_up(actions);
   }
   if (!due_ || *due_ > now) return wake(actions);
-  if (awaited_) set_outcome("no answer in " + seconds_text(now - sent_));
+  if (awaited_) set_silence("no answer in " + seconds_text(now - sent_));
   next_try(now, actions);
 }
 
@@ -185,7 +195,7 @@ std::string ClientRequest::tried() const {
   std::string text = "tried";
   const char* separator = " ";
   for (size_t i = 0; i < outcomes_.size(); ++i) {
-    const auto& [what, doubt, hopeless] = outcomes_[i];
+    const auto& [what, word, doubt, hopeless] = outcomes_[i];
     if (what.empty()) continue;
     const bool has_other_doubt = may_be_stored() && !doubt.empty() && doubt != what;
     text += separator + setting_.endpoints[i] + " (" + (has_other_doubt ? doubt + ", then " : "") +

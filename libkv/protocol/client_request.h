@@ -77,6 +77,7 @@ class ClientRequest {
   /// The last thing that was heard of an endpoint.
   struct Outcome {
     std::string what;
+    std::string word;   ///< The last answer of the coordinator there.
     std::string doubt;  ///< The same of the last try there that may have stored something.
     std::optional<Answer> hopeless;  ///< There can be no connection: what to answer then.
   };
@@ -85,6 +86,7 @@ class ClientRequest {
   void next_try(Instant now, ClientActions* actions);
   void try_again_later(Instant now, ClientActions* actions);
   void set_outcome(const std::string& what, std::optional<Answer> hopeless = std::nullopt);
+  void set_silence(const std::string& what);
   std::optional<Answer> hopeless() const;
   void give_up(ClientActions* actions, Answer answer = Answer::unavailable);
   void finish(ClientReply reply, ClientActions* actions);

@@ -135,9 +135,8 @@ void GetMachine::send_read(Source& source, bool full, const Step& step) {
   source.ids.push_back(read.id);
   source.sent = step.now();
   if (!source.candidate.up) {
-    // The client is to hear in its time that it cannot be had.
     Candidate& last = source.candidate;
-    last.patience = std::min(last.patience, std::max<Duration>(read.time_left / 3, 1ms));
+    last.patience = patience_with_not_up(last.patience, read.time_left);
     last.hedge_after = std::min(last.hedge_after, last.patience);
   }
   source.due = step.now() + source.candidate.hedge_after;

@@ -30,7 +30,7 @@ bool PutMachine::sound_out(const Step& step) {
   }
   if (sounding_.silent.empty()) return false;
   sounding_.sent = step.now();
-  sounding_.due = step.now() + std::min(patience, std::max<Duration>(left / 3, 1ms));
+  sounding_.due = step.now() + patience_with_not_up(patience, left);
   return true;
 }
 

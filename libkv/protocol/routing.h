@@ -15,6 +15,7 @@
 // Not thread-safe; deterministic; as large as the map's member list.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -48,6 +49,12 @@ struct RoutingSettings {
 /// slow as a busy machine has been seen to be; nothing below 64 KiB.)
 inline Duration patience_for(size_t value_bytes) {
   return Duration(20ms) * static_cast<Duration::rep>(value_bytes / (64u << 10));
+}
+
+/// The longest wait for one that is not up. A client turns to another coordinator after a third of
+/// its time (client_request.h): by then it is to have heard that this one cannot be had.
+inline Duration patience_with_not_up(Duration patience, Duration time_left) {
+  return std::min(patience, std::max<Duration>(time_left / 4, 1ms));
 }
 
 /// A kv-node as an operation sees it when it is planned.

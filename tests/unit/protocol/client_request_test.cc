@@ -162,5 +162,18 @@ TEST(ClientRequest, AReadTakesAnyTrysAnswerAndIsOtherwiseUnavailable) {
   EXPECT_EQ(done.detail, "tried ipc:a (no answer in 1.0s), ipc:b (no answer in time)");
 }
 
+// It names the cause, and the silence may be nothing but the end of the client's time.
+TEST(ClientRequest, WhatTheCoordinatorSaidIsToldAfterASilentTryOfARead) {
+  Client client(a_get());
+  client.reply<msg::GetDone>(100, Answer::unavailable);
+  client.tick_to_wake();
+  client.reply<msg::GetDone>(101, Answer::busy);
+  client.tick_to_wake();
+  client.tick(3s);
+  ASSERT_TRUE(client.actions_.reply);
+  const std::string detail = std::get<msg::GetDone>(*client.actions_.reply).detail;
+  EXPECT_EQ(detail, "tried ipc:a (unavailable, then no answer in time), ipc:b (busy)");
+}
+
 }  // namespace
 }  // namespace kv

@@ -69,6 +69,29 @@ class GetMachineTest : public ::testing::Test {
   std::unique_ptr<GetMachine> machine_;
 };
 
+// The client turns to another coordinator after a third of its time: this one has spoken by then.
+TEST_F(GetMachineTest, ThatTheOthersCannotBeHadIsSaidInAThirdOfTheClientsTime) {
+  ring_.set_up(2, false);
+  ring_.set_up(3, false);
+  routing_.on_view(ring_.publish());
+  get_.time_left = 600ms;
+  const Instant begun = at_.now;
+  machine_ =
+      std::make_unique<GetMachine>(GetSettings(), get_, ring_.plan(routing_, at_.now), 1u << 16);
+  machine_->start(at_, &next());
+  for (const msg::Read& read : sent<msg::Read>()) {
+    if (!read.digest_only) answer(read, record_of(1));
+  }
+  for (int ticks = 0; ticks < 20 && !actions_.reply; ++ticks) {
+    ASSERT_TRUE(actions_.wake_at.has_value());
+    at_.now = std::max(at_.now, *actions_.wake_at);
+    machine_->on_tick(at_, &next());
+  }
+  ASSERT_TRUE(actions_.reply.has_value());
+  EXPECT_EQ(std::get<msg::GetDone>(*actions_.reply).answer, Answer::unavailable);
+  EXPECT_LT(at_.now - begun, get_.time_left / 3);
+}
+
 class GetMachineRepairTest : public GetMachineTest, public ::testing::WithParamInterface<size_t> {};
 
 // Else it was sent again before it could be answered, and the replica held to be late.
