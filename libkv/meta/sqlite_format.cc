@@ -77,9 +77,17 @@ Status check_structure(SqliteConnection& connection) {
   return {};
 }
 
+std::string sql_of_table(const std::string& table) {
+  return "CREATE TABLE \"" + table +
+         "\"(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL,"
+         " checksum INTEGER NOT NULL) WITHOUT ROWID";
+}
+
+// Rows of SQLite's schema have no checksums. A name whose type has changed is read as it was, and
+// not found by it: has_table() would say that there is no such table.
 Result<std::vector<std::string>> list_tables(SqliteConnection& connection) {
   KV_ASSIGN(SqliteStatement list,
-            connection.prepare("SELECT name FROM sqlite_schema WHERE name <> 'kv_totals'"
+            connection.prepare("SELECT name, sql FROM sqlite_schema WHERE name <> 'kv_totals'"
                                " ORDER BY name"));
   std::vector<std::string> tables;
   for (;;) {
@@ -89,6 +97,8 @@ Result<std::vector<std::string>> list_tables(SqliteConnection& connection) {
     // The name goes into statements: bytes from the disk are hostile.
     if (!check_table_name(tables.back()))
       return corrupt(connection, "a table named " + shown(tables.back()));
+    if (list.is_blob(0) || list.blob(1) != sql_of_table(tables.back()))
+      return corrupt(connection, "table " + tables.back() + ": not made as it was");
   }
 }
 
@@ -207,9 +217,7 @@ Result<bool> has_table(SqliteConnection& connection, const std::string& table) {
 }
 
 Status create_table(SqliteConnection& connection, const std::string& table) {
-  return connection.execute("CREATE TABLE \"" + table +
-                            "\"(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL,"
-                            " checksum INTEGER NOT NULL) WITHOUT ROWID");
+  return connection.execute(sql_of_table(table));
 }
 
 Result<std::string> checked_value(const SqliteConnection& connection, const std::string& table,

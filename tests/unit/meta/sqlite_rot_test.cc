@@ -95,6 +95,20 @@ TEST(SqliteRotTest, ALostTableFailsTheSum) {
   EXPECT_EQ(open_error(world).kind, ErrorKind::corrupt);
 }
 
+// SQLite reads such a table, and does not find it by its name.
+TEST(SqliteRotTest, ATableWhoseNameIsOfAnotherTypeIsFound) {
+  for (const std::string change :
+       {"name = CAST(name AS BLOB)", "sql = replace(sql, 'KEY', 'key')"}) {
+    SqliteWorld world;
+    fill(world);
+    tamper(world,
+           "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET " + change + " WHERE name = 'a'");
+    const Error error = open_error(world);
+    EXPECT_EQ(error.kind, ErrorKind::corrupt);
+    EXPECT_EQ(error.what, "/db/meta.sqlite: table a: not made as it was") << change;
+  }
+}
+
 TEST(SqliteRotTest, AKeyOfAnotherTypeIsFoundThoughItsBytesAreTheSame) {
   SqliteWorld world;
   fill(world);
