@@ -42,7 +42,7 @@ class TablePrinter final : public TableVisitor {
 
   /// The table was walked through. True if it is sound.
   bool finish() {
-    summary_.add_entries(tally_.entries);
+    summary_.finish(tally_.entries);
     if (options_.verify) {
       write(verdict_line(path_, tally_, options_.json));
     } else if (!options_.blocks && !options_.entries) {

@@ -80,15 +80,24 @@ void TableSummary::add(const TableFooter& footer) {
   const std::string salt = std::to_string(footer.salt);
   json_.text("salt", salt);
   add_row("salt", salt);
-  add_place("filter", footer.filter);
+  has_sections_ = footer.version >= kTableVersionOfSections;
+  if (!has_sections_) add_place("filter", footer.filter);
   add_place("index", footer.index);
   add_place("properties", footer.properties);
 }
 
 void TableSummary::add_filter(BytesView filter) {
   const auto shape = bloom_shape(filter);
-  add_number("filter_probes", shape ? shape->probes : 0);
-  add_number("filter_lines", shape ? shape->lines : 0);
+  ++filters_;
+  filter_probes_ = shape ? shape->probes : 0;
+  filter_lines_ += shape ? shape->lines : 0;
+}
+
+void TableSummary::finish(uint64_t entries) {
+  if (has_sections_) add_number("sections", filters_);
+  add_number("filter_probes", filter_probes_);
+  add_number("filter_lines", filter_lines_);
+  add_number("data_entries", entries);
 }
 
 void TableSummary::add_property(BytesView name, BytesView value) {

@@ -28,7 +28,7 @@ struct TableTally {
 };
 std::string verdict_line(const std::string& path, const TableTally& tally, bool json);
 
-/// A table's footer, filter and properties: one line of JSON, or one for each of them.
+/// A table's footer, filters and properties: one line of JSON, or one for each of them.
 class TableSummary {
  public:
   explicit TableSummary(const std::string& path) : path_(path) { json_.bytes("file", path); }
@@ -36,7 +36,8 @@ class TableSummary {
   void add(const TableFooter& footer);
   void add_filter(BytesView filter);
   void add_property(BytesView name, BytesView value);
-  void add_entries(uint64_t entries) { add_number("data_entries", entries); }
+  /// All was told.
+  void finish(uint64_t entries);
   std::string lines(bool json) { return json ? json_.line() : rows_; }
 
  private:
@@ -47,6 +48,8 @@ class TableSummary {
   const std::string path_;
   JsonLine json_;
   std::string rows_;
+  bool has_sections_ = false;
+  uint64_t filters_ = 0, filter_probes_ = 0, filter_lines_ = 0;
 };
 
 }  // namespace kv

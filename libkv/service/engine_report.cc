@@ -66,6 +66,7 @@ Report engine_report(const EngineStats& stats, const ProcessMemory& process) {
       .set("levels", levels_of(stats))
       .set("tables_open", stats.tables_open)
       .set("tables_opened", stats.tables_opened)
+      .set("sections_read", stats.sections_read)
       .set("reads", reads_of(stats))
       .set("written", written_of(stats))
       .set("amplification", amplification_of(stats))

@@ -77,8 +77,11 @@ struct EngineOptions {
   uint64_t log_segment_bytes = 4u << 20;
   /// Before compression. What a get from the disk reads: devices are paid by the page.
   uint32_t block_bytes = 4u << 10;
+  /// So many blocks of a table share a filter and an index: what a get reads first that finds them
+  /// not in memory.
+  uint32_t section_blocks = 256;
   uint32_t bloom_bits_per_key = 10;
-  /// Tables that are open at a time: each takes a file, and its filter and index in memory.
+  /// Tables that are open at a time: each takes a file.
   size_t open_tables_max = limits::open_tables_max;
   /// Tables are read past the system's page cache where the file system can: their blocks are then
   /// in the engine's own cache or nowhere in memory.

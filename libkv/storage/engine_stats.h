@@ -27,9 +27,10 @@ struct EngineStats {
 
   uint64_t gets = 0, memtable_hits = 0, cache_hits = 0, cache_misses = 0;
   uint64_t bloom_checks = 0, bloom_negatives = 0, bloom_false_positives = 0;
-  uint64_t tables_opened = 0;
-  /// Reads of files: all that readers waited for, and those of gets alone. A block is one, opening
-  /// a table three. Of what compactions read, only the opening of tables is in it.
+  uint64_t tables_opened = 0, sections_read = 0;
+  /// Reads of files: all that readers waited for, and those of gets alone. A block is one, a
+  /// section (index and filter of some hundreds of blocks) is one, opening a table two. Of what
+  /// compactions read, blocks of data are not in it.
   uint64_t disk_reads = 0, disk_reads_of_gets = 0, disk_read_bytes = 0;
 
   uint64_t bytes_written_user = 0, bytes_written_log = 0, bytes_written_flush = 0,

@@ -239,7 +239,7 @@ END
   grep -q $'^000001.sst\tproperty_checksum\txxh3-64$' out
   grep -q $'^000001.sst\tfilter_probes\t6$' out
   kv-sst --json 000001.sst >summary
-  jq -e '.version == 2 and .data_entries == (.property_entries | tonumber)' summary
+  jq -e '.version == 3 and .sections >= 1 and .data_entries == (.property_entries | tonumber)' summary
   assert_exit 0 kv-sst --blocks --json 000001.sst
   # Every byte is in a block or in the footer.
   jq -e -s --argjson size "$(stat -c %s 000001.sst)" '(map(.bytes + 16) | add) + 80 == $size' out

@@ -150,6 +150,13 @@ def entries_of(block, check_buckets=False):
     return found
 
 
+def handles_of(index):
+    """(last key, its sequence, (offset, length)) of each entry of an index."""
+    for key, sequence, _, handle in entries_of(index):
+        handle = Bytes(handle)
+        yield key, sequence, (handle.varint(), handle.varint())
+
+
 def filter_has(block, key):
     probes, lines, number = block[1], struct.unpack("<I", block[4:8])[0], hash64(key, 0xB100F)
     begin = 8 + ((number >> 32) * lines >> 32) * 64
@@ -168,20 +175,27 @@ def read_table(path, info):
         file = opened.read()
     footer = struct.unpack("<QQQQQQQIIQ8s", file[-80:])
     salt, version, zero, check, magic = footer[6:]
-    need(magic == b"kvtable1" and version in (1, 2) and zero == 0, "footer")
+    need(magic == b"kvtable1" and version == 3 and zero == 0, "footer")
+    need(footer[2:4] == (0, 0), "footer has no filter")
     need(check == hash64(file[-80:-16]) and salt == info["salt"], "footer's checksum and salt")
     need(len(file) == info["bytes"], "length of the table")
-    index, bloom, properties = (open_block(file, footer[i], footer[i + 1], salt) for i in (0, 2, 4))
+    top, properties = (open_block(file, footer[i], footer[i + 1], salt) for i in (0, 4))
     found, place = [], 0
-    for last_key, last_sequence, _, handle in entries_of(index):
-        handle = Bytes(handle)
-        offset, length = handle.varint(), handle.varint()
-        need(offset == place, "data blocks lie one behind the other")
-        place += length + 16
-        found += entries_of(open_block(file, offset, length, salt), version == 2)
-        need(found[-1][:2] == (last_key, last_sequence), "index")
-    need(footer[2] == place and found == sorted(found, key=lambda e: (e[0], -e[1])), "order")
-    need(bloom[0] == 1 and all(filter_has(bloom, entry[0]) for entry in found), "filter")
+    for *section_last, at in handles_of(top):
+        section = open_block(file, *at, salt)
+        filter_bytes, = struct.unpack("<I", section[:4])
+        bloom, index = section[4:4 + filter_bytes], section[4 + filter_bytes:]
+        for *last, (offset, length) in handles_of(index):
+            need(offset == place, "blocks lie one behind the other")
+            place += length + 16
+            entries = entries_of(open_block(file, offset, length, salt), True)
+            need(bloom[0] == 1 and all(filter_has(bloom, entry[0]) for entry in entries), "filter")
+            found += entries
+            need([*found[-1][:2]] == last, "index")
+        need(at[0] == place and last == section_last, "top index")
+        place += at[1] + 16
+    need(footer[0] == place and footer[4] == place + footer[1] + 16, "places")
+    need(found == sorted(found, key=lambda e: (e[0], -e[1])), "order")
     stated = {name.decode(): value for name, _, _, value in entries_of(properties)}
     facts = {
         "entries": len(found), "removals": sum(e[2] == 0 for e in found),

@@ -1,8 +1,8 @@
 // corruption_sweep [--stride N] [--seed S]
 //
 // A flipped bit in each Nth byte, zeros, a cut, and a sector that the disk does not give: in every
-// block of every file of an engine that was closed in order — data, index, filter and properties of
-// its SSTables, their footers, the records of its log, the pages of its metadata and their journal;
+// block of every file of an engine that was closed in order — data, sections, top index and
+// properties of its SSTables, their footers, the records of its log, the pages of its metadata and their journal;
 // and the same of a checkpoint that was made of it. The engine may refuse, but:
 //   - only damaged metadata keep it from opening;
 //   - a read gives what was written last or `corrupt` with the file's name, before compactions and
@@ -118,7 +118,7 @@ class DamagedStore {
         seen[key] = std::string(iterator->value());
       }
     } while (iterator->pass_over());
-    if (!iterator->status()) return;  // An index: nobody knows what is behind.
+    if (!iterator->status()) return;  // A top index: nobody knows what is behind.
     for (const auto& [key, value] : contents_.pairs)
       if (world_.get(key)) expect(seen[key] == value, "passing over blocks lost " + key);
   }
@@ -243,7 +243,7 @@ class Sweep {
       text += (text.empty() ? "" : ", ") + std::to_string(counts.blocks) + " " + kind + " (" +
               std::to_string(counts.told) + " of " + std::to_string(counts.damages) + " told)";
     }
-    for (const char* kind : {"data", "index", "filter", "footer", "log record", "metadata"}) {
+    for (const char* kind : {"data", "section", "index", "footer", "log record", "metadata"}) {
       if (kinds_[kind].told != 0) continue;
       ++violations_;
       std::printf("no damage to a block of kind %s was told\n", kind);

@@ -28,13 +28,22 @@ inline std::vector<FileBlock> table_blocks(BytesView file) {
   const auto add = [&blocks](const char* kind, BlockHandle handle) {
     blocks.push_back({kind, handle.offset, handle.payload_bytes + kBlockTrailerBytes});
   };
+  const auto bytes_of = [&](BlockHandle handle) {
+    const BytesView stored = file.substr(handle.offset, handle.payload_bytes + kBlockTrailerBytes);
+    return *open_stored_block(stored, footer.salt, handle.offset);
+  };
+  const auto index_in = [](BytesView index) {
+    return *TableIndex::parse(std::make_shared<const Block>(index));
+  };
   add("index", footer.index);
-  add("filter", footer.filter);
   add("properties", footer.properties);
-  const BytesView stored = file.substr(footer.index.offset, blocks[1].bytes);
-  const auto index = *TableIndex::parse(
-      std::make_shared<const Block>(*open_stored_block(stored, footer.salt, footer.index.offset)));
-  for (size_t i = 0; i < index.blocks(); ++i) add("data", index.handle(i));
+  const TableIndex sections = index_in(bytes_of(footer.index).view());
+  for (size_t i = 0; i < sections.blocks(); ++i) {
+    add("section", sections.handle(i));
+    const BlockBytes section = bytes_of(sections.handle(i));
+    const TableIndex index = index_in(split_section_block(section.view())->index);
+    for (size_t j = 0; j < index.blocks(); ++j) add("data", index.handle(j));
+  }
   return blocks;
 }
 

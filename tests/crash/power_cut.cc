@@ -61,6 +61,7 @@ class RealEngine {
     options.memtable_bytes = 64 << 10;
     options.log_segment_bytes = 64 << 10;
     options.block_bytes = 1 << 10;
+    options.section_blocks = 8;
     KV_ASSIGN(engine_, open_lsm_engine(environment_, *meta_, directory, options));
     return {};
   }

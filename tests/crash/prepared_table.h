@@ -16,6 +16,7 @@ inline Status prepare_table(StorageWorld& world, const std::string& path,
   KV_TRY(environment.files.make_directories(path.substr(0, path.find_last_of('/'))));
   IngestWriter::Options options;
   options.table.block_bytes = world.options.block_bytes;
+  options.table.section_blocks = world.options.section_blocks;
   options.salt = environment.entropy();
   KV_ASSIGN(const auto writer, IngestWriter::create(environment.files, path, options));
   for (const auto& [key, value] : pairs) KV_TRY(writer->put(key, value));

@@ -24,6 +24,7 @@ inline EngineOptions tiny_engine_options() {
   options.log_segment_bytes = 8 << 10;
   options.block_cache_bytes = 64 << 10;
   options.block_bytes = 512;
+  options.section_blocks = 2;
   return options;
 }
 

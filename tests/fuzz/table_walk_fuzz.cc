@@ -2,15 +2,20 @@
 // is read as a file, and as the blocks of one, which get the checksums and the footer that it takes
 // to be read on:
 //
-//   input := (u16 length | bytes)*    the last three: filter, index, properties
+//   input := (u16 length | bytes)*    the last two: top index, properties; for a table without
+//                                     sections the last three: filter, index, properties
 //
 // and as one whose footer passes its check, for which it gives the places, in few bytes that make
 // small numbers and, below zero, the largest:
 //
 //   input := (i16 offset | i16 length) of index, filter, properties | bytes
 //
+// Each as a table of this version, and of the last one without sections.
+//
 // A table of which the walk tells nothing must be read by the reader, entry by entry, to the same.
 // What else the reader opens, it must come to an end of.
+#include <map>
+
 #include "libkv/base/assert.h"
 #include "libkv/storage/byte_coding.h"
 #include "libkv/storage/table/sstable_reader.h"
@@ -18,6 +23,7 @@
 #include "libkv/storage/table/table_walk.h"
 #include "tests/fuzz/byte_files.h"
 #include "tests/fuzz/fuzz_target.h"
+#include "tests/kit/version_two_table.h"
 
 namespace {
 
@@ -50,8 +56,10 @@ void read_through(kv::ByteFiles& files, kv::TableInfo info, const Collected& wal
     KV_ASSERT(walked.entries[seen] == std::string(entry.key) + '\0' +
                                           std::to_string(entry.sequence) + '\0' +
                                           std::string(entry.value));
-    const auto found = (*reader)->find({entry.key, kv::key_hash(entry.key), entry.sequence},
-                                       kv::ReadMode::fill_cache, counts);
+    const auto section = (*reader)->load((*reader)->section_for(entry.key, entry.sequence));
+    KV_ASSERT(section.has_value());
+    const auto found = (*section)->find({entry.key, kv::key_hash(entry.key), entry.sequence},
+                                        kv::ReadMode::fill_cache, counts);
     KV_ASSERT(found && found->outcome == kv::TableLookup::Outcome::found &&
               found->value.view() == entry.value);
   }
@@ -69,10 +77,12 @@ void read_damaged(kv::ByteFiles& files, const kv::TableFooter& footer, size_t fi
   kv::LookupCounts counts;
   const auto reader = kv::SstableReader::open(files, kPath, info, cache, counters, {});
   if (!reader) return;
-  (void)(*reader)->find({"key101", kv::key_hash("key101")}, kv::ReadMode::fill_cache, counts);
+  const auto section = (*reader)->load((*reader)->section_for("key101", kv::kNewest));
+  if (section)
+    (void)(*section)->find({"key101", kv::key_hash("key101")}, kv::ReadMode::fill_cache, counts);
   const auto entries = (*reader)->iterator(kv::ReadMode::bypass_cache);
-  // Handles may all lead to one block.
-  const size_t steps_max = file_bytes * file_bytes;
+  // Handles may all lead to one section, and its own to one block.
+  const size_t steps_max = file_bytes * file_bytes * file_bytes;
   size_t steps = 0;
   entries->seek_to_first();
   do {
@@ -120,7 +130,8 @@ std::vector<std::string> parts_of(kv::BytesView input) {
   return parts;
 }
 
-std::string sealed_table(const std::vector<std::string>& parts) {
+/// One of `version`, whose blocks are the parts.
+std::string sealed_table(const std::vector<std::string>& parts, uint32_t version) {
   std::string file;
   std::vector<kv::BlockHandle> handles;
   for (const std::string& part : parts) {
@@ -130,8 +141,9 @@ std::string sealed_table(const std::vector<std::string>& parts) {
     handles.push_back(handle);
   }
   kv::TableFooter footer;
+  footer.version = version;
   footer.salt = kSalt;
-  footer.filter = handles[handles.size() - 3];
+  if (version < kv::kTableVersionOfSections) footer.filter = handles[handles.size() - 3];
   footer.index = handles[handles.size() - 2];
   footer.properties = handles.back();
   return file + kv::encode_table_footer(footer);
@@ -142,9 +154,10 @@ kv::BlockHandle take_handle(kv::ByteReader& input) {
   return {static_cast<uint64_t>(int64_t{offset}), static_cast<uint64_t>(int64_t{length})};
 }
 
-std::string with_footer(const std::string& input) {
+std::string with_footer(const std::string& input, uint32_t version) {
   kv::ByteReader reader(input);
   kv::TableFooter footer;
+  footer.version = version;
   footer.salt = kSalt;
   footer.index = take_handle(reader);
   footer.filter = take_handle(reader);
@@ -158,7 +171,7 @@ std::string table(uint32_t block_bytes, int keys) {
   kv::TableInfo info;
   info.salt = kSalt;
   kv::SstableWriter writer(*files.open(kPath, kv::OpenMode::write_new),
-                           {block_bytes, 10, kv::BlockCompression::none}, info);
+                           {block_bytes, 10, kv::BlockCompression::none, 2}, info);
   for (int i = 0; i < keys; ++i) {
     const std::string key = "key" + std::to_string(100 + i);
     for (const kv::Sequence sequence : {50u, 7u})
@@ -172,18 +185,17 @@ std::string table(uint32_t block_bytes, int keys) {
 std::string as_parts(const std::string& file) {
   struct Blocks final : kv::TableVisitor {
     void block(const kv::TableBlock& block) override {
-      (block.part == kv::TablePart::data ? data : rest).push_back(block.handle);
+      by_offset[block.handle.offset] = block.handle;
     }
-    std::vector<kv::BlockHandle> data, rest;  // The rest: filter, index, properties.
+    std::map<uint64_t, kv::BlockHandle> by_offset;
   } blocks;
   kv::ByteFiles files;
   files.put(kPath, file);
   KV_ASSERT(kv::walk_table(files, kPath, blocks));
-  blocks.data.insert(blocks.data.end(), blocks.rest.begin(), blocks.rest.end());
   std::string input;
-  for (const kv::BlockHandle& handle : blocks.data) {
+  for (const auto& [offset, handle] : blocks.by_offset) {
     kv::append_word<uint16_t>(input, static_cast<uint16_t>(handle.payload_bytes));
-    input += file.substr(handle.offset, handle.payload_bytes);
+    input += file.substr(offset, handle.payload_bytes);
   }
   return input;
 }
@@ -191,15 +203,17 @@ std::string as_parts(const std::string& file) {
 }  // namespace
 
 std::vector<std::string> fuzz_samples() {
-  const std::string small = table(100, 4), large = table(300, 30);
-  return {as_parts(small), as_parts(large), small};
+  const std::string small = table(100, 4), large = table(300, 30), old = kv::version_two_table();
+  return {as_parts(small), as_parts(large), as_parts(old), small, old};
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   const std::string input(reinterpret_cast<const char*>(bytes), size);
   walk(input);
   const auto parts = parts_of(input);
-  if (parts.size() >= 3) walk(sealed_table(parts));
-  walk(with_footer(input));
+  for (const uint32_t version : {kv::kTableVersion, kv::kTableVersionOfSections - 1}) {
+    if (parts.size() >= 3) walk(sealed_table(parts, version));
+    walk(with_footer(input, version));
+  }
   return 0;
 }

@@ -19,6 +19,7 @@ EngineOptions small_engine() {
   options.log_segment_bytes = 32u << 10;
   options.block_cache_bytes = 256u << 10;
   options.block_bytes = 1u << 10;
+  options.section_blocks = 4;
   return options;
 }
 

@@ -30,8 +30,8 @@ class BlockReads {
   BlockReads& operator=(const BlockReads&) = delete;
 
   /// Calls `then` on the loop, never before returning. False: there is no such way, or the block is
-  /// too large to be unpacked on the loop. REQUIRES: what `then` holds keeps the table open.
-  bool begin(const OpenTable& table, size_t block, Then then);
+  /// too large to be unpacked on the loop. REQUIRES: what `then` holds keeps the TableFile.
+  bool begin(const SectionPtr& section, size_t block, Then then);
 
  private:
   struct UnderWay;

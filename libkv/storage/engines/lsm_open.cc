@@ -81,7 +81,8 @@ class LsmOpener {
     const EngineOptions& options = parts_.options;
     parts_.factory = std::make_shared<TableFactory>(
         environment_.files, environment_.clock, parts_.directory,
-        TableOptions{options.block_bytes, options.bloom_bits_per_key, BlockCompression::lz4},
+        TableOptions{options.block_bytes, options.bloom_bits_per_key, BlockCompression::lz4,
+                     options.section_blocks},
         next_number);
     return {};
   }
@@ -99,7 +100,7 @@ class LsmOpener {
 
   /// A damaged table stays where it is: reads of its range fail, and only they.
   Status check_table(const TableFile& table) {
-    auto opened = parts_.cache->open(table);
+    Status opened = parts_.cache->open(table);
     // What is told here is repaired at length: a read that failed once is not enough.
     if (!opened) opened = parts_.cache->open(table);
     if (opened) return {};

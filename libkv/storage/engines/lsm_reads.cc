@@ -2,7 +2,7 @@
 // stops at the block it needs, and goes on when that has come:
 //
 //   look_up ─▶ stops ─▶ block_reads_ ─▶ look_up goes on ─▶ … ─▶ done
-//                └─ no such way, or a table is to be opened ─▶ Lane::read, all of it ─▶ done
+//                └─ no such way, or a section is to be read first ─▶ Lane::read, all of it ─▶ done
 #include <algorithm>
 
 #include "libkv/base/planted.h"
@@ -76,9 +76,9 @@ void LsmEngine::tell_later(std::function<void(Result<Lookup>)> done, Result<Look
 /// False: the block it stopped at cannot be read beside the loop.
 bool LsmEngine::await_block(const std::shared_ptr<PendingGet>& pending) {
   const LookupStop& stop = pending->stop;
-  if (!stop.table) return false;
+  if (stop.section == nullptr) return false;
   const bool begun = block_reads_.begin(
-      stop.table, stop.block_number, [this, pending](const BlockReads::Outcome& read) {
+      stop.section, stop.block_number, [this, pending](const BlockReads::Outcome& read) {
         compaction_pace_.end_wait(pending->wait, environment_.clock.now());
         go_on(pending, read);
       });

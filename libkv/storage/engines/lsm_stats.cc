@@ -17,6 +17,7 @@ EngineStats LsmEngine::stats() const {
   stats.bloom_negatives = reads.bloom_negatives;
   stats.bloom_false_positives = reads.bloom_false_positives;
   stats.tables_opened = reads.tables_opened;
+  stats.sections_read = reads.sections_read;
   stats.disk_reads = reads.disk_reads;
   stats.disk_reads_of_gets = reads.disk_reads_of_gets;
   stats.disk_read_bytes = reads.disk_read_bytes;

@@ -13,9 +13,9 @@ namespace {
 /// As many lines as a core has room for on their way at once, about.
 constexpr size_t kTogether = 16;
 
-/// One of the tables that may hold a key, if it is open.
+/// The section of one of the tables that may hold a key, if it is in memory.
 struct Candidate {
-  OpenTable table;
+  SectionPtr section;
   int level = 0;
 };
 
@@ -75,9 +75,9 @@ class MultiLookup {
   bool gather_candidates(Probe& probe) {
     view_.version->each_candidate(keys_[probe.index], [&](const TablePtr& table, int level) {
       if (view_.masks_in(table->info(), keys_[probe.index])) return true;
-      OpenTable open = cache_.find(*table);
-      if (open) open->expect_filter(probe.hash);
-      probe.candidates.push_back({std::move(open), level});
+      SectionPtr section = cache_.find(*table, keys_[probe.index], at_);
+      if (section != nullptr) section->expect_filter(probe.hash);
+      probe.candidates.push_back({std::move(section), level});
       return true;
     });
     return true;
@@ -85,22 +85,22 @@ class MultiLookup {
 
   bool ask_filters(Probe& probe) {
     auto candidate = probe.candidates.begin();
-    while (candidate != probe.candidates.end() && candidate->table &&
-           !candidate->table->may_hold(probe.hash, probe.counts))
+    while (candidate != probe.candidates.end() && candidate->section != nullptr &&
+           !candidate->section->may_hold(probe.hash, probe.counts))
       ++candidate;
     probe.candidates.erase(probe.candidates.begin(), candidate);
     if (probe.candidates.empty()) return answer(probe, Lookup());
-    const OpenTable& reader = probe.candidates.front().table;
-    if (!reader) return miss(probe);
-    probe.block_number = reader->block_for(keys_[probe.index], at_);
-    if (probe.block_number == reader->blocks()) return look_up_alone(probe);
-    reader->expect_block(probe.block_number);
+    const SectionPtr& section = probe.candidates.front().section;
+    if (section == nullptr) return miss(probe);
+    probe.block_number = section->block_for(keys_[probe.index], at_);
+    if (probe.block_number == section->blocks()) return look_up_alone(probe);
+    section->expect_block(probe.block_number);
     return true;
   }
 
   bool take_block(Probe& probe) {
     if (shares_block(probe)) return true;
-    auto block = probe.candidates.front().table->cached_block(probe.block_number, probe.counts);
+    auto block = probe.candidates.front().section->cached_block(probe.block_number, probe.counts);
     if (!block) return answer(probe, fail(block.error()));
     if (*block == nullptr) return miss(probe);
     probe.block = std::move(*block);
@@ -112,7 +112,7 @@ class MultiLookup {
     for (const Probe& earlier : probes_) {
       if (&earlier == &probe) return false;
       if (earlier.block == nullptr || earlier.block_number != probe.block_number ||
-          earlier.candidates.front().table.reader != probe.candidates.front().table.reader)
+          earlier.candidates.front().section != probe.candidates.front().section)
         continue;
       probe.block = earlier.block;
       ++probe.counts.cache_hits;
@@ -124,7 +124,7 @@ class MultiLookup {
   bool find_entry(Probe& probe) {
     const BytesView key = keys_[probe.index];
     const Candidate& candidate = probe.candidates.front();
-    auto found = candidate.table->find_in(probe.block, {key, probe.hash, at_}, probe.counts);
+    auto found = candidate.section->find_in(probe.block, {key, probe.hash, at_}, probe.counts);
     if (!found) return answer(probe, fail(found.error()));
     if (found->outcome != TableLookup::Outcome::found && !KV_PLANTED(first_table_answers))
       return look_up_alone(probe);

@@ -25,48 +25,53 @@ bool look_up_in_memtable(const ReadView& view, const std::shared_ptr<Memtable>& 
   return true;
 }
 
-/// A table that may hold the key.
+/// A table that may hold the key, and its section where it would be, if that is pinned.
 struct Candidate {
   const TableFile* table;
   int level;
+  SectionPtr section;
 };
 
-/// Newest first, the filters of those that are pinned on their way to the processor. Until the
+/// Newest first, the filters of sections that are pinned on their way to the processor. Until the
 /// thread's next call.
-std::span<const Candidate> candidates_for(const Version& version, BytesView key, uint64_t hash) {
+std::span<const Candidate> candidates_for(const Version& version, const TableKey& key) {
   thread_local std::vector<Candidate> candidates;
   candidates.clear();
-  version.each_candidate(key, [hash](const TablePtr& table, int level) {
-    if (const SstableReader* reader = table->pinned()) reader->expect_filter(hash);
-    candidates.push_back({table.get(), level});
+  version.each_candidate(key.key, [&key](const TablePtr& table, int level) {
+    const SstableReader* reader = table->pinned();
+    SectionPtr section =
+        reader == nullptr ? nullptr : reader->pinned(reader->section_for(key.key, key.at));
+    if (section != nullptr) section->expect_filter(key.hash);
+    candidates.push_back({table.get(), level, std::move(section)});
     return true;
   });
   return candidates;
 }
 
-std::nullopt_t stopped(LookupStop* stop, const TableFile& file, OpenTable table, size_t block) {
-  if (stop != nullptr) *stop = {&file, std::move(table), block, {}, nullptr};
+std::nullopt_t stopped(LookupStop* stop, const TableFile& file, SectionPtr section, size_t block) {
+  if (stop != nullptr) *stop = {&file, std::move(section), block, {}, nullptr};
   return std::nullopt;
 }
 
 /// Nothing if `mode` is cached_only and the disk is needed.
-std::optional<Result<TableLookup>> look_up_in_table(TableCache& cache, const TableFile& file,
+std::optional<Result<TableLookup>> look_up_in_table(TableCache& cache, const Candidate& candidate,
                                                     const TableKey& key, ReadMode mode,
                                                     LookupStop* stop, LookupCounts& counts) {
+  const TableFile& file = *candidate.table;
   uint64_t reads = 0;
-  OpenTable table = cache.find(file);
-  if (!table) {
-    if (mode == ReadMode::cached_only) return stopped(stop, file, {}, 0);
-    auto opened = cache.open(file);
+  SectionPtr section = candidate.section;
+  if (section == nullptr) section = cache.find(file, key.key, key.at);
+  if (section == nullptr) {
+    if (mode == ReadMode::cached_only) return stopped(stop, file, nullptr, 0);
+    auto opened = cache.open(file, key.key, key.at, &reads);
     if (!opened) return Result<TableLookup>(fail(opened.error()));
-    table = std::move(*opened);
-    reads = kReadsToOpenTable;
+    section = std::move(*opened);
   }
-  auto found = table->find(key, mode, counts);
+  auto found = section->find(key, mode, counts);
   if (found && found->from_disk) ++reads;
   if (reads > 0) cache.counters().disk_reads_of_gets.fetch_add(reads, std::memory_order_relaxed);
   if (found && found->outcome == TableLookup::Outcome::needs_disk)
-    return stopped(stop, file, std::move(table), found->block);
+    return stopped(stop, file, std::move(section), found->block);
   return found;
 }
 
@@ -74,7 +79,7 @@ std::optional<Result<TableLookup>> look_up_in_table(TableCache& cache, const Tab
 std::optional<Result<TableLookup>> go_on_from(const LookupStop& stop, const TableKey& key,
                                               LookupCounts& counts) {
   if (KV_PLANTED(skip_the_stop)) return Result<TableLookup>();
-  auto found = stop.table->find_in(stop.block, key, counts);
+  auto found = stop.section->find_in(stop.block, key, counts);
   if (found) found->from_disk = true;
   return found;
 }
@@ -85,12 +90,12 @@ std::optional<Result<Lookup>> look_up_in_tables(const ReadView& view, TableCache
                                                 LookupStop* stop, LookupCounts& counts) {
   bool goes_on = stop != nullptr && stop->block != nullptr;
   Lookup lookup;
-  for (const Candidate& candidate : candidates_for(*view.version, key.key, key.hash)) {
+  for (const Candidate& candidate : candidates_for(*view.version, key)) {
     if (goes_on && candidate.table != stop->file) continue;
     if (view.masks_in(candidate.table->info(), key.key)) continue;
     auto found = std::exchange(goes_on, false)
                      ? go_on_from(*stop, key, counts)
-                     : look_up_in_table(cache, *candidate.table, key, mode, stop, counts);
+                     : look_up_in_table(cache, candidate, key, mode, stop, counts);
     if (!found) return std::nullopt;
     if (!*found) return Result<Lookup>(fail(found->error()));
     if ((*found)->from_disk) lookup.found_in = FoundIn::disk;

@@ -39,8 +39,8 @@ RangeDrops::Ptr merge_drops(const ReadView& view);
 /// Where a look-up stopped because it needs the disk, and what it needs there.
 struct LookupStop {
   const TableFile* file = nullptr;     ///< Of the view.
-  OpenTable table{};                   ///< None: the table is to be opened, which is several reads.
-  size_t block_number = 0;             ///< Of the open table.
+  SectionPtr section;                  ///< None: it is to be read first, or its table to be opened.
+  size_t block_number = 0;             ///< Of the section.
   LookupCounts counts{};               ///< Until here.
   std::shared_ptr<const Block> block;  ///< Set by who has read it: the look-up goes on with it.
 };

@@ -67,12 +67,12 @@ class LevelIterator final : public EntryIterator {
     table_.reset();
     index_ = index;
     if (index >= tables_.size() || is_behind(*tables_[index]) || !status_) return false;
-    auto reader = cache_.open(*tables_[index]);
-    if (!reader) {
-      status_ = fail(reader.error());
+    auto table = cache_.iterate(*tables_[index], mode_);
+    if (!table) {
+      status_ = fail(table.error());
       return false;
     }
-    table_ = (*reader)->iterator(mode_);
+    table_ = std::move(*table);
     return true;
   }
   bool is_sound() {

@@ -1,17 +1,19 @@
-// The SSTables that are open: at most so many at a time, and their filters and indexes within the
-// tables' share of the memory budget. And the block cache, which has what the rest of the budget
-// leaves.
+// What of the SSTables is in memory: the tables that are open, at most so many at a time, and their
+// sections (filters and indexes), within the tables' share of the memory budget. And the block
+// cache, which has what the rest of the budget leaves.
 //
-//   pinned      the first half of what may be open: found by a pointer in the TableFile, without
-//               a lock, and open until that ends (compacted away, or the engine closed)
-//   in a list   the others: the one longest unused is closed first (whoever still reads it keeps
-//               it)
+//   pinned      the first half of what may be there: found by pointers in the TableFile and in the
+//               open table, without a lock, and there until the TableFile ends (compacted away, or
+//               the engine closed)
+//   in a list   the others: what was longest unused goes first (whoever still reads it keeps it)
 //
-// Thread-safe: one lock around the list, not held while a file is being opened or closed.
+// Thread-safe: one lock around the lists, not held while a file is being opened, read or closed.
 #pragma once
 
 #include <atomic>
+#include <compare>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,15 +25,6 @@
 #include "libkv/storage/table/sstable_reader.h"
 
 namespace kv {
-
-/// An open table, or none. It stays open as long as this and the TableFile live.
-struct OpenTable {
-  const SstableReader* reader = nullptr;
-  std::shared_ptr<const SstableReader> held = nullptr;  ///< Null if it is pinned.
-
-  explicit operator bool() const { return reader != nullptr; }
-  const SstableReader* operator->() const { return reader; }
-};
 
 class TableCache {
  public:
@@ -47,10 +40,16 @@ class TableCache {
         options_(options),
         blocks_(budget_->cache_max()) {}
 
-  /// The table, opened if needed. Errors: those of SstableReader::open.
-  Result<OpenTable> open(const TableFile& table);
-  /// The table if it is open. Touches no file.
-  OpenTable find(const TableFile& table);
+  /// The section of the table where `key` would be found as of `at`; null if it is not in memory.
+  /// Touches no file. What this and open() return lives as long as it and the TableFile do.
+  SectionPtr find(const TableFile& table, BytesView key, Sequence at);
+  /// The same, read if needed; the reads that took are added to `reads`. Errors: those of
+  /// SstableReader::open and load.
+  Result<SectionPtr> open(const TableFile& table, BytesView key, Sequence at, uint64_t* reads);
+  /// Opens the table, without a section of it. The same errors.
+  Status open(const TableFile& table);
+  /// A walk over the table. It and `table` must outlive the walk. The same errors.
+  Result<std::unique_ptr<EntryIterator>> iterate(const TableFile& table, ReadMode mode);
   void forget(uint64_t number);
 
   /// The engine closes: a get that waits for its turn on a lane need not open tables any more.
@@ -69,21 +68,48 @@ class TableCache {
   size_t open_tables();
 
  private:
-  struct Slot {
+  using ReaderPtr = std::shared_ptr<const SstableReader>;
+  struct OpenTable {
     uint64_t number;
-    std::shared_ptr<SstableReader> reader;
+    ReaderPtr reader;
   };
-  using Slots = std::list<Slot>;
+  struct SectionName {
+    uint64_t table;
+    size_t section;
+    auto operator<=>(const SectionName&) const = default;
+  };
+  struct KeptSection {
+    SectionName name;
+    SectionPtr section;
+  };
+  /// What has gone from the lists. To be let go of without the lock: that may close files.
+  struct Gone {
+    std::list<OpenTable> tables;
+    std::list<KeptSection> sections;
+  };
   /// What is pinned; outlives the cache with the last TableFile.
   struct Pins {
     std::atomic<size_t> tables{0};
     std::atomic<uint64_t> bytes{0};
   };
   struct Pin;
-  bool may_pin(const SstableReader& reader) const;
-  bool is_over() const;
-  /// Takes those out that are too many.
-  Slots make_room();
+
+  ReaderPtr find_table(const TableFile& table);
+  Result<ReaderPtr> open_table(const TableFile& table, uint64_t* reads);
+  SectionPtr find_section(const TableFile& table, const SstableReader& reader, size_t section);
+  /// `is_kept`: for later, too.
+  Result<SectionPtr> open_section(const TableFile& table, const SstableReader& reader,
+                                  size_t section, bool is_kept, uint64_t* reads);
+  void keep(const TableFile& table, const ReaderPtr& reader);
+  void keep(const TableFile& table, const SstableReader& reader, size_t number,
+            const SectionPtr& section);
+  bool may_pin(uint64_t bytes) const;
+  bool has_too_many() const;
+  bool has_too_much() const;
+  void make_room(Gone& gone);
+  void remove_table(std::list<OpenTable>::iterator table, Gone& gone);
+  void remove_section(std::list<KeptSection>::iterator section, Gone& gone);
+  void remove_sections_of(uint64_t number, Gone& gone);
 
   FileSystem& files_;
   const std::string directory_;
@@ -95,9 +121,12 @@ class TableCache {
   std::mutex balance_mutex_;  // So that who balances last knows all that was claimed.
   std::mutex mutex_;
   const std::shared_ptr<Pins> pins_ = std::make_shared<Pins>();
-  Slots open_;               // Most recently used first.
-  uint64_t open_bytes_ = 0;  // Of their filters and indexes.
-  std::unordered_map<uint64_t, Slots::iterator> by_number_;
+  // Most recently used first.
+  std::list<OpenTable> tables_;
+  std::list<KeptSection> sections_;
+  uint64_t listed_bytes_ = 0;  // Of both.
+  std::unordered_map<uint64_t, std::list<OpenTable>::iterator> table_by_number_;
+  std::map<SectionName, std::list<KeptSection>::iterator> section_by_name_;
 };
 
 }  // namespace kv

@@ -1,17 +1,16 @@
 // The one memory budget of an engine, from which everything lives that grows with its data:
 //
 //   | memtables, up to 5/8      | filters and indexes  | block cache:   |
-//   | then writers are answered | of open tables, 1/4  | what the       |
-//   | busy                      | then tables close    | others leave   |
+//   | then writers are answered | of tables, 1/4, then | what the       |
+//   | busy                      | sections give way    | others leave   |
 //
 // Who holds memory claims it here, and the cache has what is left: it grows into what nobody uses
 // and gives way as the others grow (TableCache::balance()). Memtables and tables are measured by
 // what their bytes take from the system, also while a reader alone still keeps them.
 //
-// Tables are closed whole, the longest unused first, rather than cut into pages that come and go:
-// filter and index of a table are a fiftieth of its data, so that a quarter of the budget serves a
-// store of twelve times the budget with one read a get, and a get has never to look up where
-// an index is. Beyond that a get may have to open a table first.
+// Filters and indexes come and go by sections (table_section.h), the longest unused first. They are
+// a fiftieth of the data, so that a quarter of the budget serves a store of twelve times the budget
+// with one read a get; beyond that a get may have to read a section first.
 //
 // Where what stands beside the budget takes more than its place, the cache gives way to that, too
 // (withhold()).
@@ -19,7 +18,7 @@
 // Beside the budget stand: free pieces and slabs of what blocks are cut from (block_pool.h: as much
 // as the cache has, at worst, until trim()), log records on their way to the disk and the room that
 // they had, what a batch takes in the memtable before the cache has given way, the one memtable
-// that is written while another waits, one table larger than the tables' share, blocks whose values
+// that is written while another waits, one section larger than the tables' share, blocks whose values
 // somebody still reads, memtables that an old snapshot keeps while writes go on, what the log
 // replays of a time of a larger budget, two of its segments while it is replayed, the page and the
 // group that the log writes through (log_tail.h), and the blocks that are on their way from the

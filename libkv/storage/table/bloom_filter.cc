@@ -53,7 +53,7 @@ void BloomFilterBuilder::add(uint64_t key_hash) {
   hashes_.push_back(key_hash);
 }
 
-std::string BloomFilterBuilder::finish() const {
+std::string BloomFilterBuilder::finish() {
   const uint64_t bits = std::max<uint64_t>(hashes_.size() * bits_per_key_, 1);
   const auto lines = static_cast<uint32_t>((bits + kLineBytes * 8 - 1) / (kLineBytes * 8));
   const uint32_t probes = probes_for(bits_per_key_);
@@ -67,6 +67,7 @@ std::string BloomFilterBuilder::finish() const {
       return true;
     });
   }
+  hashes_.clear();
   return filter;
 }
 

@@ -21,7 +21,8 @@ class BloomFilterBuilder {
  public:
   explicit BloomFilterBuilder(uint32_t bits_per_key) : bits_per_key_(bits_per_key) {}
   void add(uint64_t key_hash);
-  std::string finish() const;
+  /// The filter's bytes; the builder is empty afterwards.
+  std::string finish();
 
  private:
   const uint32_t bits_per_key_;

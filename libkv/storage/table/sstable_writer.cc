@@ -12,6 +12,11 @@ namespace {
 constexpr size_t kPieceBytes = 256 << 10;
 /// Most blocks end within it, so that a piece is never copied to grow.
 constexpr size_t kPieceRoomBytes = kPieceBytes + (64 << 10);
+
+// A section block is one read of a get that needs it, of some 16 KiB: of 256 blocks of 4 KiB, or of
+// as many keys as a filter of 10 KiB is for. Of long keys the index has more.
+constexpr uint64_t kSectionKeys = 8192;
+constexpr size_t kSectionIndexBytes = 64 << 10;
 }  // namespace
 
 SstableWriter::SstableWriter(std::unique_ptr<File> file, const TableOptions& options,
@@ -28,9 +33,12 @@ Status SstableWriter::add(const Entry& entry) {
   KV_ASSERT(empty() ||
             compare_entries(info_.last_key, last_sequence_, entry.key, entry.sequence) < 0);
   if (empty()) info_.first_key = entry.key;
-  if (empty() || info_.last_key != entry.key) {
+  // Of a key whose versions lie in several sections, each section's filter has it.
+  const bool is_first = section_keys_ == 0 && !KV_PLANTED(section_without_its_key);
+  if (is_first || info_.last_key != entry.key) {
     key_hash_ = key_hash(entry.key);
     bloom_.add(key_hash_);
+    ++section_keys_;
   }
   data_.add(entry, key_hash_);
   info_.last_key = entry.key;
@@ -47,6 +55,22 @@ Status SstableWriter::end_data_block() {
   KV_ASSIGN(const BlockHandle handle, append_block(data_.finish(), options_.compression));
   const std::string value = encode_block_handle(handle);
   index_.add({info_.last_key, last_sequence_, EntryKind::value, value});
+  ++section_blocks_;
+  return section_is_full() ? end_section() : Status{};
+}
+
+bool SstableWriter::section_is_full() const {
+  return section_blocks_ >= options_.section_blocks || section_keys_ >= kSectionKeys ||
+         index_.size_bytes() >= kSectionIndexBytes;
+}
+
+Status SstableWriter::end_section() {
+  const std::string filter = bloom_.finish(), index = index_.finish();
+  KV_ASSIGN(const BlockHandle handle,
+            append_block(encode_section_block({filter, index}), options_.compression));
+  const std::string value = encode_block_handle(handle);
+  top_.add({info_.last_key, last_sequence_, EntryKind::value, value});
+  section_blocks_ = section_keys_ = 0;
   return {};
 }
 
@@ -73,7 +97,7 @@ std::string SstableWriter::properties() const {
       {"created_us", std::to_string(info_.created_us)},
       {"entries", std::to_string(info_.entries)},
       {"first_key", info_.first_key},
-      {"index", "one-level"},
+      {"index", "two-level"},
       {"last_key", info_.last_key},
       {"raw_bytes", std::to_string(info_.raw_bytes)},
       {"removals", std::to_string(info_.removals)},
@@ -88,10 +112,10 @@ std::string SstableWriter::properties() const {
 Result<TableInfo> SstableWriter::finish() {
   KV_ASSERT(!empty());
   if (!data_.empty()) KV_TRY(end_data_block());
+  if (section_blocks_ > 0) KV_TRY(end_section());
   TableFooter footer;
   footer.salt = info_.salt;
-  KV_ASSIGN(footer.filter, append_block(bloom_.finish(), BlockCompression::none));
-  KV_ASSIGN(footer.index, append_block(index_.finish(), options_.compression));
+  KV_ASSIGN(footer.index, append_block(top_.finish(), options_.compression));
   KV_ASSIGN(footer.properties, append_block(properties(), BlockCompression::none));
   pending_.append(encode_table_footer(footer));
   KV_TRY(write_pending());

@@ -1,5 +1,6 @@
-// Writes one SSTable from entries in order: data blocks as they fill, then filter, index,
-// properties and footer (table_format.h). Blocking; one thread at a time.
+// Writes one SSTable from entries in order: data blocks as they fill, behind some hundreds of them
+// their section block, at last top index, properties and footer (table_format.h). Blocking; one
+// thread at a time.
 #pragma once
 
 #include <memory>
@@ -16,6 +17,7 @@ struct TableOptions {
   uint32_t block_bytes = 4u << 10;
   uint32_t bloom_bits_per_key = 10;
   BlockCompression compression = BlockCompression::lz4;
+  uint32_t section_blocks = 256;  ///< Less where the section would be too large all the same.
 };
 
 class SstableWriter {
@@ -31,17 +33,11 @@ class SstableWriter {
   bool empty() const { return info_.entries == 0; }
   /// About what the file would have if it were finished now.
   uint64_t file_bytes() const { return written_ + pending_.size() + data_.size_bytes(); }
-  /// Its filter or index, which a reader holds whole, is as large as it should ever be.
-  bool is_full() const {
-    return index_.size_bytes() >= kIndexBytesFull || info_.entries >= kEntriesFull;
-  }
 
  private:
-  /// Far below what a reader takes for absurd (kBlockBytesMax).
-  static constexpr uint64_t kIndexBytesFull = 16u << 20;
-  static constexpr uint64_t kEntriesFull = 16u << 20;
-
   Status end_data_block();
+  bool section_is_full() const;
+  Status end_section();
   Result<BlockHandle> append_block(BytesView block, BlockCompression compression);
   Status write_pending();
   std::string properties() const;
@@ -50,8 +46,10 @@ class SstableWriter {
   const TableOptions options_;
   TableInfo info_;
   BlockBuilder data_{4};
-  BlockBuilder index_{1};
-  BloomFilterBuilder bloom_;
+  BlockBuilder index_{1};  // Of the section.
+  BlockBuilder top_{1};
+  BloomFilterBuilder bloom_;  // Of the section.
+  uint64_t section_blocks_ = 0, section_keys_ = 0;
   uint64_t key_hash_ = 0;  // Of the last key.
   Sequence last_sequence_ = 0;
   std::string pending_;  // Collected, so that the file is written in large pieces.

@@ -59,6 +59,22 @@ Result<TableFooter> decode_table_footer(BytesView bytes) {
   return footer;
 }
 
+std::string encode_section_block(const SectionParts& parts) {
+  std::string bytes;
+  append_word<uint32_t>(bytes, static_cast<uint32_t>(parts.filter.size()));
+  bytes.append(parts.filter).append(parts.index);
+  return bytes;
+}
+
+Result<SectionParts> split_section_block(BytesView block) {
+  ByteReader reader(block);
+  const auto filter_bytes = reader.take_word<uint32_t>();
+  if (!reader.ok() || filter_bytes > block.size() - sizeof(filter_bytes))
+    return fail(ErrorKind::corrupt, "a section block does not parse");
+  const BytesView rest = block.substr(sizeof(filter_bytes));
+  return SectionParts{rest.substr(0, filter_bytes), rest.substr(filter_bytes)};
+}
+
 std::string encode_block_handle(BlockHandle handle) {
   std::string bytes;
   append_varint(bytes, handle.offset);

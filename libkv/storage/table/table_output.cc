@@ -15,8 +15,7 @@ TableOutput::~TableOutput() {
 Status TableOutput::add(const Entry& entry) {
   if (!writer_) KV_TRY(begin_table());
   KV_TRY(writer_->add(entry));
-  const bool ends = writer_->file_bytes() >= file_bytes_max_ || writer_->is_full();
-  return ends ? end_table() : Status{};
+  return writer_->file_bytes() >= file_bytes_max_ ? end_table() : Status{};
 }
 
 Status TableOutput::cut() {

@@ -16,6 +16,8 @@ const char* to_string(TablePart part) {
   switch (part) {
     case TablePart::data:
       return "data";
+    case TablePart::section:
+      return "section";
     case TablePart::filter:
       return "filter";
     case TablePart::index:
@@ -52,14 +54,21 @@ class TableWalker {
     if (!std::exchange(begun_, true)) KV_TRY(begin());
     // What lies in few bytes may be many: both are work.
     const uint64_t raw_before = found_.raw_bytes;
-    uint64_t read = 0;
-    for (; next_ < index_.size(); ++next_) {
-      if (read >= bytes || found_.raw_bytes - raw_before >= bytes) return false;
-      KV_TRY(walk_data(index_[next_]));
-      read += index_[next_].handle.payload_bytes;
+    for (uint64_t read = 0; read < bytes && found_.raw_bytes - raw_before < bytes;) {
+      if (next_ < index_.size()) {
+        read += index_[next_].handle.payload_bytes;
+        KV_TRY(walk_data(index_[next_++]));
+        continue;
+      }
+      end_section();
+      if (next_section_ == sections_.size()) {
+        end();
+        return true;
+      }
+      read += sections_[next_section_].handle.payload_bytes;
+      KV_TRY(begin_section(sections_[next_section_++]));
     }
-    end();
-    return true;
+    return false;
   }
   const TableInfo& found() const { return found_; }
 
@@ -70,15 +79,17 @@ class TableWalker {
     if (!footer_) return {};
     found_.salt = footer_->salt;
     visitor_.footer(*footer_);
-    KV_TRY(read_filter(footer_->filter));
+    if (!has_sections()) KV_TRY(read_filter(footer_->filter));
     KV_TRY(read_index(footer_->index));
     return read_properties(footer_->properties);
   }
+  bool has_sections() const { return footer_->version >= kTableVersionOfSections; }
   void end() {
     if (footer_) {
-      // Without the index nobody knows where the data blocks lie, nor where they end.
-      if (!has_index_) expected_offset_ = std::min(footer_->filter.offset, footer_at_);
-      check_place(TablePart::filter, footer_->filter);
+      // Without the index nobody knows where the blocks before it lie, nor where they end.
+      const BlockHandle behind_data = has_sections() ? footer_->index : footer_->filter;
+      if (!has_index_) expected_offset_ = std::min(behind_data.offset, footer_at_);
+      if (!has_sections()) check_place(TablePart::filter, footer_->filter);
       check_place(TablePart::index, footer_->index);
       check_place(TablePart::properties, footer_->properties);
       check_end();
@@ -128,47 +139,104 @@ class TableWalker {
   Status read_filter(BlockHandle handle) {
     KV_ASSIGN(auto block, read_block(TablePart::filter, handle));
     if (!block) return {};
-    filter_ = std::move(block->bytes);
-    visitor_.filter(filter_.view());
+    kept_ = std::move(block->bytes);
+    take_filter(kept_.view());
     visitor_.block(block->told);
     return {};
   }
-
-  /// Calls `visit` with each entry of a block that is not data, and tells of the block.
-  template <typename Visit>
-  Status walk_block(TablePart part, BlockHandle handle, Visit visit) {
-    KV_ASSIGN(auto block, read_block(part, handle));
-    if (!block) return {};
-    BlockIterator entries(std::make_shared<const Block>(std::move(block->bytes)));
-    for (entries.seek_to_first(); entries.valid(); entries.next(), ++block->told.entries)
-      visit(entries.entry());
-    if (!entries.status())
-      tell(handle.offset, std::string(to_string(part)) + " block: it does not parse");
-    visitor_.block(block->told);
-    return {};
+  void take_filter(BytesView filter) {
+    filter_ = filter;
+    visitor_.filter(filter);
   }
 
+  /// Of all data, or of the sections.
   Status read_index(BlockHandle handle) {
-    const uint64_t findings_before = findings_;
-    KV_TRY(walk_block(TablePart::index, handle, [&](const Entry& entry) {
-      const auto at = decode_block_handle(entry.value);
-      const bool ascends =
-          index_.empty() || compare_entries(index_.back().last_key, index_.back().sequence,
-                                            entry.key, entry.sequence) < 0;
-      if (!at) tell(handle.offset, "index block: " + at.error().what);
-      if (!ascends) tell(handle.offset, "index block: its keys are out of order");
-      if (at && ascends) index_.push_back({std::string(entry.key), entry.sequence, *at});
-    }));
-    has_index_ = findings_ == findings_before;
+    KV_ASSIGN(auto block, read_block(TablePart::index, handle));
+    if (!block) return {};
+    auto& entries = has_sections() ? sections_ : index_;
+    has_index_ = take_index(TablePart::index, handle.offset, block->bytes.view(), entries);
+    block->told.entries = entries.size();
+    visitor_.block(block->told);
     return {};
+  }
+
+  /// The entries of an index, which is the block of `part` at `offset` or lies in it. False: it is
+  /// not sound, which was told.
+  bool take_index(TablePart part, uint64_t offset, BytesView bytes, std::vector<IndexEntry>& to) {
+    const std::string name = std::string(to_string(part)) + " block: ";
+    const uint64_t findings_before = findings_;
+    BlockIterator entries(std::make_shared<const Block>(bytes));
+    for (entries.seek_to_first(); entries.valid(); entries.next()) {
+      const Entry& entry = entries.entry();
+      const auto at = decode_block_handle(entry.value);
+      const bool ascends = to.empty() || compare_entries(to.back().last_key, to.back().sequence,
+                                                         entry.key, entry.sequence) < 0;
+      if (!at) tell(offset, name + at.error().what);
+      if (!ascends) tell(offset, name + "its keys are out of order");
+      if (at && ascends) to.push_back({std::string(entry.key), entry.sequence, *at});
+    }
+    if (!entries.status()) tell(offset, name + "it does not parse");
+    return findings_ == findings_before;
+  }
+
+  Status begin_section(const IndexEntry& section) {
+    index_.clear();
+    next_ = 0;
+    filter_ = {};
+    const BlockHandle handle = section.handle;
+    // What lies in or before another one would be read again and again for a hostile index.
+    if (handle.offset < expected_offset_) {
+      tell(handle.offset, "section block: it does not lie behind the section before it");
+      return {};
+    }
+    section_ = handle;
+    KV_ASSIGN(auto block, read_block(TablePart::section, handle));
+    if (block) {
+      kept_ = std::move(block->bytes);
+      if (!take_section(section)) index_.clear();
+      block->told.entries = index_.size();
+      visitor_.block(block->told);
+    }
+    // Without its index nobody knows where its data lies.
+    if (index_.empty()) expected_offset_ = std::min(handle.offset, footer_at_);
+    return {};
+  }
+
+  /// False: the block that was kept is not a sound section's, which was told.
+  bool take_section(const IndexEntry& section) {
+    const uint64_t offset = section.handle.offset;
+    const auto parts = split_section_block(kept_.view());
+    if (!parts) {
+      tell(offset, "section block: " + parts.error().what);
+      return false;
+    }
+    take_filter(parts->filter);
+    if (!take_index(TablePart::section, offset, parts->index, index_)) return false;
+    const bool ends_as_indexed = !index_.empty() && index_.back().last_key == section.last_key &&
+                                 index_.back().sequence == section.sequence;
+    if (!ends_as_indexed) tell(offset, "section block: it does not end where the index says");
+    return ends_as_indexed;
+  }
+
+  /// Its block lies behind its data.
+  void end_section() {
+    if (const auto section = std::exchange(section_, std::nullopt))
+      check_place(TablePart::section, *section);
   }
 
   Status read_properties(BlockHandle handle) {
     properties_at_ = handle.offset;
-    return walk_block(TablePart::properties, handle, [&](const Entry& entry) {
+    KV_ASSIGN(auto block, read_block(TablePart::properties, handle));
+    if (!block) return {};
+    BlockIterator entries(std::make_shared<const Block>(std::move(block->bytes)));
+    for (entries.seek_to_first(); entries.valid(); entries.next(), ++block->told.entries) {
+      const Entry& entry = entries.entry();
       properties_[std::string(entry.key)] = entry.value;
       visitor_.property(entry.key, entry.value);
-    });
+    }
+    if (!entries.status()) tell(handle.offset, "properties block: it does not parse");
+    visitor_.block(block->told);
+    return {};
   }
 
   /// Blocks lie one behind the other, so that no byte of the file is outside of all checksums.
@@ -210,7 +278,7 @@ class TableWalker {
     if (!ascends) tell(offset, "data block: an entry is out of order");
     if (entry.sequence == 0) tell(offset, "data block: an entry has no sequence");
     const uint64_t hash = key_hash(entry.key);
-    if (!filter_.empty() && !bloom_may_contain(filter_.view(), hash))
+    if (!filter_.empty() && !bloom_may_contain(filter_, hash))
       tell(offset, "data block: the filter denies a key");
     bool corrupt = false;
     const auto found = block.find(entry.key, hash, entry.sequence, &corrupt);
@@ -237,6 +305,7 @@ class TableWalker {
         {"checksum", "xxh3-64"},
         {"entries", std::to_string(found_.entries)},
         {"first_key", found_.first_key},
+        {"index", has_sections() ? "two-level" : "one-level"},
         {"last_key", found_.last_key},
         {"raw_bytes", std::to_string(found_.raw_bytes)},
         {"removals", std::to_string(found_.removals)},
@@ -261,11 +330,16 @@ class TableWalker {
   uint64_t properties_at_ = 0;
   uint64_t expected_offset_ = 0;  // Where the next block must begin.
   std::optional<TableFooter> footer_;
-  BlockBytes filter_;
   bool has_index_ = false;  // It is sound.
-  std::vector<IndexEntry> index_;
+  std::vector<IndexEntry> sections_;
   bool begun_ = false;
-  size_t next_ = 0;  // Of the index.
+  size_t next_section_ = 0;
+  // Of the section that is being walked, or of the whole table.
+  std::optional<BlockHandle> section_;
+  BlockBytes kept_;  // The filter lies in it.
+  BytesView filter_;
+  std::vector<IndexEntry> index_;
+  size_t next_ = 0;
   std::map<std::string, std::string> properties_;
   uint64_t findings_ = 0;
 };

@@ -3,9 +3,9 @@
 // on: past a block that fails its check, past entries out of their order.
 //
 // What it proves of a table without findings: every byte lies in a block whose checksum holds, or
-// in the footer; entries ascend over the whole file; each block ends where the index says, finds
-// each of its entries by its own hash index, and the filter has every key; the properties are those
-// of the entries.
+// in the footer; entries ascend over the whole file; each section, and each of its blocks, ends
+// where the index says; each block finds each of its entries by its own hash index, and the
+// section's filter has every key; the properties are those of the entries.
 //
 // Blocking file operations, and nothing is written. One thread at a time.
 #pragma once
@@ -21,7 +21,8 @@
 
 namespace kv {
 
-enum class TablePart { data, filter, index, properties };
+/// Of a table without sections (before version 3) the filter is a block of its own, too.
+enum class TablePart { data, section, filter, index, properties };
 const char* to_string(TablePart part);
 
 /// A block whose checksum holds.
@@ -29,11 +30,12 @@ struct TableBlock {
   TablePart part = TablePart::data;
   BlockHandle handle;
   BlockTrailer trailer;
-  uint64_t entries = 0;  ///< Of data, index and properties. 0: a filter, or it does not parse.
+  uint64_t entries = 0;  ///< Of a section, of its index. 0: a filter, or it does not parse.
 };
 
-/// Is told what a walk meets: the footer, then filter, index and properties, then the data in its
-/// order, each block behind its entries. Views live until the call returns.
+/// Is told what a walk meets: the footer, the (top) index and the properties; then each section's
+/// filter and block, and its data in its order, each block behind its entries. Without sections the
+/// filter comes before the index. Views live until the call returns.
 class TableVisitor {
  public:
   virtual ~TableVisitor() = default;

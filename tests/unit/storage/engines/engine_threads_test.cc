@@ -33,6 +33,7 @@ class EngineThreadsTest : public testing::TestWithParam<Threads> {
     options_.log_segment_bytes = 64 << 10;
     options_.block_cache_bytes = 256 << 10;
     options_.block_bytes = 1024;
+    options_.section_blocks = 8;
     if (GetParam().memory_bytes == 0) return;
     options_.memory_bytes = GetParam().memory_bytes;
     options_.block_bytes = 128;

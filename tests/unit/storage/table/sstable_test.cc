@@ -1,9 +1,13 @@
+#include <algorithm>
+#include <set>
+
 #include <gtest/gtest.h>
 
 #include "libkv/base/random.h"
 #include "libkv/storage/table/block_cache.h"
 #include "libkv/storage/table/sstable_reader.h"
 #include "libkv/storage/table/sstable_writer.h"
+#include "tests/kit/version_two_table.h"
 #include "tests/sim/sim_file_system.h"
 
 namespace kv {
@@ -21,7 +25,7 @@ class SstableTest : public testing::Test {
     for (int i = 0; i < keys; ++i) {
       const auto kind = i % 7 == 0 ? EntryKind::removal : EntryKind::value;
       const std::string value = "value of " + key(i);
-      ASSERT_TRUE(writer.add({key(i), static_cast<Sequence>(1000 - i), kind, value}));
+      ASSERT_TRUE(writer.add({key(i), sequence(i), kind, value}));
     }
     info_ = *writer.finish();
   }
@@ -29,15 +33,18 @@ class SstableTest : public testing::Test {
     std::string number = std::to_string(i);
     return "key" + std::string(6 - number.size(), '0') + number;
   }
+  static Sequence sequence(int i) { return static_cast<Sequence>(100'000 - i); }
   Result<std::shared_ptr<SstableReader>> open() {
     return SstableReader::open(files_, kPath, info_, cache_, counters_, {});
   }
 
   Result<TableLookup> find(const SstableReader& reader, BytesView wanted, Sequence at,
                            ReadMode mode) {
-    return reader.find({wanted, key_hash(wanted), at}, mode, counts_);
+    const auto section = *reader.load(reader.section_for(wanted, at));
+    return section->find({wanted, key_hash(wanted), at}, mode, counts_);
   }
 
+  static constexpr int kManyKeys = 12'000;  // For several sections.
   static constexpr const char* kPath = "data/000012.sst";
   SimDisk disk_;
   SimFileSystem files_;
@@ -53,20 +60,21 @@ TEST_F(SstableTest, FindsEveryKeyAndNoOther) {
   EXPECT_EQ(info_.removals, 100u);
   EXPECT_EQ(info_.first_key, key(0));
   EXPECT_EQ(info_.last_key, key(699));
-  EXPECT_EQ(info_.sequence_min, 301u);
-  EXPECT_EQ(info_.sequence_max, 1000u);
+  EXPECT_EQ(info_.sequence_min, 99'301u);
+  EXPECT_EQ(info_.sequence_max, 100'000u);
   const auto reader = *open();
+  EXPECT_EQ(reader->sections(), 1u);
   using Outcome = TableLookup::Outcome;
   EXPECT_EQ(find(*reader, key(5), kNewest, ReadMode::cached_only)->outcome, Outcome::needs_disk);
   for (int i = 0; i < 700; ++i) {
     const auto found = find(*reader, key(i), kNewest, ReadMode::fill_cache);
     ASSERT_TRUE(found);
     ASSERT_EQ(found->outcome, Outcome::found);
-    ASSERT_EQ(found->sequence, static_cast<Sequence>(1000 - i));
+    ASSERT_EQ(found->sequence, sequence(i));
     ASSERT_EQ(found->value.view(), "value of " + key(i));
     ASSERT_EQ(found->kind == EntryKind::removal, i % 7 == 0);
     ASSERT_EQ(find(*reader, key(i) + "x", kNewest, ReadMode::fill_cache)->outcome, Outcome::absent);
-    ASSERT_EQ(find(*reader, key(i), static_cast<Sequence>(999 - i), ReadMode::fill_cache)->outcome,
+    ASSERT_EQ(find(*reader, key(i), sequence(i) - 1, ReadMode::fill_cache)->outcome,
               Outcome::absent);
   }
   EXPECT_EQ(find(*reader, key(5), kNewest, ReadMode::cached_only)->outcome, Outcome::found);
@@ -88,7 +96,8 @@ TEST_F(SstableTest, AFullCacheKeepsWhatTheSystemHasWhenItComesBack) {
                     BlockCache::Source::disk);
   };
   const auto is_kept = [&] {
-    return cache_.find(reader->cache_key(reader->blocks() - 1)) != nullptr;
+    const auto last = *reader->load(reader->sections() - 1);
+    return cache_.find(last->cache_key(last->blocks() - 1)) != nullptr;
   };
   const auto is_kept_after = [&](ReadMode mode) {
     EXPECT_EQ(find(*reader, key(699), kNewest, mode)->outcome, TableLookup::Outcome::found);
@@ -102,6 +111,134 @@ TEST_F(SstableTest, AFullCacheKeepsWhatTheSystemHasWhenItComesBack) {
   fill_cache();
   reader->iterator(ReadMode::fill_cache)->seek_to_last();
   EXPECT_TRUE(is_kept()) << "a walk's";
+}
+
+TEST_F(SstableTest, FindsEveryKeyInItsSection) {
+  write(kManyKeys);
+  const auto reader = *open();
+  ASSERT_GE(reader->sections(), 3u);
+  std::set<size_t> sections;
+  for (int i = 0; i < kManyKeys; i += 3) {
+    const auto found = find(*reader, key(i), kNewest, ReadMode::fill_cache);
+    ASSERT_TRUE(found);
+    ASSERT_EQ(found->outcome, TableLookup::Outcome::found) << i;
+    ASSERT_EQ(found->value.view(), "value of " + key(i));
+    ASSERT_EQ(find(*reader, key(i) + "x", kNewest, ReadMode::fill_cache)->outcome,
+              TableLookup::Outcome::absent);
+    sections.insert(reader->section_for(key(i), kNewest));
+  }
+  EXPECT_EQ(sections.size(), reader->sections());
+}
+
+// One that has its versions in several sections is in the filter of each.
+TEST_F(SstableTest, FindsEachVersionOfAKeyAcrossSections) {
+  TableInfo info;
+  info.number = 12;
+  info.salt = 3;
+  SstableWriter writer(*files_.open(kPath, OpenMode::write_new), {.block_bytes = 400}, info);
+  constexpr Sequence kVersions = 20'000;
+  for (Sequence at = kVersions; at > 0; --at)
+    ASSERT_TRUE(writer.add({"key", at, EntryKind::value, std::to_string(at)}));
+  info_ = *writer.finish();
+  const auto reader = *open();
+  ASSERT_GE(reader->sections(), 3u);
+  for (Sequence at = 1; at <= kVersions; at += 37) {
+    const auto found = find(*reader, "key", at, ReadMode::fill_cache);
+    ASSERT_TRUE(found);
+    ASSERT_EQ(found->outcome, TableLookup::Outcome::found) << at;
+    ASSERT_EQ(found->value.view(), std::to_string(at));
+  }
+}
+
+// Else a section of keys of a kilobyte would be a read of a quarter of a mebibyte.
+TEST_F(SstableTest, ASectionOfLongKeysIsBounded) {
+  TableInfo info;
+  info.number = 12;
+  info.salt = 3;
+  const auto long_key = [](int i) { return key(i) + std::string(1000, 'k'); };
+  SstableWriter writer(*files_.open(kPath, OpenMode::write_new), {.block_bytes = 400}, info);
+  for (int i = 0; i < 400; ++i) ASSERT_TRUE(writer.add({long_key(i), 1, EntryKind::value, "v"}));
+  info_ = *writer.finish();
+  const auto reader = *open();
+  EXPECT_GE(reader->sections(), 6u);
+  for (int i = 0; i < 400; ++i)
+    ASSERT_EQ(find(*reader, long_key(i), kNewest, ReadMode::fill_cache)->value.view(), "v");
+}
+
+TEST_F(SstableTest, PassesOverADamagedSection) {
+  write(kManyKeys);
+  const auto reader = *open();
+  // The last block of the second section, and the trailer of that; then the section's own.
+  const auto section = *reader->load(1);
+  const uint64_t last = section->cache_key(section->blocks() - 1).offset;
+  const uint64_t first_of_next = (*reader->load(2))->cache_key(0).offset;
+  disk_.rot(kPath, first_of_next - 20);
+  ASSERT_GT(first_of_next - 20, last + 400) << "it is a data block that is damaged";
+  const auto again = *open();
+  EXPECT_EQ(again->load(1).error().kind, ErrorKind::corrupt);
+  for (const bool backward : {false, true}) {
+    const auto walk = again->iterator(ReadMode::bypass_cache);
+    std::vector<std::string> seen;
+    backward ? walk->seek_to_last() : walk->seek_to_first();
+    do {
+      for (; walk->valid(); backward ? walk->prev() : walk->next())
+        seen.emplace_back(walk->entry().key);
+    } while (walk->pass_over());
+    EXPECT_TRUE(walk->status());
+    if (backward) std::reverse(seen.begin(), seen.end());
+    std::vector<std::string> others;
+    for (int i = 0; i < kManyKeys; ++i)
+      if (reader->section_for(key(i), sequence(i)) != 1) others.push_back(key(i));
+    EXPECT_EQ(seen, others);
+  }
+}
+
+TEST_F(SstableTest, ReadsWhatVersionTwoWrote) {
+  ASSERT_TRUE((*files_.open(kPath, OpenMode::write_new))->write_at(0, version_two_table()));
+  info_ = version_two_info();
+  const auto reader = *open();
+  EXPECT_EQ(reader->sections(), 1u);
+  const auto walk = reader->iterator(ReadMode::fill_cache);
+  int seen = 0;
+  for (walk->seek_to_first(); walk->valid(); walk->next()) ++seen;
+  EXPECT_EQ(seen, 24);
+  for (int i = 0; i < 12; ++i) {
+    const std::string wanted = "key" + std::to_string(1000 + i);
+    const auto newest = find(*reader, wanted, kNewest, ReadMode::fill_cache);
+    ASSERT_TRUE(newest);
+    EXPECT_EQ(newest->sequence, 500u + static_cast<Sequence>(i));
+    EXPECT_EQ(newest->kind, i % 7 == 0 ? EntryKind::removal : EntryKind::value);
+    EXPECT_EQ(newest->value.view(), i % 7 == 0 ? "" : "value of " + wanted);
+    EXPECT_EQ(find(*reader, wanted, 499, ReadMode::fill_cache)->sequence,
+              20u + static_cast<Sequence>(i));
+    walk->seek_before(wanted);
+    EXPECT_EQ(walk->valid(), i > 0);
+    EXPECT_EQ(find(*reader, wanted + "x", kNewest, ReadMode::fill_cache)->outcome,
+              TableLookup::Outcome::absent);
+  }
+  EXPECT_EQ(find(*reader, "key1011", 3, ReadMode::fill_cache)->outcome,
+            TableLookup::Outcome::absent);
+}
+
+TEST_F(SstableTest, WalksAndSeeksAcrossSections) {
+  write(kManyKeys);
+  const auto walk = (*open())->iterator(ReadMode::bypass_cache);
+  int i = 0;
+  for (walk->seek_to_first(); walk->valid(); walk->next(), ++i)
+    ASSERT_EQ(walk->entry().key, key(i));
+  EXPECT_EQ(i, kManyKeys);
+  for (walk->seek_to_last(); walk->valid(); walk->prev()) ASSERT_EQ(walk->entry().key, key(--i));
+  EXPECT_EQ(i, 0);
+  for (i = 1; i < kManyKeys - 1; i += 7) {
+    walk->seek(key(i) + "!", kNewest);
+    ASSERT_EQ(walk->entry().key, key(i + 1));
+    walk->prev();
+    ASSERT_EQ(walk->entry().key, key(i));
+    walk->seek_before(key(i));
+    ASSERT_EQ(walk->entry().key, key(i - 1));
+    walk->next();
+    ASSERT_EQ(walk->entry().key, key(i));
+  }
 }
 
 TEST_F(SstableTest, WalksAndSeeksAcrossBlocks) {

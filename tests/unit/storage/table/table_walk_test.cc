@@ -6,6 +6,7 @@
 #include "libkv/base/hash.h"
 #include "libkv/storage/byte_coding.h"
 #include "libkv/storage/table/sstable_writer.h"
+#include "tests/kit/version_two_table.h"
 #include "tests/sim/sim_file_system.h"
 
 namespace kv {
@@ -16,12 +17,21 @@ constexpr const char* kPath = "data/000012.sst";
 class Collected final : public TableVisitor {
  public:
   void footer(const TableFooter& footer) override { footers.push_back(footer); }
+  void filter(BytesView) override { ++filters; }
   void property(BytesView name, BytesView) override { properties.emplace_back(name); }
   void entry(const Entry& entry, uint64_t) override { keys.emplace_back(entry.key); }
   void block(const TableBlock& block) override { blocks.push_back(block); }
   void finding(const Finding& finding) override { findings.push_back(finding); }
 
+  std::vector<BlockHandle> handles_of(TablePart part) const {
+    std::vector<BlockHandle> handles;
+    for (const TableBlock& block : blocks)
+      if (block.part == part) handles.push_back(block.handle);
+    return handles;
+  }
+
   std::vector<TableFooter> footers;
+  size_t filters = 0;
   std::vector<std::string> properties, keys;
   std::vector<TableBlock> blocks;
   std::vector<Finding> findings;
@@ -31,12 +41,17 @@ class TableWalkTest : public testing::Test {
  public:
   TableWalkTest() : files_(disk_) {
     EXPECT_TRUE(files_.make_directories("data"));
+    write(100, 400);
+  }
+  void write(int keys, uint32_t block_bytes) {
+    (void)files_.remove(kPath);
     TableInfo info;
     info.number = 12;
     info.salt = 3;
     info.created_us = 77;
-    SstableWriter writer(*files_.open(kPath, OpenMode::write_new), {.block_bytes = 400}, info);
-    for (int i = 0; i < 100; ++i) {
+    SstableWriter writer(*files_.open(kPath, OpenMode::write_new), {.block_bytes = block_bytes},
+                         info);
+    for (int i = 0; i < keys; ++i) {
       const auto kind = i % 7 == 0 ? EntryKind::removal : EntryKind::value;
       const std::string value = kind == EntryKind::value ? "value of " + key(i) : "";
       for (const Sequence sequence : {500u, 20u})
@@ -53,16 +68,23 @@ class TableWalkTest : public testing::Test {
     if (found) found_ = *found;
     return collected;
   }
-  /// Replaces the filter by one in which no key is; checksums and all.
-  void deny_all_keys() {
-    const TableFooter footer = walk().footers.at(0);
-    const BlockHandle filter = footer.filter;
+  /// Replaces a section's block by one with `change` made; checksum and all.
+  template <typename Change>
+  void rewrite_section(size_t number, const Change& change) {
+    const Collected walked = walk();
+    const BlockHandle handle = walked.handles_of(TablePart::section).at(number);
     const auto file = *files_.open(kPath, OpenMode::write);
-    std::string empty(static_cast<size_t>(filter.payload_bytes), '\0');
-    EXPECT_TRUE(file->read_at(filter.offset, std::span<char>(empty).first(8)));
+    const uint64_t salt = walked.footers.at(0).salt;
+    const BlockBytes section = *read_stored_block(*file, kPath, handle, salt);
+    std::string changed(section.view());
+    change(changed);
     std::string stored;
-    append_stored_block(stored, empty, BlockCompression::none, footer.salt, filter.offset);
-    EXPECT_TRUE(file->write_at(filter.offset, stored));
+    const uint64_t payload = append_stored_block(
+        stored, changed,
+        handle.payload_bytes == changed.size() ? BlockCompression::none : BlockCompression::lz4,
+        salt, handle.offset);
+    ASSERT_EQ(payload, handle.payload_bytes) << "it has no place";
+    EXPECT_TRUE(file->write_at(handle.offset, stored));
   }
 
   SimDisk disk_;
@@ -121,10 +143,60 @@ TEST_F(TableWalkTest, ADamagedIndexIsToldOnce) {
 }
 
 TEST_F(TableWalkTest, AFilterThatDeniesAKeyIsFound) {
-  deny_all_keys();
+  rewrite_section(0, [](std::string& section) {
+    const auto filter_bytes = load_word<uint32_t>(section.data());
+    std::fill_n(section.begin() + 4 + 8, filter_bytes - 8, '\0');
+  });
   const Collected collected = walk();
   ASSERT_EQ(collected.findings.size(), 200u);
   EXPECT_EQ(collected.findings[0].what, "data block: the filter denies a key");
+}
+
+TEST_F(TableWalkTest, TellsOfEachSection) {
+  write(900, 40);
+  const Collected collected = walk();
+  EXPECT_TRUE(collected.findings.empty()) << to_text(collected.findings[0]);
+  const auto sections = collected.handles_of(TablePart::section);
+  ASSERT_GE(sections.size(), 3u);
+  EXPECT_EQ(collected.filters, sections.size());
+  EXPECT_EQ(collected.keys.size(), 1800u);
+  EXPECT_EQ(found_.entries, written_.entries);
+}
+
+TEST_F(TableWalkTest, ADamagedSectionHidesNoOther) {
+  write(900, 40);
+  const auto sections = walk().handles_of(TablePart::section);
+  disk_.rot(kPath, sections[1].offset + 3, 1);
+  const Collected collected = walk();
+  ASSERT_EQ(collected.findings.size(), 1u) << to_text(collected.findings[1]);
+  EXPECT_EQ(collected.findings[0].what, "section block: the block's checksum does not match");
+  EXPECT_EQ(collected.handles_of(TablePart::section).size(), sections.size() - 1);
+  EXPECT_EQ(collected.keys.front(), key(0));
+  EXPECT_EQ(collected.keys.back(), key(899));
+  EXPECT_GT(collected.keys.size(), 800u);
+  EXPECT_LT(collected.keys.size(), 1800u);
+}
+
+TEST_F(TableWalkTest, WhatVersionTwoWroteIsSound) {
+  const std::string old = version_two_table();
+  const auto walk_old = [&](const std::string& bytes) {
+    (void)files_.remove(kPath);
+    EXPECT_TRUE((*files_.open(kPath, OpenMode::write_new))->write_at(0, bytes));
+    return walk();
+  };
+  const Collected collected = walk_old(old);
+  EXPECT_TRUE(collected.findings.empty()) << to_text(collected.findings[0]);
+  EXPECT_EQ(collected.keys.size(), 24u);
+  EXPECT_EQ(collected.handles_of(TablePart::filter).size(), 1u);
+  EXPECT_EQ(collected.handles_of(TablePart::section).size(), 0u);
+  EXPECT_EQ(found_.removals, 4u);
+  for (size_t offset = 0; offset < old.size(); ++offset) {
+    std::string damaged = old;
+    damaged[offset] = static_cast<char>(damaged[offset] ^ (1 << offset % 8));
+    const Collected told = walk_old(damaged);
+    ASSERT_FALSE(told.findings.empty()) << offset;
+    ASSERT_LE(*told.findings[0].offset, offset);
+  }
 }
 
 TEST_F(TableWalkTest, AFileOfAnyLengthIsWalked) {
