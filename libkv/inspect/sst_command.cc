@@ -31,6 +31,7 @@ class TablePrinter final : public TableVisitor {
   }
   void block(const TableBlock& block) override {
     ++tally_.blocks;
+    summary_.add(block);
     if (options_.blocks) write(line_of(path_, block, form_));
   }
   void finding(const Finding& finding) override {

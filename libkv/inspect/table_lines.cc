@@ -93,10 +93,16 @@ void TableSummary::add_filter(BytesView filter) {
   filter_lines_ += shape ? shape->lines : 0;
 }
 
+void TableSummary::add(const TableBlock& block) {
+  if (block.part == TablePart::index) sections_ = block.entries;
+}
+
 void TableSummary::finish(uint64_t entries) {
-  if (has_sections_) add_number("sections", filters_);
-  add_number("filter_probes", filter_probes_);
-  add_number("filter_lines", filter_lines_);
+  if (has_sections_) add_number("sections", sections_);
+  if (filters_ > 0) {
+    add_number("filter_probes", filter_probes_);
+    add_number("filter_lines", filter_lines_);
+  }
   add_number("data_entries", entries);
 }
 

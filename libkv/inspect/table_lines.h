@@ -35,6 +35,8 @@ class TableSummary {
 
   void add(const TableFooter& footer);
   void add_filter(BytesView filter);
+  /// The top index, of a table that has sections.
+  void add(const TableBlock& block);
   void add_property(BytesView name, BytesView value);
   /// All was told.
   void finish(uint64_t entries);
@@ -49,7 +51,7 @@ class TableSummary {
   JsonLine json_;
   std::string rows_;
   bool has_sections_ = false;
-  uint64_t filters_ = 0, filter_probes_ = 0, filter_lines_ = 0;
+  uint64_t sections_ = 0, filters_ = 0, filter_probes_ = 0, filter_lines_ = 0;
 };
 
 }  // namespace kv

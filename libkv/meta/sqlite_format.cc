@@ -83,25 +83,6 @@ std::string sql_of_table(const std::string& table) {
          " checksum INTEGER NOT NULL) WITHOUT ROWID";
 }
 
-// Rows of SQLite's schema have no checksums. A name whose type has changed is read as it was, and
-// not found by it: has_table() would say that there is no such table.
-Result<std::vector<std::string>> list_tables(SqliteConnection& connection) {
-  KV_ASSIGN(SqliteStatement list,
-            connection.prepare("SELECT name, sql FROM sqlite_schema WHERE name <> 'kv_totals'"
-                               " ORDER BY name"));
-  std::vector<std::string> tables;
-  for (;;) {
-    KV_ASSIGN(const bool row, list.step());
-    if (!row) return tables;
-    tables.emplace_back(list.blob(0));
-    // The name goes into statements: bytes from the disk are hostile.
-    if (!check_table_name(tables.back()))
-      return corrupt(connection, "a table named " + shown(tables.back()));
-    if (list.is_blob(0) || list.blob(1) != sql_of_table(tables.back()))
-      return corrupt(connection, "table " + tables.back() + ": not made as it was");
-  }
-}
-
 // Reads all of the file's tables, telling a reader of their rows and of what is wrong.
 class ContentsWalk {
  public:
@@ -111,7 +92,7 @@ class ContentsWalk {
   Result<MetaTotals> run() {
     KV_TRY(check_identity(connection_));
     KV_TRY(judged(check_structure(connection_)));
-    KV_ASSIGN(const std::vector<std::string> tables, list_tables(connection_));
+    KV_ASSIGN(const std::vector<std::string> tables, list_tables());
     for (const std::string& table : tables) KV_TRY(judged(read_table(table)));
     KV_TRY(judged(check_totals()));
     return totals_;
@@ -123,6 +104,28 @@ class ContentsWalk {
     if (status || status.error().kind != ErrorKind::corrupt) return status;
     sound_ = false;
     return reader_.corrupt(status.error());
+  }
+
+  // Rows of SQLite's schema have no checksums. A name whose type has changed is read as it was, and
+  // not found by it: has_table() would say that there is no such table.
+  Result<std::vector<std::string>> list_tables() {
+    KV_ASSIGN(SqliteStatement list,
+              connection_.prepare("SELECT name, sql FROM sqlite_schema WHERE name <> 'kv_totals'"
+                                  " ORDER BY name"));
+    std::vector<std::string> tables;
+    for (;;) {
+      KV_ASSIGN(const bool row, list.step());
+      if (!row) return tables;
+      const std::string name(list.blob(0));
+      // It goes into statements: bytes from the disk are hostile.
+      if (!check_table_name(name)) {
+        KV_TRY(judged(corrupt(connection_, "a table named " + shown(name))));
+        continue;
+      }
+      if (list.is_blob(0) || list.blob(1) != sql_of_table(name))
+        KV_TRY(judged(corrupt(connection_, "table " + name + ": not made as it was")));
+      tables.push_back(name);
+    }
   }
 
   // Keys must rise: SQLite finds rows by that order, so a key whose type or place has changed would

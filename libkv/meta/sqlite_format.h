@@ -3,11 +3,15 @@
 //     PRAGMA application_id   0x6b766d74 ("kvmt")               on disk: never change
 //     PRAGMA user_version     the format's version, 1
 //     kv_totals               one row (id 0): sum, row_count    over the rows of all other tables
-//     any other table         (key BLOB PRIMARY KEY, value BLOB, checksum INTEGER) WITHOUT ROWID
+//     any other table         made by this very text            on disk: never change
+//
+//       CREATE TABLE "NAME"(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL,
+//       checksum INTEGER NOT NULL) WITHOUT ROWID                 (in one line)
 //
 // checksum is row_checksum(table, key, value); sum is the sum of all checksums modulo 2^64, which
 // does not depend on their order and changes with one row in constant time. A damaged row fails its
 // own checksum, a lost or doubled one the sum. Both are changed in the transaction of the rows.
+// What SQLite's schema says of a table has no checksum, and is compared with that text.
 #pragma once
 
 #include <cstdint>

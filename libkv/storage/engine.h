@@ -67,7 +67,7 @@ class WriteBatch {
 };
 
 struct EngineOptions {
-  /// Memtables, block cache, and filters and indexes of open tables, all together
+  /// Memtables, block cache, and filters and indexes of tables, all together
   /// (storage/memory/memory_budget.h).
   uint64_t memory_bytes = 256u << 20;
   /// Of one memtable, 2 KiB at least. 0: an eighth of memory_bytes, from 64 KiB to 64 MiB.

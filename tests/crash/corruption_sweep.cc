@@ -2,8 +2,8 @@
 //
 // A flipped bit in each Nth byte, zeros, a cut, and a sector that the disk does not give: in every
 // block of every file of an engine that was closed in order — data, sections, top index and
-// properties of its SSTables, their footers, the records of its log, the pages of its metadata and their journal;
-// and the same of a checkpoint that was made of it. The engine may refuse, but:
+// properties of its SSTables, their footers, the records of its log, the pages of its metadata and
+// their journal; and the same of a checkpoint that was made of it. The engine may refuse, but:
 //   - only damaged metadata keep it from opening;
 //   - a read gives what was written last or `corrupt` with the file's name, before compactions and
 //     after them; what the log has lost may show as an older value, if the recovery reports it;

@@ -54,7 +54,12 @@ std::vector<std::string> fuzz_samples() {
   info.last_key = "b";
   const std::string row = kv::encode_table_info(info);
   info.given_sequence = 7;
-  return {stored, compressed, kv::encode_table_footer({}), row, kv::encode_table_info(info)};
+  return {stored,
+          compressed,
+          kv::encode_table_footer({}),
+          row,
+          kv::encode_table_info(info),
+          kv::encode_section_block({"a filter", "an index"})};
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
@@ -63,6 +68,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   decompress(input);
   (void)kv::decode_table_footer(input);
   (void)kv::decode_block_handle(input);
+  if (const auto parts = kv::split_section_block(input))
+    KV_ASSERT(parts->filter.size() + parts->index.size() + 4 == size);
   const auto info = kv::decode_table_info(input);
   if (info) KV_ASSERT(info->first_key.size() + info->last_key.size() <= size);
   return 0;

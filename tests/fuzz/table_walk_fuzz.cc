@@ -160,7 +160,8 @@ std::string with_footer(const std::string& input, uint32_t version) {
   footer.version = version;
   footer.salt = kSalt;
   footer.index = take_handle(reader);
-  footer.filter = take_handle(reader);
+  const kv::BlockHandle filter = take_handle(reader);
+  if (version < kv::kTableVersionOfSections) footer.filter = filter;
   footer.properties = take_handle(reader);
   return input + kv::encode_table_footer(footer);
 }

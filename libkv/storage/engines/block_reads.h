@@ -1,8 +1,8 @@
-// Blocks that are being read beside the loop, each once, whoever waits for it. The read is the
-// executor's (Executor::begin_read): no thread takes part in it, and what came is verified,
-// unpacked, and put into the block cache on the loop.
+// Blocks that are being read beside the loop, of data or of sections, each once, whoever waits for
+// it. The read is the executor's (Executor::begin_read): no thread takes part in it, and what came
+// is verified, unpacked, and kept (by the block cache, or the table cache) on the loop.
 //
-//   begin(b, x) ─▶ read ─────────▶ unpack, keep ─▶ x(block), y(block)
+//   begin(b, x) ─▶ read ─────────▶ unpack, keep ─▶ x(b), y(b)
 //   begin(b, y) ───┘ shares it
 //
 // Lives on the loop's thread. `tasks` must outlive every call, not this.
@@ -20,9 +20,13 @@ namespace kv {
 
 class BlockReads {
  public:
-  /// Null: too little could be read in this way, so read it in another. Errors: corrupt, format,
-  /// io.
-  using Outcome = Result<std::shared_ptr<const Block>>;
+  /// One of both; or neither: too little could be read in this way, so read it in another.
+  struct Piece {
+    SectionPtr section = nullptr;
+    std::shared_ptr<const Block> block = nullptr;
+  };
+  /// Errors: corrupt, format, io.
+  using Outcome = Result<Piece>;
   using Then = std::function<void(const Outcome&)>;
 
   explicit BlockReads(LaneTasks& tasks) : tasks_(tasks) {}
@@ -32,6 +36,8 @@ class BlockReads {
   /// Calls `then` on the loop, never before returning. False: there is no such way, or the block is
   /// too large to be unpacked on the loop. REQUIRES: what `then` holds keeps the TableFile.
   bool begin(const SectionPtr& section, size_t block, Then then);
+  /// The same of the section of `table` where `key` would be. False also: the table is not open.
+  bool begin(TableCache& cache, const TableFile& table, BytesView key, Sequence at, Then then);
 
  private:
   struct UnderWay;
@@ -40,6 +46,9 @@ class BlockReads {
       return static_cast<size_t>(key.offset * 0x9e3779b97f4a7c15u ^ key.table);
     }
   };
+  bool join(BlockCache::Key name, Then& then);
+  bool begin(BlockCache::Key name, std::shared_ptr<FileRead> read,
+             std::function<Outcome(const FileRead&)> take, Then then);
   void over(UnderWay& read);
 
   LaneTasks& tasks_;

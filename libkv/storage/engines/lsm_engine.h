@@ -82,7 +82,7 @@ class LsmEngine final : public Engine {
   struct PendingGet;
   struct ManyReads;
   void tell_later(std::function<void(Result<Lookup>)> done, Result<Lookup> answer);
-  bool await_block(const std::shared_ptr<PendingGet>& pending);
+  bool await_piece(const std::shared_ptr<PendingGet>& pending);
   void go_on(const std::shared_ptr<PendingGet>& pending, const BlockReads::Outcome& read);
   static Result<Lookup> look_up_on_lane(const ReadView& view, TableCache& cache, BytesView key,
                                         Sequence at);

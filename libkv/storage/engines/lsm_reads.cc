@@ -1,8 +1,8 @@
 // The LSM engine's part of reads by key. What memory holds is answered at once. Else the look-up
-// stops at the block it needs, and goes on when that has come:
+// stops at the block or the section it needs, and goes on when that has come:
 //
 //   look_up ─▶ stops ─▶ block_reads_ ─▶ look_up goes on ─▶ … ─▶ done
-//                └─ no such way, or a section is to be read first ─▶ Lane::read, all of it ─▶ done
+//                └─ no such way, or a table is to be opened ─▶ Lane::read, all of it ─▶ done
 #include <algorithm>
 
 #include "libkv/base/planted.h"
@@ -18,14 +18,14 @@ constexpr size_t kMultiGetRuns = 4;
 
 }  // namespace
 
-/// A key that waits for a block.
+/// A key that waits for a block or a section.
 struct LsmEngine::PendingGet {
   std::string key;
   std::shared_ptr<const ReadView> view;
   Sequence at = 0;
   std::function<void(Result<Lookup>)> done;
   LookupStop stop{};
-  CompactionPace::Wait wait{};  // For the block.
+  CompactionPace::Wait wait{};  // For the disk.
 
   /// What memory can answer; else `stop` says what is missing.
   std::optional<Result<Lookup>> look_up(TableCache& cache) {
@@ -61,7 +61,7 @@ void LsmEngine::get(BytesView key, std::function<void(Result<Lookup>)> done) {
       PendingGet{std::string(key), view_, log_.last_sequence(), std::move(done)});
   if (auto answer = pending->look_up(*cache_)) {
     tell_later(std::move(pending->done), std::move(*answer));
-  } else if (!await_block(pending)) {
+  } else if (!await_piece(pending)) {
     get_on_lane(pending);
   }
 }
@@ -73,25 +73,32 @@ void LsmEngine::tell_later(std::function<void(Result<Lookup>)> done, Result<Look
       [done = std::move(done), answer = std::move(answer)]() mutable { done(std::move(answer)); });
 }
 
-/// False: the block it stopped at cannot be read beside the loop.
-bool LsmEngine::await_block(const std::shared_ptr<PendingGet>& pending) {
+/// False: what it stopped at cannot be read beside the loop.
+bool LsmEngine::await_piece(const std::shared_ptr<PendingGet>& pending) {
   const LookupStop& stop = pending->stop;
-  if (stop.section == nullptr) return false;
-  const bool begun = block_reads_.begin(
-      stop.section, stop.block_number, [this, pending](const BlockReads::Outcome& read) {
-        compaction_pace_.end_wait(pending->wait, environment_.clock.now());
-        go_on(pending, read);
-      });
+  BlockReads::Then then = [this, pending](const BlockReads::Outcome& read) {
+    compaction_pace_.end_wait(pending->wait, environment_.clock.now());
+    go_on(pending, read);
+  };
+  const bool begun =
+      stop.section != nullptr
+          ? block_reads_.begin(stop.section, stop.block_number, std::move(then))
+          : block_reads_.begin(*cache_, *stop.file, pending->key, pending->at, std::move(then));
   if (begun) pending->wait = compaction_pace_.begin_wait(environment_.clock.now());
   return begun;
 }
 
 void LsmEngine::go_on(const std::shared_ptr<PendingGet>& pending, const BlockReads::Outcome& read) {
   if (!read) return pending->done(fail(read.error()));
-  if (*read == nullptr) return get_on_lane(pending);
-  pending->stop.block = *read;
+  if (read->section != nullptr) {
+    pending->stop.section = read->section;
+  } else if (read->block != nullptr) {
+    pending->stop.block = read->block;
+  } else {
+    return get_on_lane(pending);
+  }
   if (auto answer = pending->look_up(*cache_)) return pending->done(std::move(*answer));
-  if (!await_block(pending)) get_on_lane(pending);
+  if (!await_piece(pending)) get_on_lane(pending);
 }
 
 /// It may have waited for the lane until the engine closes, which waits for all that do.
@@ -160,7 +167,7 @@ void LsmEngine::await_one_of(const std::shared_ptr<ManyReads>& reads, BytesView 
                  }});
   if (auto answer = pending->look_up(*cache_)) {
     reads->answers[index] = std::move(*answer);
-  } else if (await_block(pending)) {
+  } else if (await_piece(pending)) {
     ++reads->left;
   } else {
     reads->wanted.push_back({std::move(pending->key), index});

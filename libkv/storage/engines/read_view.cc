@@ -54,6 +54,16 @@ std::nullopt_t stopped(LookupStop* stop, const TableFile& file, SectionPtr secti
 }
 
 /// Nothing if `mode` is cached_only and the disk is needed.
+std::optional<Result<TableLookup>> look_up_in_section(const TableFile& file, SectionPtr section,
+                                                      const TableKey& key, ReadMode mode,
+                                                      LookupStop* stop, LookupCounts& counts) {
+  auto found = section->find(key, mode, counts);
+  if (found && found->outcome == TableLookup::Outcome::needs_disk)
+    return stopped(stop, file, std::move(section), found->block);
+  return found;
+}
+
+/// The same.
 std::optional<Result<TableLookup>> look_up_in_table(TableCache& cache, const Candidate& candidate,
                                                     const TableKey& key, ReadMode mode,
                                                     LookupStop* stop, LookupCounts& counts) {
@@ -67,18 +77,18 @@ std::optional<Result<TableLookup>> look_up_in_table(TableCache& cache, const Can
     if (!opened) return Result<TableLookup>(fail(opened.error()));
     section = std::move(*opened);
   }
-  auto found = section->find(key, mode, counts);
-  if (found && found->from_disk) ++reads;
+  auto found = look_up_in_section(file, section, key, mode, stop, counts);
+  if (found && *found && (*found)->from_disk) ++reads;
   if (reads > 0) cache.counters().disk_reads_of_gets.fetch_add(reads, std::memory_order_relaxed);
-  if (found && found->outcome == TableLookup::Outcome::needs_disk)
-    return stopped(stop, file, std::move(section), found->block);
   return found;
 }
 
-/// In the table where it stopped, whose block has come.
-std::optional<Result<TableLookup>> go_on_from(const LookupStop& stop, const TableKey& key,
+/// In the table where it stopped, whose section or block has come.
+std::optional<Result<TableLookup>> go_on_from(LookupStop& stop, const TableKey& key, ReadMode mode,
                                               LookupCounts& counts) {
   if (KV_PLANTED(skip_the_stop)) return Result<TableLookup>();
+  if (stop.block == nullptr)
+    return look_up_in_section(*stop.file, stop.section, key, mode, &stop, counts);
   auto found = stop.section->find_in(stop.block, key, counts);
   if (found) found->from_disk = true;
   return found;
@@ -88,13 +98,13 @@ std::optional<Result<TableLookup>> go_on_from(const LookupStop& stop, const Tabl
 std::optional<Result<Lookup>> look_up_in_tables(const ReadView& view, TableCache& cache,
                                                 const TableKey& key, ReadMode mode,
                                                 LookupStop* stop, LookupCounts& counts) {
-  bool goes_on = stop != nullptr && stop->block != nullptr;
+  bool goes_on = stop != nullptr && stop->file != nullptr;
   Lookup lookup;
   for (const Candidate& candidate : candidates_for(*view.version, key)) {
     if (goes_on && candidate.table != stop->file) continue;
     if (view.masks_in(candidate.table->info(), key.key)) continue;
     auto found = std::exchange(goes_on, false)
-                     ? go_on_from(*stop, key, counts)
+                     ? go_on_from(*stop, key, mode, counts)
                      : look_up_in_table(cache, candidate, key, mode, stop, counts);
     if (!found) return std::nullopt;
     if (!*found) return Result<Lookup>(fail(found->error()));
@@ -128,7 +138,7 @@ std::optional<Lookup> look_up_in_memtables(const ReadView& view, BytesView key, 
 
 std::optional<Result<Lookup>> look_up(const ReadView& view, TableCache& cache, BytesView key,
                                       Sequence at, ReadMode mode, LookupStop* stop) {
-  const bool goes_on = stop != nullptr && stop->block != nullptr;
+  const bool goes_on = stop != nullptr && stop->file != nullptr;
   if (auto known = goes_on ? std::nullopt : look_up_in_memtables(view, key, at)) {
     cache.counters().memtable_hits.fetch_add(1, std::memory_order_relaxed);
     return std::move(*known);

@@ -38,15 +38,15 @@ RangeDrops::Ptr merge_drops(const ReadView& view);
 
 /// Where a look-up stopped because it needs the disk, and what it needs there.
 struct LookupStop {
-  const TableFile* file = nullptr;     ///< Of the view.
-  SectionPtr section;                  ///< None: it is to be read first, or its table to be opened.
+  const TableFile* file = nullptr;     ///< Of the view. Null: it has not stopped yet.
+  SectionPtr section;                  ///< None: it needs that first. Set by who has read it.
   size_t block_number = 0;             ///< Of the section.
   LookupCounts counts{};               ///< Until here.
-  std::shared_ptr<const Block> block;  ///< Set by who has read it: the look-up goes on with it.
+  std::shared_ptr<const Block> block;  ///< Set by who has read it.
 };
 
 /// The newest value of `key` at or below `at`. Nothing if `mode` is cached_only and the disk is
-/// needed; then `stop`, if there is one, says for what. It goes on from a stop that has its block.
+/// needed; then `stop`, if there is one, says for what. It goes on from a stop that has got that.
 /// Errors: corrupt, io.
 std::optional<Result<Lookup>> look_up(const ReadView& view, TableCache& cache, BytesView key,
                                       Sequence at, ReadMode mode, LookupStop* stop = nullptr);

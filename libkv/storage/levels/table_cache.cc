@@ -42,20 +42,37 @@ Result<SectionPtr> TableCache::open(const TableFile& table, BytesView key, Seque
   return open_section(table, *reader, reader->section_for(key, at), true, reads);
 }
 
+std::optional<TableCache::Place> TableCache::place_of(const TableFile& table, BytesView key,
+                                                      Sequence at) {
+  ReaderPtr reader = find_table(table);
+  if (reader == nullptr) return std::nullopt;
+  const size_t section = reader->section_for(key, at);
+  return Place{std::move(reader), section};
+}
+
+Result<SectionPtr> TableCache::take_read(const TableFile& table, const Place& place,
+                                         const FileRead& read) {
+  KV_ASSIGN(SectionPtr section, place.reader->take_read(place.section, read));
+  if (section == nullptr) return section;
+  keep(table, *place.reader, place.section, section);
+  balance();
+  return section;
+}
+
 Status TableCache::open(const TableFile& table) {
   uint64_t reads = 0;
   KV_ASSIGN(const ReaderPtr reader, open_table(table, &reads));
   return {};
 }
 
-// A walk over all keeps no sections that others do not, as it keeps no blocks.
+// A walk keeps the sections where it was asked for a key, and passes through the others: a walk
+// over all pushes out nothing.
 Result<std::unique_ptr<EntryIterator>> TableCache::iterate(const TableFile& table, ReadMode mode) {
   uint64_t reads = 0;
   KV_ASSIGN(const ReaderPtr reader, open_table(table, &reads));
-  if (mode == ReadMode::bypass_cache) return reader->iterator(mode);
-  return reader->iterator(mode, [this, &table, reader](size_t section, bool sought) {
+  return reader->iterator(mode, [this, &table, reader, mode](size_t section, bool sought) {
     uint64_t reads_of_section = 0;
-    const bool is_kept = sought || KV_PLANTED(walks_push_out);
+    const bool is_kept = (sought && mode != ReadMode::bypass_cache) || KV_PLANTED(walks_push_out);
     return open_section(table, *reader, section, is_kept, &reads_of_section);
   });
 }
@@ -75,8 +92,9 @@ Result<TableCache::ReaderPtr> TableCache::open_table(const TableFile& table, uin
   const OpenMode mode = options_.direct_reads ? OpenMode::read_direct : OpenMode::read;
   KV_ASSIGN(const ReaderPtr reader, SstableReader::open(files_, path_of(info.number), info, blocks_,
                                                         counters_, {mode, budget_}));
-  *reads += kReadsToOpenTable;
+  *reads += reader->reads_to_open();
   keep(table, reader);
+  balance();
   return reader;
 }
 
@@ -96,47 +114,47 @@ Result<SectionPtr> TableCache::open_section(const TableFile& table, const Sstabl
   KV_ASSIGN(SectionPtr loaded, reader.load(section));
   *reads += reader.reads_to_load();
   if (is_kept) keep(table, reader, section, loaded);
+  balance();
   return loaded;
 }
 
 void TableCache::keep(const TableFile& table, const ReaderPtr& reader) {
   const uint64_t number = table.info().number;
-  Gone gone;
-  {
-    const std::lock_guard lock(mutex_);
-    // Another thread may have been faster; then its reader stays and this one goes with its user.
-    if (table.pinned() != nullptr || table_by_number_.count(number) != 0) return;
-    if (pins_->tables.load() < options_.open_tables_max / 2 && may_pin(reader->memory_bytes())) {
-      table.pin(reader.get(), std::make_shared<const Pin>(pins_, reader));
-    } else {
-      tables_.push_front({number, reader});
-      table_by_number_[number] = tables_.begin();
-      listed_bytes_ += reader->memory_bytes();
-    }
-    make_room(gone);
+  Gone gone;  // Ends after the lock does.
+  const std::lock_guard lock(mutex_);
+  // Another thread may have been faster; then its reader stays and this one goes with its user.
+  if (table.pinned() != nullptr || table_by_number_.count(number) != 0) return;
+  if (pins_->tables.load() < options_.open_tables_max / 2 && may_pin(reader->memory_bytes())) {
+    table.pin(reader.get(), std::make_shared<const Pin>(pins_, reader));
+  } else {
+    tables_.push_front({number, reader});
+    table_by_number_[number] = tables_.begin();
+    listed_bytes_ += reader->memory_bytes();
   }
-  balance();
+  make_room(gone);
 }
 
-// What is pinned stays as long as its table does: only in one that is pinned, too.
+// What is pinned stays as long as its table does: only in one that is pinned, too. Of a table that
+// has been closed meanwhile nothing is kept: a section keeps its file open.
 void TableCache::keep(const TableFile& table, const SstableReader& reader, size_t number,
                       const SectionPtr& section) {
   const SectionName name{table.info().number, number};
-  Gone gone;
-  {
-    const std::lock_guard lock(mutex_);
-    if (reader.pinned(number) != nullptr || section_by_name_.count(name) != 0) return;
-    if (table.pinned() == &reader && may_pin(section->memory_bytes())) {
-      reader.pin(number, section);
-      pins_->bytes.fetch_add(section->memory_bytes(), std::memory_order_relaxed);
-    } else {
-      sections_.push_front({name, section});
-      section_by_name_[name] = sections_.begin();
-      listed_bytes_ += section->memory_bytes();
-    }
-    make_room(gone);
+  Gone gone;  // Ends after the lock does.
+  const std::lock_guard lock(mutex_);
+  if (reader.pinned(number) != nullptr || section_by_name_.count(name) != 0) return;
+  const bool is_pinned = table.pinned() == &reader;
+  const auto listed = table_by_number_.find(name.table);
+  if (!is_pinned && (listed == table_by_number_.end() || listed->second->reader.get() != &reader))
+    return;
+  if (is_pinned && may_pin(section->memory_bytes())) {
+    reader.pin(number, section);
+    pins_->bytes.fetch_add(section->memory_bytes(), std::memory_order_relaxed);
+  } else {
+    sections_.push_front({name, section});
+    section_by_name_[name] = sections_.begin();
+    listed_bytes_ += section->memory_bytes();
   }
-  balance();
+  make_room(gone);
 }
 
 bool TableCache::may_pin(uint64_t bytes) const {

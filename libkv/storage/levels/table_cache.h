@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -46,6 +47,15 @@ class TableCache {
   /// The same, read if needed; the reads that took are added to `reads`. Errors: those of
   /// SstableReader::open and load.
   Result<SectionPtr> open(const TableFile& table, BytesView key, Sequence at, uint64_t* reads);
+  // Or in two steps, by a get that does not wait for it.
+  struct Place {
+    std::shared_ptr<const SstableReader> reader;
+    size_t section = 0;
+  };
+  /// Where that section is; nothing if the table is not open. Touches no file.
+  std::optional<Place> place_of(const TableFile& table, BytesView key, Sequence at);
+  /// What reader->read_of(section) brought; null: that was too little. The same errors.
+  Result<SectionPtr> take_read(const TableFile& table, const Place& place, const FileRead& read);
   /// Opens the table, without a section of it. The same errors.
   Status open(const TableFile& table);
   /// A walk over the table. It and `table` must outlive the walk. The same errors.

@@ -19,6 +19,8 @@ Status IngestWriter::put(BytesView key, BytesView value) {
   KV_TRY(check_limits(key, value));
   if (!table_.empty() && key <= BytesView(last_key_))
     return fail(ErrorKind::invalid, path_ + ": a key is not behind the one before");
+  if (table_.is_full())
+    return fail(ErrorKind::invalid, path_ + ": the table is full; begin another one");
   last_key_.assign(key);
   return table_.add({key, kIngestSequence, EntryKind::value, value});
 }

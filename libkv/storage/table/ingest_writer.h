@@ -29,8 +29,8 @@ class IngestWriter {
   static Result<std::unique_ptr<IngestWriter>> create(FileSystem& files, const std::string& path,
                                                       const Options& options);
 
-  /// Errors: invalid (not behind the last key, or over a limit), which changes nothing; io,
-  /// no_space: then give up.
+  /// Errors: invalid (not behind the last key, over a limit, or the table has too many long keys),
+  /// which changes nothing; io, no_space: then give up.
   Status put(BytesView key, BytesView value);
   /// Ends the file and makes it durable with its name. Errors: invalid (it has no pair), and as
   /// put().

@@ -26,10 +26,10 @@ Result<TableFooter> read_footer(File& file, const std::string& path, const Table
   return footer;
 }
 
-/// The top index of a table that is one section, which `index` is the handle of.
-std::string top_of_one(const TableInfo& info, BlockHandle index) {
+/// The top index of a table that is one section, whose handle is `index`: all keys are there.
+std::string top_of_one(BlockHandle index) {
   BlockBuilder top;
-  top.add({info.last_key, 0, EntryKind::value, encode_block_handle(index)});
+  top.add({"", 0, EntryKind::value, encode_block_handle(index)});
   return top.finish();
 }
 
@@ -50,25 +50,24 @@ Result<std::shared_ptr<SstableReader>> SstableReader::open(FileSystem& files,
                              info.given_sequence};
   if (KV_PLANTED(forget_given_sequence)) origin.given_sequence = 0;
   reader->blocks_ = std::make_shared<const TableBlocks>(std::move(origin), cache, counters);
-  KV_TRY(reader->load_top(info));
+  KV_TRY(reader->load_top());
   counters.tables_opened.fetch_add(1, std::memory_order_relaxed);
   counters.disk_reads.fetch_add(1, std::memory_order_relaxed);
   counters.disk_read_bytes.fetch_add(kTableFooterBytes, std::memory_order_relaxed);
   return reader;
 }
 
-Status SstableReader::load_top(const TableInfo& info) {
+Status SstableReader::load_top() {
   std::shared_ptr<const Block> block;
   if (has_sections()) {
     KV_ASSIGN(BlockBytes bytes, blocks_->read_other(footer_.index));
     block = std::make_shared<const Block>(std::move(bytes));
   } else {
-    block = std::make_shared<const Block>(BytesView(top_of_one(info, footer_.index)));
+    block = std::make_shared<const Block>(BytesView(top_of_one(footer_.index)));
   }
   auto top = TableIndex::parse(std::move(block));
-  if (!top) return fail(blocks_->located(top.error()));
-  if (top->blocks() == 0)
-    return fail(blocks_->located({ErrorKind::corrupt, "the table has no sections"}));
+  if (top && top->blocks() == 0) top = fail(ErrorKind::corrupt, "the table has no sections");
+  if (!top) return fail(blocks_->located(top.error(), footer_.index));
   top_ = std::move(*top);
   pins_ = std::vector<Pin>(sections());
   claim_.grow(top_.memory_bytes() + pins_.size() * sizeof(Pin));
@@ -78,13 +77,31 @@ Status SstableReader::load_top(const TableInfo& info) {
 Result<SectionPtr> SstableReader::load(size_t section) const {
   const BlockHandle handle = top_.handle(section);
   KV_ASSIGN(const BlockBytes bytes, blocks_->read_other(handle));
-  if (!has_sections()) {
-    KV_ASSIGN(const BlockBytes filter, blocks_->read_other(footer_.filter));
-    return TableSection::parse(blocks_, filter.view(), bytes.view(), budget_);
-  }
-  const auto parts = split_section_block(bytes.view());
-  if (!parts) return fail(blocks_->located(parts.error()));
-  return TableSection::parse(blocks_, parts->filter, parts->index, budget_);
+  if (has_sections()) return parse(section, bytes.view());
+  KV_ASSIGN(const BlockBytes filter, blocks_->read_other(footer_.filter));
+  return parse(section, filter.view(), bytes.view());
+}
+
+Result<SectionPtr> SstableReader::parse(size_t section, BytesView block) const {
+  const auto parts = split_section_block(block);
+  if (!parts) return fail(blocks_->located(parts.error(), top_.handle(section)));
+  return parse(section, parts->filter, parts->index);
+}
+
+Result<SectionPtr> SstableReader::parse(size_t section, BytesView filter, BytesView index) const {
+  auto parsed = TableSection::parse(blocks_, filter, index, budget_);
+  if (!parsed) return fail(blocks_->located(parsed.error(), top_.handle(section)));
+  return parsed;
+}
+
+std::shared_ptr<FileRead> SstableReader::read_of(size_t section) const {
+  return has_sections() ? blocks_->read_of(top_.handle(section)) : nullptr;
+}
+
+Result<SectionPtr> SstableReader::take_read(size_t section, const FileRead& read) const {
+  KV_ASSIGN(const auto bytes, blocks_->take_other(top_.handle(section), read));
+  if (!bytes) return nullptr;
+  return parse(section, bytes->view());
 }
 
 void SstableReader::pin(size_t section, SectionPtr loaded) const {

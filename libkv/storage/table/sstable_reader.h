@@ -8,6 +8,7 @@
 // Any thread may read. Iterators are one thread's and hold the reader.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -19,9 +20,6 @@
 namespace kv {
 
 using SectionPtr = std::shared_ptr<const TableSection>;
-
-/// How many reads open() takes: footer, top index.
-inline constexpr uint64_t kReadsToOpenTable = 2;
 
 class SstableReader : public std::enable_shared_from_this<SstableReader> {
  public:
@@ -36,6 +34,8 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
                                                      ReadCounters& counters,
                                                      const Options& options);
 
+  /// How many open() took: footer, top index.
+  uint64_t reads_to_open() const { return has_sections() ? 2 : 1; }
   size_t sections() const { return top_.blocks(); }
   /// The section that holds the first version of `key` at or below `at`, if any does.
   size_t section_for(BytesView key, Sequence at) const {
@@ -44,6 +44,13 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
   /// Reads it anew. Errors: corrupt, format, io.
   Result<SectionPtr> load(size_t section) const;
   uint64_t reads_to_load() const { return has_sections() ? 1 : 2; }
+  // Or in two steps, by a get that does not wait for it.
+  /// The read that brings it. Null: there is no such way.
+  std::shared_ptr<FileRead> read_of(size_t section) const;
+  /// Null: too little was read, for whatever reason. The same errors.
+  Result<SectionPtr> take_read(size_t section, const FileRead& read) const;
+  /// By which the section is known among the blocks of all tables.
+  BlockCache::Key name_of(size_t section) const { return blocks_->cache_key(top_.handle(section)); }
 
   /// The section, if it stays in memory as long as this, which holds it; else null. Without a lock.
   SectionPtr pinned(size_t section) const {
@@ -51,7 +58,7 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
   }
   /// REQUIRES: one caller at a time; once for each section.
   void pin(size_t section, SectionPtr loaded) const;
-  /// Of the sections that are.
+  /// Of the sections that are. REQUIRES: as pin().
   uint64_t pinned_bytes() const { return pinned_bytes_; }
 
   /// Gives a walk the sections it comes to. `sought`: it was asked for a key there, and did not
@@ -71,7 +78,9 @@ class SstableReader : public std::enable_shared_from_this<SstableReader> {
   };
   explicit SstableReader(std::shared_ptr<MemoryBudget> budget)
       : budget_(std::move(budget)), claim_(budget_, MemoryHolder::indexes) {}
-  Status load_top(const TableInfo& info);
+  Status load_top();
+  Result<SectionPtr> parse(size_t section, BytesView block) const;
+  Result<SectionPtr> parse(size_t section, BytesView filter, BytesView index) const;
   bool has_sections() const { return footer_.version >= kTableVersionOfSections; }
 
   const std::shared_ptr<MemoryBudget> budget_;

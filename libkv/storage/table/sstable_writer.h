@@ -33,8 +33,13 @@ class SstableWriter {
   bool empty() const { return info_.entries == 0; }
   /// About what the file would have if it were finished now.
   uint64_t file_bytes() const { return written_ + pending_.size() + data_.size_bytes(); }
+  /// Its top index, which a reader holds whole, is as large as it should ever be.
+  bool is_full() const { return top_.size_bytes() >= kTopIndexBytesFull; }
 
  private:
+  /// Far below what a reader takes for absurd (kBlockBytesMax).
+  static constexpr size_t kTopIndexBytesFull = 16u << 20;
+
   Status end_data_block();
   bool section_is_full() const;
   Status end_section();

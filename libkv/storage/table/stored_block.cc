@@ -84,10 +84,6 @@ Error located(const std::string& path, BlockHandle handle, const Error& error) {
   return located(path, handle.offset, error);
 }
 
-size_t stored_bytes(BlockHandle handle) {
-  return static_cast<size_t>(handle.payload_bytes) + kBlockTrailerBytes;
-}
-
 }  // namespace
 
 Error unreadable(const std::string& path, uint64_t offset, const Error& error) {

@@ -27,6 +27,10 @@ struct BlockHandle {
   uint64_t payload_bytes = 0;
 };
 
+inline size_t stored_bytes(BlockHandle handle) {
+  return static_cast<size_t>(handle.payload_bytes) + kBlockTrailerBytes;
+}
+
 enum class BlockCompression : uint8_t { none = 0, lz4 = 1 };
 
 /// What a trailer says of its block.

@@ -2,14 +2,6 @@
 
 namespace kv {
 
-namespace {
-
-uint64_t stored_bytes(BlockHandle handle) {
-  return handle.payload_bytes + kBlockTrailerBytes;
-}
-
-}  // namespace
-
 void ReadCounters::add(const LookupCounts& counts) {
   const auto add = [](std::atomic<uint64_t>& to, uint64_t count) {
     if (count > 0) to.fetch_add(count, std::memory_order_relaxed);
@@ -65,19 +57,26 @@ std::shared_ptr<FileRead> TableBlocks::read_of(BlockHandle handle) const {
   auto read = std::make_shared<FileRead>();
   read->file = origin_.file;
   read->offset = handle.offset;
-  read->length = static_cast<size_t>(stored_bytes(handle));
+  read->length = stored_bytes(handle);
   return read;
+}
+
+Result<std::optional<BlockBytes>> TableBlocks::take_other(BlockHandle handle,
+                                                          const FileRead& read) const {
+  if (!read.bytes) return fail(unreadable(origin_.path, handle.offset, read.bytes.error()));
+  if (read.bytes->size() != stored_bytes(handle)) return std::optional<BlockBytes>();
+  KV_ASSIGN(BlockBytes bytes,
+            open_read_block(read.bytes->view(), origin_.path, handle, origin_.salt));
+  count_read(stored_bytes(handle));
+  counters_.disk_reads_of_gets.fetch_add(1, std::memory_order_relaxed);
+  return std::optional<BlockBytes>(std::move(bytes));
 }
 
 Result<std::shared_ptr<const Block>> TableBlocks::take_read(BlockHandle handle,
                                                             const FileRead& read) const {
-  if (!read.bytes) return fail(unreadable(origin_.path, handle.offset, read.bytes.error()));
-  if (read.bytes->size() != stored_bytes(handle)) return nullptr;
-  KV_ASSIGN(BlockBytes bytes,
-            open_read_block(read.bytes->view(), origin_.path, handle, origin_.salt));
-  auto opened = std::make_shared<const Block>(std::move(bytes));
-  count_read(stored_bytes(handle));
-  counters_.disk_reads_of_gets.fetch_add(1, std::memory_order_relaxed);
+  KV_ASSIGN(auto bytes, take_other(handle, read));
+  if (!bytes) return nullptr;
+  auto opened = std::make_shared<const Block>(std::move(*bytes));
   keep(handle, opened, BlockCache::Source::disk);
   return opened;
 }

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "libkv/base/environment.h"
@@ -53,6 +54,8 @@ class TableBlocks {
 
   /// A block that is not data. Errors: corrupt, format, io.
   Result<BlockBytes> read_other(BlockHandle handle) const;
+  /// The same, of what read_of() brought; nothing if that was too little, for whatever reason.
+  Result<std::optional<BlockBytes>> take_other(BlockHandle handle, const FileRead& read) const;
 
   struct DataRead {
     std::shared_ptr<const Block> block;  ///< Null: only the disk has it.
@@ -65,11 +68,11 @@ class TableBlocks {
   /// Fetches into the processor's cache what read_data() will look at.
   void expect(BlockHandle handle) const { cache_.expect(cache_key(handle)); }
 
-  // A data block is read in two steps by a get that does not wait for it.
+  // A block is read in two steps by a get that does not wait for it.
   /// The read that brings it. Null: it takes too long to unpack for that.
   std::shared_ptr<FileRead> read_of(BlockHandle handle) const;
-  /// The block that is in what was read, which the cache now has, too. Null: too little was read,
-  /// for whatever reason. The same errors.
+  /// The data block that is in what was read, which the cache now has, too. Null: too little was
+  /// read. The same errors.
   Result<std::shared_ptr<const Block>> take_read(BlockHandle handle, const FileRead& read) const;
 
   /// The sequence of an entry that the file says has this one.
@@ -78,8 +81,11 @@ class TableBlocks {
   }
   Sequence given_sequence() const { return origin_.given_sequence; }
   ReadCounters& counters() const { return counters_; }
-  /// With the file's name before it.
+  /// With the file's name before it, and the block's offset.
   Error located(const Error& error) const { return {error.kind, origin_.path + ": " + error.what}; }
+  Error located(const Error& error, BlockHandle handle) const {
+    return located({error.kind, "offset " + std::to_string(handle.offset) + ": " + error.what});
+  }
 
  private:
   Result<std::shared_ptr<const Block>> read_from_file(BlockHandle handle, ReadMode mode) const;

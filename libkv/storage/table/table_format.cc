@@ -56,6 +56,9 @@ Result<TableFooter> decode_table_footer(BytesView bytes) {
     return fail(ErrorKind::corrupt, "the footer's checksum does not match");
   if (footer.version > kTableVersion)
     return fail(ErrorKind::format, "table format " + std::to_string(footer.version) + " is newer");
+  const bool names_filter = footer.filter.offset != 0 || footer.filter.payload_bytes != 0;
+  if (footer.version >= kTableVersionOfSections && names_filter)
+    return fail(ErrorKind::corrupt, "the footer names a filter");
   return footer;
 }
 

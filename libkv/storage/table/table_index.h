@@ -1,7 +1,8 @@
-// An SSTable's index in memory: where each data block ends and lies. Parsed once when the table is
-// opened, into arrays that a search touches little of: the first eight bytes behind what all keys
-// share decide nearly always. What else neighbours share is there once for a run of them, so that
-// long keys do not make it as large as the data; a run ends where much less would be shared:
+// An index in memory, of a section or of a table's sections: where each of its blocks ends and
+// lies. Parsed once when it is read, into arrays that a search touches little of: the first eight
+// bytes behind what all keys share decide nearly always. What else neighbours share is there once
+// for a run of them, so that long keys do not make it as large as the data; a run ends where much
+// less would be shared:
 //
 //   runs_                 run 0 ──┐                          run 1 ──┐
 //   keys_   │ prefix of run 0 │ rest 0 │ rest 1 │ … │ prefix of run 1 │ rest 9 │ …

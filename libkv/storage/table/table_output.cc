@@ -15,7 +15,8 @@ TableOutput::~TableOutput() {
 Status TableOutput::add(const Entry& entry) {
   if (!writer_) KV_TRY(begin_table());
   KV_TRY(writer_->add(entry));
-  return writer_->file_bytes() >= file_bytes_max_ ? end_table() : Status{};
+  const bool ends = writer_->file_bytes() >= file_bytes_max_ || writer_->is_full();
+  return ends ? end_table() : Status{};
 }
 
 Status TableOutput::cut() {

@@ -8,9 +8,8 @@ Result<std::shared_ptr<const TableSection>> TableSection::parse(
     std::shared_ptr<const TableBlocks> blocks, BytesView filter, BytesView index,
     const std::shared_ptr<MemoryBudget>& budget) {
   auto parsed = TableIndex::parse(std::make_shared<const Block>(index));
-  if (!parsed) return fail(blocks->located(parsed.error()));
-  if (parsed->blocks() == 0)
-    return fail(blocks->located({ErrorKind::corrupt, "a section has no blocks"}));
+  if (!parsed) return fail(parsed.error());
+  if (parsed->blocks() == 0) return fail(ErrorKind::corrupt, "a section has no blocks");
   blocks->counters().sections_read.fetch_add(1, std::memory_order_relaxed);
   return std::shared_ptr<const TableSection>(
       new TableSection(std::move(blocks), filter, std::move(*parsed), budget));

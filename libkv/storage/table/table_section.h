@@ -35,7 +35,7 @@ struct TableLookup {
 class TableSection {
  public:
   /// `filter` and `index`: their bytes. What they take is claimed of `budget`, if there is one.
-  /// Errors: corrupt (the index does not parse, or is empty).
+  /// Errors: corrupt (the index does not parse, or is empty), without the place.
   static Result<std::shared_ptr<const TableSection>> parse(
       std::shared_ptr<const TableBlocks> blocks, BytesView filter, BytesView index,
       const std::shared_ptr<MemoryBudget>& budget);

@@ -65,8 +65,8 @@ class TableWalker {
         end();
         return true;
       }
-      read += sections_[next_section_].handle.payload_bytes;
       KV_TRY(begin_section(sections_[next_section_++]));
+      read += kept_.size();
     }
     return false;
   }
@@ -183,6 +183,7 @@ class TableWalker {
     index_.clear();
     next_ = 0;
     filter_ = {};
+    kept_ = {};
     const BlockHandle handle = section.handle;
     // What lies in or before another one would be read again and again for a hostile index.
     if (handle.offset < expected_offset_) {

@@ -95,6 +95,20 @@ TEST(SqliteRotTest, ALostTableFailsTheSum) {
   EXPECT_EQ(open_error(world).kind, ErrorKind::corrupt);
 }
 
+// On disk: never change.
+TEST(SqliteRotTest, ATableIsMadeByThisVeryText) {
+  SqliteWorld world;
+  fill(world);
+  SqliteVfs vfs(world.process->environment());
+  auto connection = SqliteConnection::open(vfs, SqliteWorld::kPath, Duration(0));
+  ASSERT_TRUE(connection);
+  auto read = (*connection)->prepare("SELECT sql FROM sqlite_schema WHERE name = 'a'");
+  ASSERT_TRUE(read && read->step());
+  EXPECT_EQ(read->blob(0),
+            "CREATE TABLE \"a\"(key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL,"
+            " checksum INTEGER NOT NULL) WITHOUT ROWID");
+}
+
 // SQLite reads such a table, and does not find it by its name.
 TEST(SqliteRotTest, ATableWhoseNameIsOfAnotherTypeIsFound) {
   for (const std::string change :

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "libkv/storage/engine.h"
+#include "tests/crash/file_blocks.h"
 #include "tests/crash/traced_meta.h"
 #include "tests/sim/sim_environment.h"
 
@@ -44,12 +45,13 @@ class EngineReadsTest : public testing::TestWithParam<Reads> {
     options_.memtable_bytes = 4 << 10;
     options_.log_segment_bytes = 8 << 10;
     options_.block_bytes = 512;
+    options_.section_blocks = 2;
     options_.block_cache_bytes = 1 << 10;
     open();
     for (int i = 0; i < kKeys; ++i) put(i);
     run_until_idle();
     ASSERT_GT(engine_->stats().sstables, 0u);
-    open_tables();
+    read_all();
   }
   ~EngineReadsTest() override { kill(); }
 
@@ -76,13 +78,19 @@ class EngineReadsTest : public testing::TestWithParam<Reads> {
     batch.put(key(number), value(number));
     while (!engine_->apply(batch, Durability::none)) run_until_idle();
   }
-  /// A thread does that, whatever else there is.
-  void open_tables() {
+  /// So that all sections are in memory.
+  void read_all() {
     for (int i = 0; i < kKeys; ++i) get(i);
     run_until_idle();
     ASSERT_EQ(answers_.size(), static_cast<size_t>(kKeys));
     answers_.clear();
     executor_->on_threads = executor_->beside = 0;
+  }
+  /// No section is in memory then.
+  void reopen() {
+    ASSERT_TRUE(engine_->close());
+    kill();
+    open();
   }
   void get(int number) {
     engine_->get(key(number), [this, number](Result<Lookup> found) {
@@ -104,6 +112,16 @@ class EngineReadsTest : public testing::TestWithParam<Reads> {
     for (const std::string& path : disk_.image().paths())
       if (path.ends_with(".sst")) return path;
     return "";
+  }
+
+  std::vector<FileBlock> blocks_of(const std::string& path, const std::string& kind) const {
+    const DiskImage& image = disk_.image();
+    const SimBytes& bytes = image.bytes(*image.find(path));
+    std::string all(static_cast<size_t>(bytes.size()), '\0');
+    bytes.read(0, all);
+    std::vector<FileBlock> blocks = table_blocks(all);
+    std::erase_if(blocks, [&](const FileBlock& block) { return block.kind != kind; });
+    return blocks;
   }
 
   struct Answer {
@@ -240,6 +258,51 @@ TEST_P(EngineReadsTest, AKeyCountsOnceHoweverOftenItIsLookedUp) {
             }));
 }
 
+TEST_P(EngineReadsTest, SectionsAreReadBesideTheLoopEachOnce) {
+  reopen();
+  const EngineStats before = engine_->stats();
+  // What memory answers takes a turn of the lane, too, as get() does not tell before it returns.
+  int at_once = 0;
+  for (int i = 0; i < kKeys + 50;) {
+    const size_t answered = answers_.size();
+    for (const int end = i + 30; i < end; ++i) {
+      at_once += engine_->get_if_cached(key(i)).has_value();
+      get(i);
+    }
+    EXPECT_EQ(answers_.size(), answered) << "never before returning";
+    run_until_idle();
+  }
+  ASSERT_EQ(answers_.size(), static_cast<size_t>(kKeys + 50));
+  for (const Answer& answer : answers_) expect_right(answer.number, answer.found);
+  const EngineStats after = engine_->stats();
+  EXPECT_EQ(after.disk_reads_of_gets - before.disk_reads_of_gets,
+            after.disk_reads - before.disk_reads);
+  uint64_t sections = 0;
+  for (const std::string& path : disk_.image().paths())
+    if (path.ends_with(".sst")) sections += blocks_of(path, "section").size();
+  EXPECT_GT(sections, after.sstables);
+  if (GetParam() == Reads::carried_out) {
+    EXPECT_EQ(executor_->on_threads, at_once);
+    EXPECT_EQ(after.sections_read, sections);
+  }
+}
+
+TEST_P(EngineReadsTest, AKeyCountsOnceAlsoWhereItsSectionIsRead) {
+  const auto count = [&](const std::function<void(int)>& read) {
+    const auto before = counted(engine_->stats());
+    for (int i = 0; i < kKeys + 50; ++i) read(i);
+    auto after = counted(engine_->stats());
+    for (size_t i = 0; i < after.size(); ++i) after[i] -= before[i];
+    return after;
+  };
+  const auto expected = count([&](int i) { ASSERT_TRUE(engine_->snapshot()->get(key(i))); });
+  reopen();
+  EXPECT_EQ(expected, count([&](int i) {
+              get(i);
+              run_until_idle();
+            }));
+}
+
 TEST_P(EngineReadsTest, CloseWaitsForTheirAnswers) {
   for (int i = 0; i < 30; ++i) get(i);
   ASSERT_TRUE(engine_->close());
@@ -303,6 +366,28 @@ TEST_P(EngineReadsTest, ARottenBlockIsToldWithItsPlace) {
   }
   EXPECT_GT(refused, 0u);
   EXPECT_LT(refused, 30u);
+}
+
+TEST_P(EngineReadsTest, ARottenSectionIsToldWithItsPlace) {
+  const std::string path = first_table();
+  const std::vector<FileBlock> sections = blocks_of(path, "section");
+  ASSERT_GT(sections.size(), 1u);
+  disk_.rot(path, sections[0].offset + 7);
+  reopen();
+  for (int i = 0; i < kKeys; ++i) get(i);
+  run_until_idle();
+  size_t refused = 0;
+  for (const Answer& answer : answers_) {
+    if (answer.found) {
+      expect_right(answer.number, answer.found);
+      continue;
+    }
+    ++refused;
+    EXPECT_EQ(answer.found.error().what, path + ": offset " + std::to_string(sections[0].offset) +
+                                             ": the block's checksum does not match");
+  }
+  EXPECT_GT(refused, 0u);
+  EXPECT_LT(refused, 60u);
 }
 
 INSTANTIATE_TEST_SUITE_P(By, EngineReadsTest,

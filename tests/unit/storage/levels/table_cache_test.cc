@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "libkv/storage/table/sstable_writer.h"
+#include "tests/kit/version_two_table.h"
 #include "tests/sim/sim_file_system.h"
 
 namespace kv {
@@ -15,17 +16,20 @@ class TableCacheTest : public testing::Test {
  protected:
   TableCacheTest() : files_(disk_) {
     EXPECT_TRUE(files_.make_directories("data"));
-    TableInfo info;
-    info.number = 1;
-    info.salt = 3;
-    SstableWriter writer(*files_.open("data/000001.sst", OpenMode::write_new), {.block_bytes = 400},
-                         info);
-    for (int i = 0; i < kKeys; ++i)
-      EXPECT_TRUE(writer.add({key(i), 1, EntryKind::value, "value of " + key(i)}));
-    file_ = std::make_unique<TableFile>(*writer.finish(), nullptr);
+    file_ = std::make_unique<TableFile>(write(1, kKeys), nullptr);
     make_cache(kRoomy, 10);
   }
 
+  TableInfo write(uint64_t number, int keys) {
+    TableInfo info;
+    info.number = number;
+    info.salt = 3;
+    SstableWriter writer(*files_.open("data/" + table_file_name(number), OpenMode::write_new),
+                         {.block_bytes = 400}, info);
+    for (int i = 0; i < keys; ++i)
+      EXPECT_TRUE(writer.add({key(i), 1, EntryKind::value, "value of " + key(i)}));
+    return *writer.finish();
+  }
   static std::string key(int i) { return "key" + std::to_string(100'000 + i); }
   void make_cache(uint64_t budget, size_t open_tables_max) {
     file_ = std::make_unique<TableFile>(file_->info(), nullptr);
@@ -68,7 +72,7 @@ class TableCacheTest : public testing::Test {
 
 TEST_F(TableCacheTest, ASectionIsReadOnce) {
   EXPECT_EQ(find(0), nullptr);
-  EXPECT_EQ(open(0), kReadsToOpenTable + 1);
+  EXPECT_EQ(open(0), 3u);
   EXPECT_NE(find(0), nullptr);
   EXPECT_EQ(open(1), 0u);
   EXPECT_EQ(find(kKeys - 1), nullptr) << "another section";
@@ -125,6 +129,41 @@ TEST_F(TableCacheTest, ATableThatHasGoneGivesBackItsMemory) {
     const uint64_t still_read = read_by_somebody == nullptr ? 0 : read_by_somebody->memory_bytes();
     EXPECT_EQ(budget_->tables_used(), still_read);
   }
+}
+
+// It would keep the file open, of which there are to be so many and no more.
+TEST_F(TableCacheTest, ASectionOfATableThatHasBeenClosedIsNotKept) {
+  make_cache(kRoomy, 1);
+  const TableFile other(write(2, 1), nullptr);
+  ASSERT_TRUE(cache_->open(*file_));
+  const auto place = cache_->place_of(*file_, key(0), kNewest);
+  ASSERT_TRUE(place);
+  FileRead read = *place->reader->read_of(place->section);
+  std::string bytes(read.length, '\0');
+  ASSERT_TRUE(read.file->read_at(read.offset, bytes));
+  read.bytes = SharedBytes(std::move(bytes));
+  ASSERT_TRUE(cache_->open(other));
+  EXPECT_FALSE(cache_->place_of(*file_, key(0), kNewest));
+  const uint64_t used = budget_->tables_used();
+  EXPECT_NE(*cache_->take_read(*file_, *place, read), nullptr);
+  EXPECT_EQ(budget_->tables_used(), used);
+  EXPECT_EQ(open(0), 3u);
+  EXPECT_EQ(open(0), 0u);
+}
+
+// Of two reads: its index and its filter are blocks of their own.
+TEST_F(TableCacheTest, ATableOfVersionTwoIsOneSection) {
+  const std::string bytes = version_two_table();
+  ASSERT_TRUE((*files_.open("data/000012.sst", OpenMode::write_new))->write_at(0, bytes));
+  const TableFile old(version_two_info(), nullptr);
+  uint64_t reads = 0;
+  const auto section = cache_->open(old, "key1004", kNewest, &reads);
+  ASSERT_TRUE(section);
+  EXPECT_EQ(reads, 3u);
+  EXPECT_EQ(cache_->counters().disk_reads, 3u);
+  EXPECT_EQ(cache_->find(old, "key1011", kNewest), *section);
+  const auto place = cache_->place_of(old, "key1004", kNewest);
+  EXPECT_EQ(place->reader->read_of(place->section), nullptr) << "one read does not bring both";
 }
 
 }  // namespace

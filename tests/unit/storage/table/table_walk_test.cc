@@ -1,6 +1,8 @@
 // A walk over a table tells what is in it, and of every flipped bit where it is.
 #include "libkv/storage/table/table_walk.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "libkv/base/hash.h"
@@ -175,6 +177,49 @@ TEST_F(TableWalkTest, ADamagedSectionHidesNoOther) {
   EXPECT_EQ(collected.keys.back(), key(899));
   EXPECT_GT(collected.keys.size(), 800u);
   EXPECT_LT(collected.keys.size(), 1800u);
+}
+
+TEST_F(TableWalkTest, ASectionThatIsNotWhatItShouldBeIsTold) {
+  rewrite_section(0, [](std::string& section) { section[3] = '\x7f'; });
+  EXPECT_EQ(walk().findings.at(0).what, "section block: a section block does not parse");
+  write(100, 400);
+  rewrite_section(0, [](std::string& section) {
+    const size_t last = section.rfind("key1099");
+    ASSERT_NE(last, std::string::npos);
+    section[last + 6] = ':';
+  });
+  EXPECT_EQ(walk().findings.at(0).what, "section block: it does not end where the index says");
+}
+
+// Else a small file would make work without an end.
+TEST_F(TableWalkTest, ASectionThatIsNamedTwiceIsReadOnce) {
+  write(900, 40);
+  const Collected sound = walk();
+  const auto file = *files_.open(kPath, OpenMode::write);
+  TableFooter footer = sound.footers.at(0);
+  const BlockHandle section = sound.handles_of(TablePart::section).at(0);
+  BlockBuilder top(1);
+  for (const char* key : {"key1", "key2", "key3"})
+    top.add({key, 1, EntryKind::value, encode_block_handle(section)});
+  std::string stored;
+  footer.index.payload_bytes = append_stored_block(stored, top.finish(), BlockCompression::none,
+                                                   footer.salt, footer.index.offset);
+  ASSERT_TRUE(file->write_at(footer.index.offset, stored));
+  ASSERT_TRUE(file->write_at(written_.file_bytes - kTableFooterBytes, encode_table_footer(footer)));
+  const Collected told = walk();
+  EXPECT_EQ(told.handles_of(TablePart::section).size(), 1u);
+  const auto is_refused = [](const Finding& finding) {
+    return finding.what == "section block: it does not lie behind the section before it";
+  };
+  EXPECT_EQ(std::count_if(told.findings.begin(), told.findings.end(), is_refused), 2);
+}
+
+TEST_F(TableWalkTest, AFooterOfThisVersionNamesNoFilter) {
+  TableFooter footer = walk().footers.at(0);
+  footer.filter = {0, 1};
+  const auto file = *files_.open(kPath, OpenMode::write);
+  ASSERT_TRUE(file->write_at(written_.file_bytes - kTableFooterBytes, encode_table_footer(footer)));
+  EXPECT_EQ(walk().findings.at(0).what, "the footer names a filter");
 }
 
 TEST_F(TableWalkTest, WhatVersionTwoWroteIsSound) {
