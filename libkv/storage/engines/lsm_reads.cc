@@ -90,12 +90,15 @@ bool LsmEngine::await_piece(const std::shared_ptr<PendingGet>& pending) {
 
 void LsmEngine::go_on(const std::shared_ptr<PendingGet>& pending, const BlockReads::Outcome& read) {
   if (!read) return pending->done(fail(read.error()));
-  if (read->section != nullptr) {
-    pending->stop.section = read->section;
-  } else if (read->block != nullptr) {
-    pending->stop.block = read->block;
-  } else {
+  // What it waits for counts: a hostile table may have a section and a block at one place.
+  LookupStop& stop = pending->stop;
+  const bool awaits_section = stop.section == nullptr;
+  if (awaits_section ? read->section == nullptr : read->block == nullptr)
     return get_on_lane(pending);
+  if (awaits_section) {
+    stop.section = read->section;
+  } else {
+    stop.block = read->block;
   }
   if (auto answer = pending->look_up(*cache_)) return pending->done(std::move(*answer));
   if (!await_piece(pending)) get_on_lane(pending);
@@ -108,7 +111,9 @@ Result<Lookup> LsmEngine::look_up_on_lane(const ReadView& view, TableCache& cach
   return *look_up(view, cache, key, at, ReadMode::fill_cache);
 }
 
+/// It begins anew there, and holds nothing until then.
 void LsmEngine::get_on_lane(const std::shared_ptr<PendingGet>& pending) {
+  pending->stop = {};
   const auto answer = std::make_shared<Result<Lookup>>();
   tasks_.run(
       Lane::read,

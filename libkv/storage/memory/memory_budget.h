@@ -19,10 +19,10 @@
 // (block_pool.h: as much as these have, at worst, until trim()), log records on their way to the
 // disk and the room that they had, what a batch takes in the memtable before the cache has given
 // way, the one memtable that is written while another waits, one section larger than the tables'
-// share, blocks whose values somebody still reads, memtables that an old snapshot keeps while
-// writes go on, what the log replays of a time of a larger budget, two of its segments while it is
-// replayed, the page and the group that the log writes through (log_tail.h), and the blocks that
-// are on their way from the disk.
+// share, sections that gets and walks hold when they have given way, blocks whose values somebody
+// still reads, memtables that an old snapshot keeps while writes go on, what the log replays of a
+// time of a larger budget, two of its segments while it is replayed, the page and the group that
+// the log writes through (log_tail.h), and the blocks that are on their way from the disk.
 //
 // Thread-safe. Held by shared_ptr: a value that was handed out keeps its memtable, which may
 // outlive the engine.

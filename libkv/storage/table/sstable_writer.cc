@@ -14,9 +14,10 @@ constexpr size_t kPieceBytes = 256 << 10;
 constexpr size_t kPieceRoomBytes = kPieceBytes + (64 << 10);
 
 // A section block is one read of a get that needs it, of some 16 KiB: of 256 blocks of 4 KiB, or of
-// as many keys as a filter of 10 KiB is for. Of long keys the index has more.
+// as many keys as a filter of 10 KiB is for. Of long keys the index has more; with the last of them
+// and the filter it is still one that is read beside the loop (kReadAtOnceBytesMax).
 constexpr uint64_t kSectionKeys = 8192;
-constexpr size_t kSectionIndexBytes = 64 << 10;
+constexpr size_t kSectionIndexBytes = 48 << 10;
 }  // namespace
 
 SstableWriter::SstableWriter(std::unique_ptr<File> file, const TableOptions& options,

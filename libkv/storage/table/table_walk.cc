@@ -65,8 +65,9 @@ class TableWalker {
         end();
         return true;
       }
+      const BlockHandle handle = sections_[next_section_].handle;
       KV_TRY(begin_section(sections_[next_section_++]));
-      read += kept_.size();
+      read += std::max<uint64_t>({kept_.size(), std::min(handle.payload_bytes, footer_at_), 1});
     }
     return false;
   }

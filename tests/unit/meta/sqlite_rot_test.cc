@@ -244,5 +244,22 @@ TEST(MetaSurveyTest, AMissingFileIsNotMade) {
   EXPECT_FALSE(*world.process->environment().files.exists(SqliteWorld::kPath));
 }
 
+// The rows have checksums of their own; what is no table is not read at all.
+TEST(SqliteSurveyTest, ATableThatWasNotMadeAsItIsHidesNoRow) {
+  SqliteWorld world;
+  const MetaRows rows = fill(world);
+  tamper(world,
+         "CREATE VIEW v AS WITH RECURSIVE r(key, value, checksum) AS (SELECT x'00', x'00', 0"
+         " UNION ALL SELECT key, value, checksum + 1 FROM r) SELECT * FROM r;"
+         "PRAGMA writable_schema=ON;"
+         "UPDATE sqlite_schema SET sql = replace(sql, 'KEY', 'key') WHERE name = 'a'");
+  const auto found = survey(world);
+  ASSERT_TRUE(found);
+  ASSERT_EQ(found->corruption.size(), 2u);
+  EXPECT_EQ(found->corruption[0].what, "/db/meta.sqlite: table a: not made as it was");
+  EXPECT_EQ(found->corruption[1].what, "/db/meta.sqlite: table v: not made as it was");
+  EXPECT_EQ(found->sound.rows.size(), rows.size());
+}
+
 }  // namespace
 }  // namespace kv

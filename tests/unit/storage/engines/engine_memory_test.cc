@@ -159,6 +159,25 @@ TEST_F(EngineMemoryTest, StaysWithinTheBudgetWithSixTimesTheData) {
   EXPECT_GT(read.disk_read_bytes, read.disk_reads * 100);
 }
 
+TEST_F(EngineMemoryTest, ManyGetsAtOnceGiveBackWhatTheyHold) {
+  fill();
+  if (HasFatalFailure()) return;
+  const uint64_t read_before = stats().sections_read;
+  uint64_t right = 0;
+  for (uint64_t number = 0; number < kKeys;) {
+    for (const uint64_t end = number + 100; number < end; ++number)
+      world_.engine->get(key(number), [&right, expected = value(number)](const auto& found) {
+        right += found && found->value && found->value->view() == expected;
+      });
+    check_parts();
+    world_.run_until_idle();
+    check_whole();
+    if (HasFatalFailure()) return;
+  }
+  EXPECT_EQ(right, kKeys);
+  EXPECT_GT(stats().sections_read, read_before + kKeys / 8);
+}
+
 TEST_F(EngineMemoryTest, WritersWaitForMemory) {
   uint64_t number = 0;
   while (put(number)) ++number;
