@@ -116,6 +116,13 @@ TEST_F(TableCacheTest, AWalkKeepsTheSectionWhereItBegan) {
   EXPECT_EQ(in_memory(), 1u);
 }
 
+TEST_F(TableCacheTest, ACompactionKeepsNone) {
+  const auto walk = *cache_->iterate(*file_, ReadMode::bypass_cache);
+  walk->seek(key(kKeys / 2), kNewest);
+  EXPECT_TRUE(walk->valid());
+  EXPECT_EQ(in_memory(), 0u);
+}
+
 TEST_F(TableCacheTest, ATableThatHasGoneGivesBackItsMemory) {
   for (const size_t open_tables_max : {10, 1}) {
     make_cache(kRoomy, open_tables_max);
