@@ -69,8 +69,9 @@ class GetMachineTest : public ::testing::Test {
   std::unique_ptr<GetMachine> machine_;
 };
 
-// The client turns to another coordinator after a third of its time: this one has spoken by then.
-TEST_F(GetMachineTest, ThatTheOthersCannotBeHadIsSaidInAThirdOfTheClientsTime) {
+// The client turns to another coordinator after a third of its time: this one's word is to be there
+// by then, also where both are a little late.
+TEST_F(GetMachineTest, ThatTheOthersCannotBeHadIsSaidInAQuarterOfTheClientsTime) {
   ring_.set_up(2, false);
   ring_.set_up(3, false);
   routing_.on_view(ring_.publish());
@@ -89,7 +90,7 @@ TEST_F(GetMachineTest, ThatTheOthersCannotBeHadIsSaidInAThirdOfTheClientsTime) {
   }
   ASSERT_TRUE(actions_.reply.has_value());
   EXPECT_EQ(std::get<msg::GetDone>(*actions_.reply).answer, Answer::unavailable);
-  EXPECT_LT(at_.now - begun, get_.time_left / 3);
+  EXPECT_LE(at_.now - begun, get_.time_left / 4);
 }
 
 class GetMachineRepairTest : public GetMachineTest, public ::testing::WithParamInterface<size_t> {};
