@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "libkv/base/result.h"
+
 namespace kv {
 
 struct Finding {
@@ -23,6 +25,11 @@ inline std::string to_text(const Finding& finding) {
   std::string text = finding.file;
   if (finding.offset) text.append(": offset ").append(std::to_string(*finding.offset));
   return text.append(": ").append(finding.what);
+}
+
+/// What an error says without the file's name before it, which a finding has already.
+inline std::string without_path(const std::string& path, const Error& error) {
+  return error.what.starts_with(path + ": ") ? error.what.substr(path.size() + 2) : error.what;
 }
 
 using TellFinding = std::function<void(const Finding&)>;

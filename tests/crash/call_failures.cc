@@ -1,4 +1,4 @@
-// call_failures [--stride N] [--seed S] [--engine lsm|memory] [--meta traced|sqlite]
+// call_failures [--stride N] [--seed S] [--seeds N] [--engine lsm|memory] [--meta traced|sqlite]
 //
 // The Nth call fails, for every N of every kind of call that can fail — open, read, write, sync,
 // rename, remove, directory sync, …, no space, the commit of metadata — once and from then on; then
@@ -47,6 +47,7 @@ class Sweep {
     if (sound.told()) fail_with("no call fails, and yet the engine says so");
     if (options_.engine == EngineType::lsm && sound.compactions() == 0)
       fail_with("a run without a compaction proves little");
+    if (sound.rewrites() == 0) fail_with("a run without a recovery that writes proves little");
     const uint64_t commits = sound.world().meta->commits();
     const FaultPlan faults = sound.world().disk.faults();
     judge(sound, "no call");
@@ -121,8 +122,12 @@ class Sweep {
 }  // namespace kv
 
 int main(int argc, char** argv) {
-  const auto options = kv::parse_proof_options(
-      argc, argv,
-      "call_failures [--stride N] [--seed S] [--engine lsm|memory] [--meta traced|sqlite]");
-  return options ? kv::Sweep(*options).run() : 2;
+  auto options = kv::parse_proof_options(argc, argv,
+                                         "call_failures [--stride N] [--seed S] [--seeds N] "
+                                         "[--engine lsm|memory] [--meta traced|sqlite]");
+  if (!options) return 2;
+  int result = 0;
+  for (uint64_t i = 0; i < options->seeds && result == 0; ++i, ++options->seed)
+    result = kv::Sweep(*options).run();
+  return result;
 }

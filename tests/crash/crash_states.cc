@@ -39,7 +39,9 @@ class CrashStates {
         on_disk_(options.meta == MetaType::sqlite),
         run_(run),
         counts_(counts),
-        crashed_(seed ^ 0xc4a54, options.engine, options.meta) {}
+        crashed_(seed ^ 0xc4a54, options.engine, options.meta) {
+    crashed_.vary(seed);
+  }
 
   /// All of them, or `states_max` spread evenly. The first violation ends it and is told.
   std::optional<std::string> check(uint64_t states_max) {

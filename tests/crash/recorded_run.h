@@ -33,7 +33,10 @@ class RecordedRun {
         steps_min_(meta == MetaType::sqlite ? 20 : 40),
         engine_(engine),
         makes_copies_(meta == MetaType::sqlite),
-        world_(seed, engine, meta) {}
+        synced_of_16_(random_.chance(0.3) ? 1 : 8),
+        world_(seed, engine, meta) {
+    world_.vary(seed);
+  }
 
   /// Nothing, or why the run could not be made.
   std::optional<std::string> record() {
@@ -192,9 +195,7 @@ class RecordedRun {
         batch.put(key(random_.below(kKeys)), random_value());
       }
     }
-    static constexpr Durability kChoices[] = {Durability::always, Durability::always,
-                                              Durability::interval, Durability::none};
-    const auto last = world_.engine->apply(batch, kChoices[random_.below(4)]);
+    const auto last = world_.engine->apply(batch, random_durability());
     if (!last) {
       wait();
       return false;
@@ -202,6 +203,10 @@ class RecordedRun {
     history_.add(*last, batch);
     ++counts_.batches;
     return true;
+  }
+  Durability random_durability() {
+    if (random_.below(16) < synced_of_16_) return Durability::always;
+    return random_.chance(0.5) ? Durability::interval : Durability::none;
   }
   /// A range of keys: narrow, wide, or all from a key on.
   bool drop() {
@@ -250,6 +255,7 @@ class RecordedRun {
   const uint64_t steps_min_;  // Fewer with SQLite, each of whose commits is dozens of operations.
   const EngineType engine_;
   const bool makes_copies_;
+  const uint64_t synced_of_16_;  // Batches: half, or so few that segments fill between two syncs.
   int made_ = 0;
   std::deque<Copy> copies_;
   StorageWorld world_;

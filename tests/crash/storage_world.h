@@ -14,6 +14,8 @@
 namespace kv {
 
 enum class EngineType { lsm, memory };
+/// Filters and indexes have no room: they come and go.
+inline constexpr uint64_t kNoMemory = 6 << 10;
 /// `traced`: in memory, with its moments known; `sqlite`: on the simulated disk itself.
 enum class MetaType { traced, sqlite };
 
@@ -60,6 +62,19 @@ class StorageWorld {
   StorageWorld(const StorageWorld&) = delete;
   StorageWorld& operator=(const StorageWorld&) = delete;
 
+  /// By the seed: what engines and their systems differ in, so that what is rare elsewhere happens
+  /// often in some. REQUIRES: not yet open.
+  void vary(uint64_t seed) {
+    Random random(seed ^ 0x7a41e5);
+    static constexpr uint64_t kCachePercent[] = {0, 50, 100};
+    disk.set_page_cache(kCachePercent[random.below(3)]);
+    // Groups of the log leave unsynced, soon or at once, and not only with the next that is synced.
+    const size_t held_bytes[] = {options.log_held_bytes_max, 256, 0};
+    options.log_held_bytes_max = held_bytes[random.below(3)];
+    if (random.chance(0.5)) options.memory_bytes = kNoMemory;
+    if (random.chance(0.5)) options.group_prefix_bytes = 2;
+    if (random.chance(0.3)) options.open_tables_max = 4;
+  }
   /// A new process opens the directory.
   Status open() {
     end();

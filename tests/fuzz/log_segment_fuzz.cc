@@ -41,10 +41,14 @@ void scan(kv::BytesView segment) {
     KV_ASSERT(end <= segment.size() && record.first >= 1 && record.first <= kv::kSequenceMax);
     (void)kv::decode_segment_header(record.payload);
   }
-  kv::LogChain chain("log", 0, [](const kv::LogRecord& record) {
-    KV_ASSERT(record.kind != kv::LogRecordKind::range_drop || kv::decode_key_range(record.payload));
-  });
-  (void)chain.add("log/000001.log", found);
+  // A next segment that says nothing, and one that says all had been durable.
+  for (const kv::Sequence durable : {kv::Sequence{0}, kv::kSequenceMax}) {
+    kv::LogChain chain("log", 0, [](const kv::LogRecord& record) {
+      KV_ASSERT(record.kind != kv::LogRecordKind::range_drop ||
+                kv::decode_key_range(record.payload));
+    });
+    (void)chain.add("log/000001.log", found, durable);
+  }
 }
 }  // namespace
 

@@ -12,7 +12,7 @@ namespace kv {
 
 enum class FaultKind {
   any,   ///< Every call below but no_space's.
-  open,  ///< open, exists, list.
+  open,  ///< open, exists, list, size.
   read,
   write,
   sync,

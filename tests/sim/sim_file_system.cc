@@ -87,7 +87,7 @@ class SimFile final : public File {
   }
 
   Result<uint64_t> size() override {
-    if (!disk_.is_open(number_)) return dead(path_);
+    KV_TRY(admit(FaultKind::open, false));
     return disk_.image_.bytes(inode_).size();
   }
 

@@ -18,9 +18,15 @@ class PairsOfTable final : public TableVisitor {
  public:
   explicit PairsOfTable(WriteBatch& batch) : batch_(batch) {}
   void entry(const Entry& entry, uint64_t) override { batch_.put(entry.key, entry.value); }
+  /// It was sound a moment ago; but the disk may not give it twice.
+  void finding(const Finding& finding) override {
+    if (status_) status_ = fail(ErrorKind::corrupt, to_text(finding));
+  }
+  const Status& status() const { return status_; }
 
  private:
   WriteBatch& batch_;
+  Status status_;
 };
 
 class SegmentOfPairs {
@@ -74,6 +80,7 @@ Result<WriteBatch> read_prepared_tables(Environment& environment, const Manifest
   WriteBatch batch;
   PairsOfTable pairs(batch);
   for (const std::string& path : paths) KV_TRY(walk_table(environment.files, path, pairs));
+  KV_TRY(pairs.status());
   return batch;
 }
 

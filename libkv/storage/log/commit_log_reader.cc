@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <span>
 
 #include "libkv/base/planted.h"
 #include "libkv/storage/entry.h"
@@ -59,17 +58,10 @@ LogSegmentScan scan_log_segment(BytesView segment, uint64_t salt) {
   return scan;
 }
 
-namespace {
-
-/// As much is lost by one bad sector: what is asked for at once where not all can be had.
-constexpr size_t kPieceBytes = 4096;
-
-/// Reads the beginning of a file piece by piece. What the disk does not give is zeros, and told:
-/// where the pieces begin.
 std::vector<uint64_t> read_around(File& file, std::span<char> bytes) {
   std::vector<uint64_t> bad;
-  for (size_t offset = 0; offset < bytes.size(); offset += kPieceBytes) {
-    const auto piece = bytes.subspan(offset, std::min(kPieceBytes, bytes.size() - offset));
+  for (size_t offset = 0; offset < bytes.size(); offset += kLogPieceBytes) {
+    const auto piece = bytes.subspan(offset, std::min(kLogPieceBytes, bytes.size() - offset));
     if (file.read_at(offset, piece)) continue;
     std::fill(piece.begin(), piece.end(), '\0');
     bad.push_back(offset);
@@ -77,13 +69,15 @@ std::vector<uint64_t> read_around(File& file, std::span<char> bytes) {
   return bad;
 }
 
+namespace {
+
 /// Writes the first `bytes` of a file again, but for its bad pieces.
 Status write_around(File& file, BytesView bytes, const std::vector<uint64_t>& bad) {
   uint64_t from = 0;
   for (const uint64_t offset : bad) {
     if (offset >= bytes.size()) break;
     KV_TRY(file.write_at(from, bytes.substr(from, offset - from)));
-    from = std::min<uint64_t>(offset + kPieceBytes, bytes.size());
+    from = std::min<uint64_t>(offset + kLogPieceBytes, bytes.size());
   }
   return file.write_at(from, bytes.substr(from));
 }
@@ -104,8 +98,7 @@ class LogRecoverer {
     KV_ASSIGN(const size_t wanted,
               first_wanted_segment(files_, segments, options_.secret, options_.flushed));
     for (size_t i = 0; i < segments.size(); ++i)
-      KV_TRY(i < wanted ? pass_over(segments[i])
-                        : read_segment(segments[i], i + 1 == segments.size()));
+      KV_TRY(i < wanted ? pass_over(segments[i]) : read_segment(segments, i));
     chain_.end(options_.known_durable);
     found_.last_sequence = chain_.last_sequence();
     found_.torn_tail = chain_.torn_tail();
@@ -137,8 +130,11 @@ class LogRecoverer {
     return {};
   }
 
-  Status read_segment(const LogSegmentFile& segment, bool is_last) {
+  Status read_segment(const std::vector<LogSegmentFile>& segments, size_t index) {
+    const LogSegmentFile& segment = segments[index];
+    const bool is_last = index + 1 == segments.size();
     const std::string& path = segment.path;
+    KV_ASSIGN(const Sequence durable, synced_before_next(files_, segments, index, options_.secret));
     KV_ASSIGN(auto file, files_.open(path, OpenMode::write));
     KV_ASSIGN(const uint64_t size, file->size());
     begin_segment();
@@ -146,7 +142,7 @@ class LogRecoverer {
     KV_TRY(read_bytes(*file, path));
     const Sequence before = chain_.last_sequence();
     const uint64_t salt = log_salt(options_.secret, segment.number);
-    KV_TRY(chain_.add(path, scan_log_segment(segment_->view(), salt)));
+    KV_TRY(chain_.add(path, scan_log_segment(segment_->view(), salt), durable));
     found_.segments.push_back({path, chain_.last_sequence(), size});
     apply_(segment_);
     if (is_last && !KV_PLANTED(leave_bad_tail)) KV_TRY(blank_bad_tail(*file));
@@ -161,7 +157,7 @@ class LogRecoverer {
     bool any = false;
     for (const uint64_t offset : bad_) {
       const uint64_t from = std::max(offset, chain_.taken_end());
-      const uint64_t end = std::min<uint64_t>(offset + kPieceBytes, segment_->bytes.size());
+      const uint64_t end = std::min<uint64_t>(offset + kLogPieceBytes, segment_->bytes.size());
       if (from >= end) continue;
       KV_TRY(file.write_at(from, std::string(static_cast<size_t>(end - from), '\0')));
       any = true;
@@ -180,7 +176,7 @@ class LogRecoverer {
     }
     bad_ = read_around(file, segment_->bytes);
     if (bad_.empty()) return {};
-    if (bad_.size() * kPieceBytes >= segment_->bytes.size()) return fail(read.error());
+    if (bad_.size() * kLogPieceBytes >= segment_->bytes.size()) return fail(read.error());
     unreadable_.push_back({path, bad_.front(), "cannot be read: " + read.error().what, {}});
     return {};
   }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,12 @@ struct LogSegmentScan {
 };
 /// Finds every valid record, also those behind a bad one. Pure; `segment` may be hostile.
 LogSegmentScan scan_log_segment(BytesView segment, uint64_t salt);
+
+/// As much is lost by one bad sector: what is asked for at once where not all can be had.
+inline constexpr size_t kLogPieceBytes = 4096;
+/// Reads the beginning of a file piece by piece. What the disk does not give is zeros, and told:
+/// where the pieces begin.
+std::vector<uint64_t> read_around(File& file, std::span<char> bytes);
 
 struct LogRecoveryOptions {
   std::string directory;

@@ -19,10 +19,11 @@ const char* to_string(LogEnd end) {
   return "?";
 }
 
-Result<LogEnd> LogChain::add(const std::string& path, const LogSegmentScan& scan) {
+Result<LogEnd> LogChain::add(const std::string& path, const LogSegmentScan& scan,
+                             Sequence durable) {
   const size_t known = corruption_.size();
   taken_end_ = 0;
-  KV_ASSIGN(const bool cut, take_records(path, scan));
+  KV_ASSIGN(const bool cut, take_records(path, scan, durable));
   place_ = path;
   place_offset_ = std::max(taken_end_, scan.end_offset);
   if (scan.torn || cut) torn_tail_ = true;
@@ -37,14 +38,15 @@ void LogChain::end(Sequence known_durable) {
 }
 
 /// True if records were cut that nobody was promised.
-Result<bool> LogChain::take_records(const std::string& path, const LogSegmentScan& scan) {
+Result<bool> LogChain::take_records(const std::string& path, const LogSegmentScan& scan,
+                                    Sequence durable) {
   uint64_t behind = 0;  // Where the last record taken ends.
   for (size_t i = 0; i < scan.records.size(); ++i) {
     const LogRecord& record = scan.records[i];
     const uint64_t end = record.offset + log_record_bytes(record.payload.size());
     if (record.kind == LogRecordKind::segment_header) {
       KV_TRY(take_header(record));
-    } else if (record.first > expected_ && !known_durable(scan, i)) {
+    } else if (record.first > expected_ && !known_durable(scan, i, durable)) {
       return true;
     } else {
       if (record.first > expected_) {
@@ -70,8 +72,9 @@ Status LogChain::take_header(const LogRecord& record) {
   return {};
 }
 
-/// Whether record `i` or a later one of the segment says that what is missing was durable.
-bool LogChain::known_durable(const LogSegmentScan& scan, size_t i) const {
+/// Whether the next segment, record `i`, or a later one says that what is missing was durable.
+bool LogChain::known_durable(const LogSegmentScan& scan, size_t i, Sequence durable) const {
+  if (durable >= expected_ && !KV_PLANTED(next_segment_proves_nothing)) return true;
   return std::any_of(scan.records.begin() + static_cast<ptrdiff_t>(i), scan.records.end(),
                      [this](const LogRecord& later) { return later.durable >= expected_; });
 }

@@ -38,8 +38,9 @@ class LogChain {
   LogChain(std::string directory, Sequence flushed, Apply apply)
       : apply_(std::move(apply)), expected_(flushed + 1), place_(std::move(directory)) {}
 
-  /// The next segment. Errors: format.
-  Result<LogEnd> add(const std::string& path, const LogSegmentScan& scan);
+  /// The next segment. The one behind it says that all up to `durable` had been synced when it was
+  /// begun; 0: nobody says. Errors: format.
+  Result<LogEnd> add(const std::string& path, const LogSegmentScan& scan, Sequence durable);
   /// There are no more. The manifest knows all up to `known_durable` to have been durable.
   void end(Sequence known_durable);
 
@@ -50,9 +51,9 @@ class LogChain {
   const std::vector<CorruptRange>& corruption() const { return corruption_; }
 
  private:
-  Result<bool> take_records(const std::string& path, const LogSegmentScan& scan);
+  Result<bool> take_records(const std::string& path, const LogSegmentScan& scan, Sequence durable);
   Status take_header(const LogRecord& record);
-  bool known_durable(const LogSegmentScan& scan, size_t i) const;
+  bool known_durable(const LogSegmentScan& scan, size_t i, Sequence durable) const;
   void take_operations(const std::string& path, const LogRecord& record);
   void report_missing(Sequence last);
 

@@ -128,9 +128,23 @@ class LogSurveyor {
       return {};
     }
     read->bytes.resize(static_cast<size_t>(segment.file_bytes));
-    KV_ASSIGN(const size_t bytes, file->read_at(0, read->bytes));
-    read->bytes.resize(bytes);
+    const auto bytes = file->read_at(0, read->bytes);
+    if (!bytes && bytes.error().kind != ErrorKind::io) return fail(bytes.error());
+    if (bytes)
+      read->bytes.resize(*bytes);
+    else
+      read_around_bad_sectors(*file, bytes.error(), read);
     return {};
+  }
+  /// As recovery does. Pieces that follow each other are told together.
+  void read_around_bad_sectors(File& file, const Error& error, ReadSegment* read) {
+    SurveyedSegment& segment = read->told;
+    std::optional<uint64_t> behind;
+    for (const uint64_t offset : read_around(file, read->bytes)) {
+      if (offset != behind)
+        tell(segment, offset, "cannot be read: " + without_path(segment.path, error));
+      behind = offset + kLogPieceBytes;
+    }
   }
 
   void scan(const std::optional<LogSegmentHeader>& own, ReadSegment* read) {
@@ -151,13 +165,14 @@ class LogSurveyor {
   Status take(size_t index, ReadSegment* read) {
     SurveyedSegment& segment = read->told;
     const auto& records = segment.scan.records;
-    if (chain_ && index >= first_wanted_) KV_TRY(chain_->add(segment.path, segment.scan));
+    const Sequence durable = synced_before_next(index);
+    if (chain_ && index >= first_wanted_) KV_TRY(chain_->add(segment.path, segment.scan, durable));
     if (records.empty()) return {};
     if (records.front().kind == LogRecordKind::segment_header) {
       KV_ASSIGN(segment.header, decode_segment_header(records.front().payload));
     }
     LogChain alone(segment.path, records.front().first - 1, kPassOver);
-    KV_TRY(alone.add(segment.path, segment.scan));
+    KV_TRY(alone.add(segment.path, segment.scan, durable));
     segment.end_offset = std::max(alone.taken_end(), segment.scan.end_offset);
     if (is_torn(*read)) segment.end = LogEnd::torn;
     if (was_durable_at_its_end(index, segment)) alone.end(segment.scan.bad_payload->last());
@@ -178,14 +193,20 @@ class LogSurveyor {
   /// The last sequence of a segment, as far as others know it; 0: they do not. Behind the newest
   /// that is there others may be gone, which brought the log to a higher sequence.
   Sequence durable_end_of(size_t index) const {
+    if (const Sequence synced = synced_before_next(index)) return synced;
     const size_t next = index + 1;
-    if (next < firsts_.size() && firsts_[next] != 0 &&
-        segments_[next].number == segments_[index].number + 1)
-      return firsts_[next] - 1;
     const bool is_newest = index < firsts_.size() &&
                            std::all_of(firsts_.begin() + static_cast<ptrdiff_t>(next),
                                        firsts_.end(), [](Sequence first) { return first == 0; });
     return is_newest ? options_.known_durable : 0;
+  }
+
+  /// As kv::synced_before_next(), of the headers that are known.
+  Sequence synced_before_next(size_t index) const {
+    const size_t next = index + 1;
+    const bool says = next < firsts_.size() && firsts_[next] != 0 &&
+                      segments_[next].number == segments_[index].number + 1;
+    return says ? firsts_[next] - 1 : 0;
   }
 
   void count(const SurveyedSegment& segment) {

@@ -21,6 +21,15 @@ Result<Sequence> first_sequence_of(FileSystem& files, const LogSegmentFile& segm
   return is_header ? parsed.record.first : Sequence{0};
 }
 
+Result<Sequence> synced_before_next(FileSystem& files, const std::vector<LogSegmentFile>& segments,
+                                    size_t index, uint64_t secret) {
+  const size_t next = index + 1;
+  if (next == segments.size() || segments[next].number != segments[index].number + 1)
+    return Sequence{0};
+  KV_ASSIGN(const Sequence first, first_sequence_of(files, segments[next], secret));
+  return first == 0 ? 0 : first - 1;
+}
+
 Result<size_t> first_wanted_segment(FileSystem& files, const std::vector<LogSegmentFile>& segments,
                                     uint64_t secret, Sequence flushed) {
   for (size_t i = segments.size(); i > 0; --i) {

@@ -20,6 +20,11 @@ struct LogSegmentFile {
 Result<Sequence> first_sequence_of(FileSystem& files, const LogSegmentFile& segment,
                                    uint64_t secret);
 
+/// All up to it had been synced when the segment behind `segments[index]` was begun, as that one's
+/// header says; 0: it does not, or another stood between. Errors: not_found, io.
+Result<Sequence> synced_before_next(FileSystem& files, const std::vector<LogSegmentFile>& segments,
+                                    size_t index, uint64_t secret);
+
 /// The index of the first segment, of some that are in order, which may hold what is not flushed:
 /// the newest that begins at or below it, by its header. Those before it are spares by now, or
 /// about to be; what they hold above `flushed` was cut by a recovery, and written anew since.

@@ -8,6 +8,7 @@
 #include "libkv/base/hash.h"
 #include "libkv/base/planted.h"
 #include "libkv/storage/byte_coding.h"
+#include "libkv/storage/finding.h"
 
 namespace kv {
 
@@ -87,9 +88,7 @@ Error located(const std::string& path, BlockHandle handle, const Error& error) {
 }  // namespace
 
 Error unreadable(const std::string& path, uint64_t offset, const Error& error) {
-  const bool names_it = error.what.starts_with(path + ": ");
-  const std::string what = names_it ? error.what.substr(path.size() + 2) : error.what;
-  return located(path, offset, {ErrorKind::corrupt, what});
+  return located(path, offset, {ErrorKind::corrupt, without_path(path, error)});
 }
 
 Result<BlockBytes> open_read_block(BytesView stored, const std::string& path, BlockHandle handle,

@@ -104,12 +104,26 @@ class TableWalker {
     visitor_.finding({Finding::Severity::corrupt, path_, offset, std::move(what)});
   }
 
+  /// As many as there are. Nothing if the disk does not give them, which was told.
+  Result<std::optional<std::string>> read_bytes(uint64_t offset, uint64_t wanted,
+                                                const std::string& name) {
+    std::string bytes(static_cast<size_t>(wanted), '\0');
+    const auto read = file_->read_at(offset, bytes);
+    if (!read && read.error().kind != ErrorKind::io) return fail(read.error());
+    if (!read) {
+      tell(offset, name + "it cannot be read: " + without_path(path_, read.error()));
+      return std::optional<std::string>();
+    }
+    bytes.resize(*read);
+    return std::optional<std::string>(std::move(bytes));
+  }
+
   Result<std::optional<TableFooter>> read_footer() {
-    std::string bytes(std::min<uint64_t>(found_.file_bytes, kTableFooterBytes), '\0');
-    footer_at_ = found_.file_bytes - bytes.size();
-    KV_ASSIGN(const size_t read, file_->read_at(footer_at_, bytes));
-    bytes.resize(read);
-    const auto footer = decode_table_footer(bytes);
+    const uint64_t footer_bytes = std::min<uint64_t>(found_.file_bytes, kTableFooterBytes);
+    footer_at_ = found_.file_bytes - footer_bytes;
+    KV_ASSIGN(const auto bytes, read_bytes(footer_at_, footer_bytes, "footer: "));
+    if (!bytes) return std::optional<TableFooter>();
+    const auto footer = decode_table_footer(*bytes);
     if (footer) return std::optional<TableFooter>(*footer);
     if (footer.error().kind != ErrorKind::corrupt)
       return fail(footer.error().kind, path_ + ": " + footer.error().what);
@@ -125,11 +139,11 @@ class TableWalker {
       tell(handle.offset, name + "it does not lie in the file");
       return std::optional<OpenedBlock>();
     }
-    std::string stored(static_cast<size_t>(handle.payload_bytes) + kBlockTrailerBytes, '\0');
-    KV_ASSIGN(const size_t read, file_->read_at(handle.offset, stored));
-    stored.resize(read);
-    auto bytes = open_stored_block(stored, found_.salt, handle.offset);
-    if (bytes) return OpenedBlock{{part, handle, trailer_of(stored), 0}, std::move(*bytes)};
+    KV_ASSIGN(const auto stored,
+              read_bytes(handle.offset, handle.payload_bytes + kBlockTrailerBytes, name));
+    if (!stored) return std::optional<OpenedBlock>();
+    auto bytes = open_stored_block(*stored, found_.salt, handle.offset);
+    if (bytes) return OpenedBlock{{part, handle, trailer_of(*stored), 0}, std::move(*bytes)};
     if (bytes.error().kind != ErrorKind::corrupt)
       return fail(bytes.error().kind,
                   path_ + ": offset " + std::to_string(handle.offset) + ": " + bytes.error().what);

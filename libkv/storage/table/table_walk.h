@@ -1,6 +1,7 @@
 // Reads every byte of one SSTable and tells what is in it and what is wrong with it: for tools that
 // look at a file nobody serves. Where a reader of the engine ends at the first fault, a walk goes
-// on: past a block that fails its check, past entries out of their order.
+// on: past a block that fails its check or that the disk does not give, past entries out of their
+// order.
 //
 // What it proves of a table without findings: every byte lies in a block whose checksum holds, or
 // in the footer; entries ascend over the whole file; each section, and each of its blocks, ends

@@ -203,6 +203,36 @@ TEST_F(LogRecoveryTest, TheNextSegmentVouchesForTheOneBefore) {
   EXPECT_EQ(applied_, (Sequences{1, 3}));
 }
 
+TEST_F(LogRecoveryTest, WhatTheNextSegmentKnowsToHaveBeenDurableCountsBehindDamage) {
+  // Of one group: no record of its own segment says that it was synced.
+  Segment first(1, 1), second(2, 5);
+  first.batch(1, 0);
+  first.damage(first.batch(2, 1));
+  first.batch(3, 1);
+  first.batch(4, 1);
+  second.batch(5, 4);
+  write(1, first);
+  write(2, second);
+  const LogRecovery found = recover();
+  ASSERT_EQ(found.corruption.size(), 1u);
+  EXPECT_NE(found.corruption[0].what.find("2 to 2"), std::string::npos);
+  EXPECT_EQ(applied_, (Sequences{1, 3, 4, 5}));
+}
+
+TEST_F(LogRecoveryTest, AnotherSegmentThanTheNextDoesNotVouchForWhatWasCut) {
+  // As below, and the segment in which the other operations stood is gone.
+  Segment first(1, 1), third(3, 4);
+  first.batch(1, 0);
+  first.damage(first.batch(2, 1));
+  first.batch(3, 1);
+  third.batch(4, 3);
+  write(1, first);
+  write(3, third);
+  const LogRecovery found = recover();
+  EXPECT_EQ(applied_, (Sequences{1, 4}));
+  EXPECT_EQ(found.corruption.size(), 1u);
+}
+
 TEST_F(LogRecoveryTest, WhatACutLeftBehindIsNeverTakenLater) {
   // Sequence 2 was torn and cut, 3 survived behind it; the next life of the engine wrote other
   // operations under 2 and 3 into a new segment.

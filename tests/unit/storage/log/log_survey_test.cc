@@ -127,6 +127,28 @@ TEST_F(LogSurveyTest, ATornTailIsToldFromDamage) {
                              "missing"});
 }
 
+TEST_F(LogSurveyTest, ASectorThatTheDiskDoesNotGiveIsToldAndTheRestVerified) {
+  begin(1, 1, std::string(3 * kLogPieceBytes, '\0'));
+  batch(1, 0);
+  batch(2, 1, 800);
+  const uint64_t last = batch(802, 801);
+  write();
+  begin(2, 803);
+  damage(batch(803, 802) + 41);
+  batch(804, 803);
+  write();
+  disk_.spoil("log/000001.log", kLogPieceBytes);
+  options_.secret = kSecret;
+  options_.flushed = 0;
+  survey();
+  EXPECT_GT(last, 2 * kLogPieceBytes) << "it is in what can be read";
+  ASSERT_EQ(findings_.size(), 3u);
+  EXPECT_EQ(findings_[0], "log/000001.log: offset " + std::to_string(kLogPieceBytes) +
+                              ": cannot be read: read: Input/output error");
+  EXPECT_NE(findings_[1].find("the sequences 2 to 801 are"), std::string::npos) << findings_[1];
+  EXPECT_NE(findings_[2].find("the sequences 803 to 803 are"), std::string::npos) << findings_[2];
+}
+
 TEST_F(LogSurveyTest, SegmentsThatWereFlushedMayBeGoneAndAreVerifiedIfThere) {
   begin(1, 1);
   batch(1, 0);

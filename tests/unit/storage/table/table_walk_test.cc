@@ -112,6 +112,18 @@ TEST_F(TableWalkTest, TellsWhatTheWriterWrote) {
   EXPECT_EQ(entries, 200u);
 }
 
+TEST_F(TableWalkTest, ASectorThatTheDiskDoesNotGiveIsToldAndTheRestVerified) {
+  const BlockHandle bad = walk().handles_of(TablePart::data).at(2);
+  disk_.spoil(kPath, bad.offset);
+  const Collected collected = walk();
+  ASSERT_EQ(collected.findings.size(), 1u);
+  EXPECT_EQ(to_text(collected.findings[0]),
+            std::string(kPath) + ": offset " + std::to_string(bad.offset) +
+                ": data block: it cannot be read: read: Input/output error");
+  EXPECT_LT(collected.keys.size(), 200u);
+  EXPECT_EQ(collected.keys.back(), key(99));
+}
+
 TEST_F(TableWalkTest, EveryFlippedBitIsFoundInItsBlock) {
   for (uint64_t offset = 0; offset < written_.file_bytes; ++offset) {
     disk_.restore(whole_);
