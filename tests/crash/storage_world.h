@@ -30,11 +30,18 @@ inline EngineOptions tiny_engine_options() {
   return options;
 }
 
-/// Drops everything, but counts the events.
+/// Keeps the last line of each event, and counts them.
 class CountingLog final : public Log {
  public:
   void write(LogLevel, std::string_view line) override {
-    ++counts_[std::string(line.substr(0, line.find(' ')))];
+    const std::string event(line.substr(0, line.find(' ')));
+    ++counts_[event];
+    last_[event] = line;
+  }
+  /// Empty: there was none.
+  std::string last(std::string_view event) const {
+    const auto found = last_.find(event);
+    return found == last_.end() ? std::string() : found->second;
   }
   uint64_t count(std::string_view event) const {
     const auto found = counts_.find(event);
@@ -47,6 +54,7 @@ class CountingLog final : public Log {
     bool operator()(std::string_view a, std::string_view b) const { return a < b; }
   };
   std::map<std::string, uint64_t, Less> counts_;
+  std::map<std::string, std::string, Less> last_;
 };
 
 class StorageWorld {

@@ -1,7 +1,6 @@
 #include "libkv/storage/check/engine_check.h"
 
 #include <algorithm>
-#include <tuple>
 #include <vector>
 
 #include "libkv/storage/check/log_whereabouts.h"
@@ -88,7 +87,6 @@ class EngineChecker {
       visitor_.unverified(found.error());
     }
     const std::string name = "manifest: table " + std::to_string(info.number) + ": ";
-    if (info.level >= kLevels) tell_manifest(name + "level " + std::to_string(info.level));
     const bool is_given =
         info.sequence_min == info.given_sequence && info.sequence_max == info.given_sequence;
     if (info.given_sequence != 0 && !is_given)
@@ -119,22 +117,9 @@ class EngineChecker {
       tell(path, std::nullopt, "its keys are not of the range that the manifest says");
   }
 
-  /// Below level 0 the tables of a level stand side by side.
   void check_levels() {
-    std::vector<const TableInfo*> tables;
-    for (const TableInfo& info : state_.tables)
-      if (info.level > 0) tables.push_back(&info);
-    std::sort(tables.begin(), tables.end(), [](const TableInfo* a, const TableInfo* b) {
-      return std::tie(a->level, a->first_key) < std::tie(b->level, b->first_key);
-    });
-    for (size_t i = 1; i < tables.size(); ++i) {
-      const TableInfo& left = *tables[i - 1];
-      const TableInfo& right = *tables[i];
-      if (left.level == right.level && left.last_key >= right.first_key)
-        tell_manifest("manifest: level " + std::to_string(left.level) + ": the keys of tables " +
-                      std::to_string(left.number) + " and " + std::to_string(right.number) +
-                      " overlap");
-    }
+    for (const std::string& what : misplaced_tables(state_.tables))
+      tell_manifest("manifest: " + what);
   }
 
   void check_drops() {

@@ -25,7 +25,7 @@ void LsmEngine::checkpoint(CheckpointTarget target, std::function<void(Result<Se
   }
   checkpoint_ = std::make_shared<Checkpoint>(environment_.files, std::move(target),
                                              log_.last_sequence(), std::move(done));
-  retry_if_rested();
+  retry_if_due();
   // It may be one more than may wait else, and only one.
   if (!view_->active->empty()) rotate_memtable();
   copy_if_flushed();

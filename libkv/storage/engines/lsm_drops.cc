@@ -26,7 +26,7 @@ Result<Sequence> LsmEngine::drop_range(const KeyRange& range, Durability durabil
   KV_TRY(check_limits(range));
   KV_TRY(log_.ready());
   // It may be what frees a tree that bad tables have stopped.
-  retry_if_rested();
+  retry_if_due();
   KV_TRY(make_memtable_room());
   const RangeDrop drop{range, log_.append_drop(range, durability)};
   view_->active->add_drop(drop);

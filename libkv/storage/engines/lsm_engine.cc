@@ -202,6 +202,7 @@ void LsmEngine::start_compaction() {
 }
 
 void LsmEngine::begin_compaction(CompactionPlan plan) {
+  plan.asks_for_room = no_room_to_compact_.has_value();
   compaction_ =
       std::make_shared<Compaction>(std::move(plan), view_->version, cache_, factory_, manifest_,
                                    compaction_options_, environment_.entropy());
@@ -225,16 +226,25 @@ void LsmEngine::compaction_stepped() {
     start_work();
     return room_made();
   }
-  const auto ended = std::exchange(compaction_, nullptr);
-  const Error& error = ended->status().error();
+  compaction_failed(std::exchange(compaction_, nullptr));
+}
+
+void LsmEngine::compaction_failed(std::shared_ptr<Compaction> ended) {
+  const Error error = ended->status().error();
   for (const uint64_t number : ended->unreadable()) picker_.leave_out(number);
   job_failed("compaction", error, ended->is_in_doubt());
-  if (ended->input_failed() && ended->unreadable().empty()) {
+  if (error.kind == ErrorKind::no_space) {
+    no_room_to_compact_ = error;
+    compact_at_ = environment_.clock.now() + limits::disk_full_retry_interval;
+  } else if (ended->input_failed() && ended->unreadable().empty()) {
     compact_pause_ = std::clamp<Duration>(2 * compact_pause_, limits::disk_full_retry_interval,
                                           limits::unreadable_retry_interval);
     compact_at_ = environment_.clock.now() + compact_pause_;
   }
   const bool goes_on = !resting_ && log_.failure() && ended->unreadable().empty();
+  // What it wrote goes with it, which takes a file system its time.
+  tasks_.run(
+      Lane::background, [ended = std::move(ended)] {}, [] {});
   goes_on ? commit_ingest() : start_work();
 }
 
@@ -242,6 +252,7 @@ void LsmEngine::install_compaction() {
   const auto ended = std::exchange(compaction_, nullptr);
   told_.reset();
   compact_pause_ = {};
+  no_room_to_compact_.reset();
   std::vector<TablePtr> removed = ended->plan().upper;
   removed.insert(removed.end(), ended->plan().lower.begin(), ended->plan().lower.end());
   std::vector<TablePtr> added;
@@ -268,7 +279,9 @@ void LsmEngine::job_failed(const char* job, const Error& error, bool is_final) {
   if (!is_told || is_final || error.kind == ErrorKind::corrupt)
     environment_.log.error("storage_job_failed", {{"job", job}, {"what", error.what}});
   if (is_final) return log_.fail_with(error);
-  if (Manifest::is_undone(error)) {
+  // That a merge finds no room says nothing of a flush, which needs less.
+  const bool is_merge = error.kind == ErrorKind::no_space && job == std::string_view("compaction");
+  if (Manifest::is_undone(error) && !is_merge) {
     resting_ = error;
     resting_since_ = environment_.clock.now();
   }

@@ -97,7 +97,7 @@ class LsmEngine final : public Engine {
   bool may_rotate() const;
   Status make_memtable_room();
   Status refuse(const char* why);
-  void retry_if_rested();
+  void retry_if_due();
   const char* wall() const;
   void begin_stall();
   void end_stall();
@@ -130,6 +130,7 @@ class LsmEngine final : public Engine {
   void begin_compaction(CompactionPlan plan);
   void step_compaction();
   void compaction_stepped();
+  void compaction_failed(std::shared_ptr<Compaction> ended);
   bool rests_between_steps();
   void end_rest();
   void may_flush();
@@ -177,8 +178,9 @@ class LsmEngine final : public Engine {
   IngestState ingest_state_ = IngestState::linking;
   std::optional<Error> resting_;  // Why jobs rest: no room, or somebody reads the manifest.
   Instant resting_since_{};
-  std::optional<ErrorKind> told_;      // Of the last job that failed; none once one did not.
-  std::optional<Instant> compact_at_;  // No sooner: an input could not be read just now.
+  std::optional<ErrorKind> told_;            // Of the last job that failed; none once one did not.
+  std::optional<Error> no_room_to_compact_;  // As the last one said.
+  std::optional<Instant> compact_at_;  // No sooner: no room, or an unreadable input, just now.
   Duration compact_pause_{};           // Before that; longer each time it fails again.
   CompactionPace compaction_pace_;
   CompactionPace::Wait log_wait_;

@@ -13,7 +13,7 @@ Status LsmEngine::may_ingest(const std::vector<std::string>& paths) {
   if (view_->waiting.size() > limits::memtables_waiting_max)
     return fail(ErrorKind::busy, "flushes are behind");
   if (paths.empty()) return fail(ErrorKind::invalid, "no tables to ingest");
-  retry_if_rested();
+  retry_if_due();
   if (resting_) return fail(*resting_);
   return log_.ready();
 }

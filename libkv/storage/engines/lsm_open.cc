@@ -57,11 +57,8 @@ class LsmOpener {
 
  private:
   Status check_levels() {
-    for (const TableInfo& info : state_.tables)
-      if (info.level >= kLevels)
-        return fail(ErrorKind::corrupt, "manifest: table " + std::to_string(info.number) +
-                                            ": level " + std::to_string(info.level));
-    return {};
+    const auto wrong = misplaced_tables(state_.tables);
+    return wrong.empty() ? Status() : fail(ErrorKind::corrupt, "manifest: " + wrong.front());
   }
 
   /// Removes tables that a flush or compaction wrote but the manifest never named.
@@ -146,8 +143,9 @@ class LsmOpener {
                   .old_segments = std::move(log.segments),
                   .before_first_write = nullptr};
     if (state_.clean && !KV_PLANTED(keep_clean_flag))
-      parts_.log.before_first_write = [manifest = parts_.manifest]() mutable {
-        return manifest.clear_clean();
+      parts_.log.before_first_write = [manifest = parts_.manifest,
+                                       durable = parts_.log.last_sequence]() mutable {
+        return manifest.clear_clean(durable);
       };
     return {};
   }

@@ -39,11 +39,14 @@ bool LsmEngine::may_rotate() const {
          KV_PLANTED(memtables_beyond_budget);
 }
 
-void LsmEngine::retry_if_rested() {
-  if (!resting_ || environment_.clock.now() - resting_since_ < limits::disk_full_retry_interval)
-    return;
-  resting_.reset();
-  start_work();
+void LsmEngine::retry_if_due() {
+  if (!resting_ && !compact_at_) return;
+  const Instant now = environment_.clock.now();
+  const bool rested = resting_ && now - resting_since_ >= limits::disk_full_retry_interval;
+  const bool compacts = compact_at_ && now >= *compact_at_;
+  if (rested) resting_.reset();
+  if (compacts) compact_at_.reset();
+  if (rested || compacts) start_work();
 }
 
 Instant LsmEngine::next_wake() const {
@@ -61,24 +64,22 @@ Instant LsmEngine::next_wake() const {
 void LsmEngine::on_tick(Instant now) {
   if (closed_) return;
   log_.on_tick(now);
-  retry_if_rested();
-  if (compact_at_ && now >= *compact_at_) {
-    compact_at_.reset();
-    start_work();
-  }
+  remove_obsolete_files();  // Whoever held them last may have let go since the last job.
+  retry_if_due();
   if (step_at_ && now >= *step_at_) end_rest();
   if (flush_at_ && now >= *flush_at_) may_flush();
   tidy_on_tick(now);
 }
 
 Status LsmEngine::make_room() {
-  retry_if_rested();
+  retry_if_due();
   if (const char* why = wall()) return refuse(why);
   return make_memtable_room();
 }
 
 Status LsmEngine::refuse(const char* why) {
   if (resting_) return fail(*resting_);
+  if (no_room_to_compact_ && compact_at_) return fail(*no_room_to_compact_);
   begin_stall();
   return fail(ErrorKind::busy, why);
 }

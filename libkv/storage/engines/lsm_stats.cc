@@ -57,7 +57,8 @@ std::string LsmEngine::refusing() const {
   if (const Status taken = log_.state(); !taken) return taken.error().what;
   const char* why = log_.is_full() ? nullptr : wall();
   if (why == nullptr || flush_running_ || compaction_ != nullptr || ingest_ != nullptr) return "";
-  return resting_ ? resting_->what : why;
+  if (resting_) return resting_->what;
+  return no_room_to_compact_ ? no_room_to_compact_->what : why;
 }
 
 void LsmEngine::count_memory(EngineStats& stats) const {

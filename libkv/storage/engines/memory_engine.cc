@@ -272,7 +272,7 @@ Result<std::unique_ptr<Engine>> open_memory_engine(Environment& environment, Met
   Pairs pairs;
   // Only a checkpoint's log begins later.
   const LogRecoveryOptions recovery{directory, state.log_secret, state.flushed,
-                                    state.clean.value_or(0)};
+                                    state.known_durable()};
   KV_ASSIGN(LogRecovery log,
             recover_log(environment.files, recovery, [&pairs](const auto& segment) {
               for (const LogRecord& record : segment->records) replay(pairs, record);
@@ -294,7 +294,9 @@ Result<std::unique_ptr<Engine>> open_memory_engine(Environment& environment, Met
       .old_segments = std::move(log.segments),
       .before_first_write = nullptr};
   if (state.clean)
-    log_options.before_first_write = [manifest]() mutable { return manifest.clear_clean(); };
+    log_options.before_first_write = [manifest, durable = log_options.last_sequence]() mutable {
+      return manifest.clear_clean(durable);
+    };
   auto engine = std::make_unique<MemoryEngine>(environment, manifest, std::move(log_options),
                                                std::move(pairs), std::move(report));
   KV_TRY(engine->start());

@@ -189,6 +189,19 @@ void Compaction::find_unreadable() {
     for (const TablePtr& table : *tables) unreadable_.push_back(table->info().number);
 }
 
+/// What did not fit would be written again and again, and take the room of the log meanwhile.
+Status Compaction::check_room() const {
+  if (!plan_.asks_for_room || KV_PLANTED(merge_without_room)) return {};
+  uint64_t wanted = 0;
+  for (const auto* tables : {&plan_.upper, &plan_.lower})
+    for (const TablePtr& table : *tables) wanted += table->info().file_bytes;
+  const std::string& directory = output_.factory()->directory;
+  KV_ASSIGN(const uint64_t free, output_.factory()->files.free_bytes(directory));
+  if (free >= wanted) return {};
+  return fail(ErrorKind::no_space, directory + ": a merge of " + std::to_string(wanted) +
+                                       " bytes finds " + std::to_string(free) + " free");
+}
+
 void Compaction::start() {
   std::vector<std::unique_ptr<EntryIterator>> sources;
   if (plan_.level == 0) {
@@ -209,7 +222,10 @@ Status Compaction::advance() {
     return commit({std::move(moved)});
   }
   if (plan_.kind == CompactionKind::discard) return commit({});
-  if (inputs_ == nullptr) start();
+  if (inputs_ == nullptr) {
+    KV_TRY(check_room());
+    start();
+  }
   KV_TRY(read_on());
   if (inputs_->valid()) return {};
   input_failed_ = !inputs_->status();

@@ -48,6 +48,8 @@ struct CompactionPlan {
   CompactionKind kind = CompactionKind::merge;
   /// Of level 1, cannot be read: what of level 0 lies in their ranges stays there.
   std::vector<TablePtr> around;
+  /// The last one found no room: nothing is written before there is as much as the inputs take.
+  bool asks_for_room = false;
 };
 
 /// Chooses what to compact next: the level that is most over its size, and there the table that
@@ -136,6 +138,7 @@ class Compaction {
 
  private:
   Status advance();
+  Status check_room() const;
   void start();
   Status read_on();
   Status take(const Entry& entry);

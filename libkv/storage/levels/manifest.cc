@@ -178,9 +178,11 @@ Status Manifest::set_clean(Sequence last_sequence) {
   return meta_.commit(transaction);
 }
 
-Status Manifest::clear_clean() {
+Status Manifest::clear_clean(Sequence durable) {
   MetaTransaction transaction;
   transaction.remove(kEngineTable, "clean");
+  if (!KV_PLANTED(forget_what_was_durable))
+    transaction.put(kEngineTable, "durable", std::to_string(durable));
   return meta_.commit(transaction);
 }
 

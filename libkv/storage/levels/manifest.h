@@ -78,7 +78,8 @@ class Manifest {
     return error.kind == ErrorKind::no_space || error.kind == ErrorKind::busy;
   }
   Status set_clean(Sequence last_sequence);
-  Status clear_clean();
+  /// Before the first write behind a start, whose recovery had all up to `durable` on the disk.
+  Status clear_clean(Sequence durable);
 
  private:
   Result<std::optional<uint64_t>> number(const std::string& key);

@@ -1,6 +1,7 @@
 #include "libkv/storage/levels/version.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "libkv/base/assert.h"
 #include "libkv/base/planted.h"
@@ -13,6 +14,29 @@ const TablePtr* Version::table_for(const std::vector<TablePtr>& level, BytesView
       [](const TablePtr& table, BytesView k) { return table->info().last_key < k; });
   if (at == level.end() || (*at)->info().first_key > key) return nullptr;
   return &*at;
+}
+
+std::vector<std::string> misplaced_tables(const std::vector<TableInfo>& tables) {
+  std::vector<std::string> wrong;
+  std::vector<const TableInfo*> ordered;  // Below level 0, where tables stand side by side.
+  for (const TableInfo& info : tables) {
+    if (info.level >= kLevels)
+      wrong.push_back("table " + std::to_string(info.number) + ": level " +
+                      std::to_string(info.level));
+    if (info.level > 0) ordered.push_back(&info);
+  }
+  std::sort(ordered.begin(), ordered.end(), [](const TableInfo* a, const TableInfo* b) {
+    return std::tie(a->level, a->first_key) < std::tie(b->level, b->first_key);
+  });
+  for (size_t i = 1; i < ordered.size(); ++i) {
+    const TableInfo& left = *ordered[i - 1];
+    const TableInfo& right = *ordered[i];
+    if (left.level == right.level && left.last_key >= right.first_key)
+      wrong.push_back("level " + std::to_string(left.level) + ": the keys of tables " +
+                      std::to_string(left.number) + " and " + std::to_string(right.number) +
+                      " overlap");
+  }
+  return wrong;
 }
 
 Version::Version(Levels levels, std::vector<RangeDrop> drops)

@@ -23,6 +23,10 @@ namespace kv {
 
 inline constexpr size_t kLevels = 7;
 
+/// What is wrong with where the tables are said to be: on a level that there is not, or beside one
+/// that they overlap. A phrase for each.
+std::vector<std::string> misplaced_tables(const std::vector<TableInfo>& tables);
+
 /// Numbers of tables whose files nobody needs any more, put there by whichever thread let go last.
 class ObsoleteTables {
  public:

@@ -20,6 +20,11 @@ LogRecords records_for(const CommitLog::Options& options) {
   return {static_cast<size_t>(piece_bytes), static_cast<size_t>(soft_bytes / piece_bytes)};
 }
 
+/// What whoever writes meanwhile is told. Not `busy`, which is to be tried again at once.
+Status why_nothing_is_taken(const Error& error) {
+  return fail(error.kind == ErrorKind::busy ? ErrorKind::unavailable : error.kind, error.what);
+}
+
 }  // namespace
 
 CommitLog::CommitLog(Environment& environment, Options options)
@@ -125,7 +130,7 @@ void CommitLog::on_tick(Instant now) {
 
 void CommitLog::hand_over_if_due() {
   if (group_running_ || waiting_ || in_turn_ || !failure_) return;
-  if (!sync_wanted_ && forming_.bytes() <= held_bytes_max_) return;
+  if (!sync_wanted_ && !is_full() && forming_.bytes() <= held_bytes_max_) return;
   auto group = std::make_shared<LogGroup>();
   group->records = forming_.take();
   group->durable = durable_sequence_;
@@ -174,7 +179,7 @@ void CommitLog::group_over(const std::shared_ptr<LogGroup>& group, Sequence last
     waiting_last_ = last;
     if (spare_status_)
       environment_.log.warning("log_waits_for_room", {{"what", result.status.error().what}});
-    spare_status_ = result.status;
+    spare_status_ = why_nothing_is_taken(result.status.error());
     spare_tried_ = environment_.clock.now();
     return;
   }

@@ -134,7 +134,7 @@ class LogRecoverer {
     const LogSegmentFile& segment = segments[index];
     const bool is_last = index + 1 == segments.size();
     const std::string& path = segment.path;
-    KV_ASSIGN(const Sequence durable, synced_before_next(files_, segments, index, options_.secret));
+    KV_ASSIGN(Sequence durable, synced_before_next(files_, segments, index, options_.secret));
     KV_ASSIGN(auto file, files_.open(path, OpenMode::write));
     KV_ASSIGN(const uint64_t size, file->size());
     begin_segment();
@@ -142,7 +142,9 @@ class LogRecoverer {
     KV_TRY(read_bytes(*file, path));
     const Sequence before = chain_.last_sequence();
     const uint64_t salt = log_salt(options_.secret, segment.number);
-    KV_TRY(chain_.add(path, scan_log_segment(segment_->view(), salt), durable));
+    const LogSegmentScan scan = scan_log_segment(segment_->view(), salt);
+    if (is_last) durable = durable_by_manifest(scan, options_.known_durable);
+    KV_TRY(chain_.add(path, scan, durable));
     found_.segments.push_back({path, chain_.last_sequence(), size});
     apply_(segment_);
     if (is_last && !KV_PLANTED(leave_bad_tail)) KV_TRY(blank_bad_tail(*file));

@@ -19,6 +19,12 @@ const char* to_string(LogEnd end) {
   return "?";
 }
 
+Sequence durable_by_manifest(const LogSegmentScan& newest, Sequence known_durable) {
+  const bool is_all = !newest.records.empty() && newest.records.back().count > 0 &&
+                      newest.records.back().last() == known_durable;
+  return is_all ? known_durable : 0;
+}
+
 Result<LogEnd> LogChain::add(const std::string& path, const LogSegmentScan& scan,
                              Sequence durable) {
   const size_t known = corruption_.size();

@@ -28,6 +28,10 @@ enum class LogEnd {
 };
 const char* to_string(LogEnd end);
 
+/// Up to where the manifest's word reaches into the newest segment: all of it was durable, if its
+/// last record is the very one that was; 0: it may hold what an earlier recovery cut.
+Sequence durable_by_manifest(const LogSegmentScan& newest, Sequence known_durable);
+
 class LogChain {
  public:
   using Apply = std::function<void(const LogRecord&)>;
@@ -38,8 +42,8 @@ class LogChain {
   LogChain(std::string directory, Sequence flushed, Apply apply)
       : apply_(std::move(apply)), expected_(flushed + 1), place_(std::move(directory)) {}
 
-  /// The next segment. The one behind it says that all up to `durable` had been synced when it was
-  /// begun; 0: nobody says. Errors: format.
+  /// The next segment. The one behind it, or durable_by_manifest(), says that all up to `durable`
+  /// had been synced; 0: nobody says. Errors: format.
   Result<LogEnd> add(const std::string& path, const LogSegmentScan& scan, Sequence durable);
   /// There are no more. The manifest knows all up to `known_durable` to have been durable.
   void end(Sequence known_durable);

@@ -165,7 +165,9 @@ class LogSurveyor {
   Status take(size_t index, ReadSegment* read) {
     SurveyedSegment& segment = read->told;
     const auto& records = segment.scan.records;
-    const Sequence durable = synced_before_next(index);
+    const Sequence durable = index + 1 == segments_.size()
+                                 ? durable_by_manifest(segment.scan, options_.known_durable)
+                                 : synced_before_next(index);
     if (chain_ && index >= first_wanted_) KV_TRY(chain_->add(segment.path, segment.scan, durable));
     if (records.empty()) return {};
     if (records.front().kind == LogRecordKind::segment_header) {

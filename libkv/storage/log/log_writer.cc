@@ -34,7 +34,9 @@ Status LogWriter::write_records(LogGroup& group, bool sync_now, LogGroupResult* 
   if (pieces.empty()) return {};
   if (before_first_write_) {
     const Status ready = before_first_write_();
-    result->waits_for_room = !ready && ready.error().kind == ErrorKind::no_space;
+    // Nothing has changed: the manifest has no room, or somebody reads it.
+    result->waits_for_room = !ready && (ready.error().kind == ErrorKind::no_space ||
+                                        ready.error().kind == ErrorKind::busy);
     if (!ready) return ready;
     before_first_write_ = nullptr;
   }

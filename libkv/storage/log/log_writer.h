@@ -29,7 +29,7 @@ struct LogGroupResult {
     uint64_t bytes;
   };
   Status status;
-  /// With `no_space`: nothing is broken; the group now holds what was not written.
+  /// With `no_space` or `busy`: nothing is broken; the group now holds what was not written.
   bool waits_for_room = false;
   std::vector<BegunSegment> begun;
   uint64_t written_bytes = 0;

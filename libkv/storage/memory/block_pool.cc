@@ -19,7 +19,9 @@ constexpr size_t kTrimmedBytes = size_t{4} << 10;
 /// Of a region and of a slab, so that every slab has room for the same pieces.
 constexpr size_t kHeaderBytes = 128;
 constexpr size_t kPieceBytesMin = 1 << 10;
-constexpr size_t kPieceBytesMax = (kSlabBytes - kHeaderBytes) / 2;
+/// The largest size of which a slab holds two.
+constexpr size_t kPieceBytesMax = size_t{124} << 10;
+static_assert(kHeaderBytes + 2 * kPieceBytesMax <= kSlabBytes);
 constexpr size_t kClassesPerDoubling = 16;
 constexpr auto kPieceAlignment = std::align_val_t{64};
 

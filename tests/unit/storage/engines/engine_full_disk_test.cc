@@ -38,7 +38,9 @@ class FullDiskRun {
       const auto last = put(i);
       if (!last) {
         const ErrorKind kind = last.error().kind;
-        EXPECT_TRUE(kind == ErrorKind::no_space || kind == ErrorKind::busy) << last.error().what;
+        EXPECT_TRUE(kind == ErrorKind::no_space || kind == ErrorKind::busy ||
+                    kind == ErrorKind::unavailable)
+            << last.error().what;
         ++refused;
       }
       if (i % together == 0) world.run_until_idle();
@@ -121,16 +123,55 @@ TEST(EngineFullDiskTest, OpensForReadsAndRecoversByItself) {
   run.recover();
 }
 
+// A start behind a clean stop has something to commit before the log's first write.
 TEST(EngineFullDiskTest, AManifestThatRefusesOnceIsAskedAgain) {
   for (const ErrorKind kind : {ErrorKind::no_space, ErrorKind::busy}) {
     for (uint64_t n = 1; n < 12 && !testing::Test::HasFailure(); ++n) {
-      SCOPED_TRACE(std::string(to_string(kind)) + " at commit " + std::to_string(n));
-      FullDiskRun run;
-      run.world.meta->refuse_nth_commit(n, kind);
-      run.put_many(200, 3);
-      run.recover();
+      for (const bool was_stopped : {false, true}) {
+        SCOPED_TRACE(std::string(to_string(kind)) + " at commit " + std::to_string(n) +
+                     (was_stopped ? ", behind a clean stop" : ""));
+        FullDiskRun run;
+        ASSERT_EQ(run.put_many(20, 1), 0);
+        if (was_stopped) {
+          ASSERT_TRUE(run.world.engine->close());
+          run.reopen();
+        }
+        run.world.meta->refuse_nth_commit(n, kind);
+        run.put_many(200, 3);
+        run.recover();
+      }
     }
   }
+}
+
+// The log would have the room that a merge fills and gives back again and again.
+TEST(EngineFullDiskTest, AMergeThatFindsNoRoomIsNotWrittenAgainUntilThereIsSome) {
+  FullDiskRun run;
+  StorageWorld& world = run.world;
+  ASSERT_EQ(run.put_many(300, 1), 0);
+  const uint64_t merged = world.engine->stats().compactions;
+  // Segments of the log are used again, and a table takes less than a memtable: merges lack room.
+  for (int i = 0; i < 300 && world.log.count("storage_job_failed") == 0; ++i) {
+    world.disk.set_capacity(world.disk.image().used_bytes() + 1'500);
+    run.put_many(1, 1);
+  }
+  ASSERT_NE(world.log.last("storage_job_failed").find("compaction"), std::string::npos)
+      << world.log.last("storage_job_failed");
+  world.disk.record(true);
+  const auto wait = [&world](int seconds) {
+    for (; seconds > 0; --seconds) {
+      world.scheduler.run_until(world.scheduler.now() + 1s);
+      world.engine->on_tick(world.scheduler.now());
+      world.run_until_idle();
+    }
+  };
+  wait(20);
+  for (const DiskOperation& operation : world.disk.trace())
+    EXPECT_FALSE(operation.path.ends_with(".sst")) << operation.path;
+  world.disk.set_capacity(std::nullopt);
+  wait(2);
+  EXPECT_GT(world.engine->stats().compactions, merged);
+  run.recover();
 }
 
 }  // namespace

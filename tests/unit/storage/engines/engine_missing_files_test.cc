@@ -115,6 +115,26 @@ TEST_F(EngineMissingFilesTest, ALogThatEndsTooEarlyAfterAKillIsTold) {
   }
 }
 
+// The first write takes the clean stop's word away, and leaves what that said.
+TEST_F(EngineMissingFilesTest, ALogThatIsGoneAfterAKillBehindACleanStopIsTold) {
+  world_.restore(image_, rows_);
+  ASSERT_TRUE(world_.open());
+  write(1);
+  while (world_.scheduler.run_one()) {
+  }
+  world_.end();
+  {
+    SimFileSystem disk_files(world_.disk);
+    const std::vector<std::string> names = *disk_files.list("data");
+    for (const std::string& name : names) {
+      if (!name.ends_with(".log")) continue;
+      ASSERT_TRUE(disk_files.remove("data/" + name));
+    }
+  }
+  ASSERT_TRUE(world_.open());
+  EXPECT_FALSE(world_.engine->recovery().corruption.empty());
+}
+
 TEST_F(EngineMissingFilesTest, FilesWithoutTheirMetadataAreRefused) {
   world_.restore(image_, {});
   const Status opened = world_.open();

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "libkv/base/limits.h"
+#include "libkv/storage/levels/manifest.h"
+#include "libkv/storage/levels/version.h"
 #include "tests/crash/engine_history.h"
 #include "tests/crash/storage_world.h"
 
@@ -139,8 +141,34 @@ TEST_P(LsmFilesTest, AWalkKeepsTheFilesItReadsAndNoLonger) {
   ASSERT_TRUE(walk->status());
   EXPECT_TRUE(pairs == before);
   walk.reset();
-  fill("newer");
+  // No job need come for that.
+  world_.engine->on_tick(world_.scheduler.now());
+  world_.run_until_idle();
   EXPECT_EQ(files(".sst"), world_.engine->stats().sstables);
+}
+
+TEST_P(LsmFilesTest, TablesThatCannotStandWhereTheManifestSaysAreCorrupt) {
+  for (const uint32_t level : {1u, static_cast<uint32_t>(kLevels)}) {
+    ASSERT_TRUE(world_.open());
+    for (int i = 0; i < 400; ++i) put("k" + std::to_string(i % 100), "v" + std::to_string(i));
+    world_.run_until_idle();
+    ASSERT_TRUE(world_.engine->close());
+    const ManifestState state = *Manifest(world_.metadata()).open(0);
+    ASSERT_FALSE(state.tables.empty());
+    ManifestChange change;
+    for (const uint64_t number : {1000u, 1001u}) {
+      change.added.push_back(state.tables.front());
+      change.added.back().number = number;
+      change.added.back().level = level;
+    }
+    const MetaRows sound = world_.meta->all();
+    ASSERT_TRUE(Manifest(world_.metadata()).commit(change));
+    const Status opened = world_.open();
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().kind, ErrorKind::corrupt);
+    EXPECT_NE(opened.error().what.find(level == 1 ? "overlap" : "level"), std::string::npos);
+    world_.meta = std::make_unique<TracedMeta>(world_.disk, sound);
+  }
 }
 
 TEST_P(LsmFilesTest, TablesNobodyNamesAreRemovedAtOpen) {

@@ -259,6 +259,22 @@ TEST_F(LogRecoveryTest, TheManifestKnowsOfALostEnd) {
   EXPECT_EQ(found.last_sequence, 2u) << "sequence 2 must not be given out again";
 }
 
+TEST_F(LogRecoveryTest, WhatACleanStopSaysOfTheLastRecordCountsBehindDamage) {
+  Segment segment(1, 1);
+  segment.batch(1, 0);
+  segment.damage(segment.batch(2, 1));
+  segment.batch(3, 1);
+  write(1, segment);
+  const LogRecovery found = recover(0, /*known_durable=*/3);
+  ASSERT_EQ(found.corruption.size(), 1u);
+  EXPECT_NE(found.corruption[0].what.find("2 to 2"), std::string::npos);
+  EXPECT_EQ(applied_, (Sequences{1, 3}));
+  // Where more was durable than is there, 3 may be what an earlier recovery cut.
+  const LogRecovery shorter = recover(0, /*known_durable=*/4);
+  EXPECT_EQ(shorter.corruption.size(), 1u);
+  EXPECT_EQ(applied_, (Sequences{1}));
+}
+
 TEST_F(LogRecoveryTest, DamageToWhatIsFlushedDoesNotMatter) {
   Segment segment(1, 1);
   segment.damage(segment.batch(1, 0));
@@ -426,6 +442,24 @@ TEST_F(CommitLogTest, UnsyncedBytesAreBounded) {
   for (int i = 0; i < 40; ++i) append(Durability::none, 100 << 10);
   run_until_idle();
   EXPECT_GE(log_->written_bytes(), uint64_t{1} << 20);
+}
+
+TEST_F(CommitLogTest, AFullLogLeavesHoweverMuchMayBeHeld) {
+  CommitLog::Options options;
+  options.directory = "log";
+  options.forming_bytes_max = 64 << 10;
+  options.held_bytes_max = 1 << 20;
+  options.next_number = 100;
+  CommitLog log(process_.environment(), std::move(options));
+  ASSERT_TRUE(log.prepare());
+  WriteBatch batch;
+  batch.put("k", std::string(1000, 'v'));
+  for (int i = 0; i < 200; ++i) {
+    if (log.ready()) log.append(batch, Durability::none);
+    run_until_idle();
+  }
+  EXPECT_TRUE(log.ready());
+  EXPECT_EQ(log.last_sequence(), 200u);
 }
 
 TEST_F(CommitLogTest, WhereNobodySyncsFreshSegmentsAreNotWrittenThrough) {

@@ -61,6 +61,16 @@ TEST(BlockPoolTest, APieceTakesLittleMoreThanAskedFor) {
   }
 }
 
+TEST(BlockPoolTest, LargePiecesShareASlabOrComeFromTheHeap) {
+  for (size_t bytes = 100'000; bytes < 140'000; bytes += 997) {
+    BlockPool pool;
+    std::vector<void*> pieces(64);
+    for (void*& piece : pieces) piece = pool.allocate(bytes);
+    EXPECT_LE(pool.reserved_bytes(), pieces.size() * (size_t{128} << 10)) << bytes;
+    for (void* piece : pieces) pool.free(piece, bytes);
+  }
+}
+
 TEST(BlockPoolTest, WhatIsGivenBackIsHandedOutAgain) {
   BlockPool pool;
   std::vector<void*> pieces(1'000);
