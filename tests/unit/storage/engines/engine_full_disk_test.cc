@@ -168,6 +168,16 @@ TEST(EngineFullDiskTest, AMergeThatFindsNoRoomIsNotWrittenAgainUntilThereIsSome)
   wait(20);
   for (const DiskOperation& operation : world.disk.trace())
     EXPECT_FALSE(operation.path.ends_with(".sst")) << operation.path;
+  // Level 0 fills up: then writes are refused, for that reason.
+  Result<Sequence> last = 0;
+  for (int i = 0; i < 2'000 && last; ++i) {
+    world.disk.set_capacity(world.disk.image().used_bytes() + 1'500);
+    last = run.put(i);
+    world.run_until_idle();
+  }
+  ASSERT_FALSE(last);
+  EXPECT_EQ(last.error().kind, ErrorKind::no_space) << last.error().what;
+  EXPECT_EQ(world.engine->stats().refusing, last.error().what);
   world.disk.set_capacity(std::nullopt);
   wait(2);
   EXPECT_GT(world.engine->stats().compactions, merged);

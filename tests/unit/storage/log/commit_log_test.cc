@@ -447,6 +447,7 @@ TEST_F(CommitLogTest, UnsyncedBytesAreBounded) {
 TEST_F(CommitLogTest, AFullLogLeavesHoweverMuchMayBeHeld) {
   CommitLog::Options options;
   options.directory = "log";
+  options.segment_bytes = kSegmentBytes;
   options.forming_bytes_max = 64 << 10;
   options.held_bytes_max = 1 << 20;
   options.next_number = 100;
