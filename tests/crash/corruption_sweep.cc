@@ -1,4 +1,4 @@
-// corruption_sweep [--stride N] [--seed S]
+// corruption_sweep [--stride N] [--seed S] [--seeds N]
 //
 // A flipped bit in each Nth byte, zeros, a cut, and a sector that the disk does not give: in every
 // block of every file of an engine that was closed in order — data, sections, top index and
@@ -7,11 +7,19 @@
 //   - only damaged metadata keep it from opening;
 //   - a read gives what was written last or `corrupt` with the file's name, before compactions and
 //     after them; what the log has lost may show as an older value, if the recovery reports it;
-//   - what is lost is told, and told again by the next recovery.
-// Prints one line of counts; exit 1 and the first violation otherwise.
+//   - what is lost is told, and told again by the next recovery;
+//   - the check of a directory offline tells of each damage to a table, and of what the engine
+//   tells
+//     of its log.
+// And in the log of an engine that was killed when all was durable. Its last records nobody may
+// know to have been, and damaged they look torn:
+//   - what is lost is told if a later record, the next segment or the manifest says that it was
+//     durable; else what is there is what was written up to some batch.
+// Prints one line of counts for each engine; exit 1 and the first violation otherwise.
 #include <cstdio>
 
 #include "tests/crash/file_blocks.h"
+#include "tests/crash/offline_check.h"
 #include "tests/crash/proof_options.h"
 #include "tests/crash/sound_store.h"
 
@@ -24,8 +32,15 @@ constexpr const char* kDamageNames[] = {"bit", "zeros", "cut", "sector"};
 /// An engine on the damaged disk, and whether what it says is right.
 class DamagedStore {
  public:
-  DamagedStore(const SoundStore& sound, StorageWorld& world, const std::string& file, Damage how)
-      : sound_(sound), contents_(sound.contents_of(file)), world_(world), file_(file), how_(how) {}
+  /// All up to `vouched_for` is known to have been durable.
+  DamagedStore(const SoundStore& sound, StorageWorld& world, const std::string& file, Damage how,
+               Sequence vouched_for)
+      : sound_(sound),
+        contents_(sound.contents_of(file)),
+        world_(world),
+        file_(file),
+        how_(how),
+        vouched_for_(vouched_for) {}
 
   /// Whether anything was told: by errors or by the report.
   bool told() const { return told_; }
@@ -33,13 +48,18 @@ class DamagedStore {
 
   void check() {
     world_.directory = SoundStore::is_copy(file_) ? SoundStore::kCopy : SoundStore::kDirectory;
+    const bool is_table = file_.ends_with(".sst"), is_log = file_.ends_with(".log");
+    const bool is_found = (is_table || is_log) && is_found_offline();
+    if (is_table) expect(is_found, "the check offline does not find it");
     const Status opened = world_.open();
     if (!opened) return check_refusal(opened.error());
     check_report();
-    const bool log_is_damaged = file_.ends_with(".log") && !report().corruption.empty();
+    const bool log_is_damaged = is_log && !report().corruption.empty();
+    if (sound_.was_killed() && !log_is_damaged) expect_prefix();
     log_is_damaged ? check_older() : check_reads();
     world_.run_until_idle();
     log_is_damaged ? check_older() : check_reads();
+    if (log_is_damaged) expect(is_found, "the check offline does not find what the engine tells");
     if (log_is_damaged) check_it_is_told_again();
   }
 
@@ -57,8 +77,25 @@ class DamagedStore {
            "of the wrong kind: " + error.what);
   }
 
+  /// By a process that ends before the engine is opened.
+  bool is_found_offline() {
+    SimEnvironment process(world_.scheduler, world_.disk, world_.log, {});
+    Environment& environment = process.environment();
+    const std::string path = world_.directory + "/meta.db";
+    const auto meta = open_sqlite_meta(environment, path);
+    expect(meta.has_value(), "the metadata cannot be opened");
+    return meta && !check_offline(environment.files, **meta, path, world_.directory);
+  }
+
+  /// Without damage being told: all up to some batch is there, and that is what it must be.
+  void expect_prefix() {
+    const auto expected = sound_.contents_at(report().last_sequence);
+    expect(expected.has_value(), "a batch was cut in two");
+    if (expected) contents_ = *expected;
+  }
+
   void check_report() {
-    expect(report().last_sequence >= contents_.last, "sequences would be used again");
+    expect(report().last_sequence >= vouched_for_, "sequences would be used again, or are lost");
     for (const CorruptRange& range : report().corruption) {
       told_ = true;
       expect(range.file.find(world_.directory) == 0,
@@ -138,21 +175,24 @@ class DamagedStore {
   }
 
   const SoundStore& sound_;
-  const SoundStore::Contents& contents_;
+  SoundStore::Contents contents_;  // As expected.
   StorageWorld& world_;
   const std::string file_;
   const Damage how_;
+  const Sequence vouched_for_;
   bool told_ = false;
   std::string problem_;
 };
 
 class Sweep {
  public:
-  explicit Sweep(const ProofOptions& options)
+  Sweep(const ProofOptions& options, SoundStore::End end)
       : options_(options),
         random_(options.seed),
-        sound_(make_sound_store(options.seed)),
-        world_(options.seed, EngineType::lsm, MetaType::sqlite) {}
+        sound_(make_sound_store(options.seed, end)),
+        world_(options.seed, EngineType::lsm, MetaType::sqlite) {
+    world_.vary(options.seed);
+  }
 
   int run() {
     if (!sound_) {
@@ -160,8 +200,11 @@ class Sweep {
       return 1;
     }
     image_ = (*sound_)->image();
+    for (const std::string& path : image_.paths()) note_log_records(path);
     for (const std::string& path : image_.paths()) {
       if (path.starts_with("made/")) continue;  // What was ingested: nobody reads it any more.
+      // All else is as it is where the engine was closed.
+      if ((*sound_)->was_killed() && !is_log(path)) continue;
       const std::string bytes = bytes_of(path);
       for (const FileBlock& block : blocks_of(path, bytes)) sweep(path, block);
     }
@@ -173,6 +216,42 @@ class Sweep {
   struct KindCounts {
     uint64_t blocks = 0, damages = 0, told = 0;
   };
+
+  struct LogRecordPlace {
+    std::string path;
+    uint64_t begin, end;
+    Sequence durable;
+  };
+
+  static bool is_log(const std::string& path) {
+    return path.ends_with(".log") && !SoundStore::is_copy(path);
+  }
+  void note_log_records(const std::string& path) {
+    if (!is_log(path)) return;
+    const auto number = numbered_file(path.substr(path.rfind('/') + 1), ".log");
+    const std::string bytes = bytes_of(path);
+    const uint64_t salt = log_salt((*sound_)->log_secret(), *number);
+    for (const LogRecord& record : scan_log_segment(bytes, salt).records)
+      records_.push_back({path, record.offset,
+                          record.offset + log_record_bytes(record.payload.size()), record.durable});
+  }
+  /// Up to where the manifest, and the records that the damage leaves, know all to be durable.
+  Sequence vouched_for(const std::string& path, const FileBlock& block, Damage how,
+                       uint64_t at) const {
+    if (!(*sound_)->was_killed()) return (*sound_)->contents_of(path).last;
+    uint64_t begin = at, end = at + 1;
+    if (how == Damage::zeros) end = at + block.bytes;
+    if (how == Damage::cut) end = UINT64_MAX;
+    if (how == Damage::sector) {
+      begin -= begin % kLogPieceBytes;  // So much is read at once.
+      end = begin + kLogPieceBytes;
+    }
+    Sequence known = (*sound_)->known_by_manifest();
+    for (const LogRecordPlace& record : records_)
+      if (record.path != path || record.end <= begin || record.begin >= end)
+        known = std::max(known, record.durable);
+    return known;
+  }
 
   std::string bytes_of(const std::string& path) const {
     const SimBytes& bytes = image_.bytes(*image_.find(path));
@@ -207,7 +286,7 @@ class Sweep {
     world_.disk.mend();
     world_.restore(image_, {});
     damage(path, block, how, at);
-    DamagedStore damaged(**sound_, world_, path, how);
+    DamagedStore damaged(**sound_, world_, path, how, vouched_for(path, block, how, at));
     damaged.check();
     KindCounts& counts = kinds_[block.kind];
     ++counts.damages;
@@ -243,14 +322,17 @@ class Sweep {
       text += (text.empty() ? "" : ", ") + std::to_string(counts.blocks) + " " + kind + " (" +
               std::to_string(counts.told) + " of " + std::to_string(counts.damages) + " told)";
     }
-    for (const char* kind : {"data", "section", "index", "footer", "log record", "metadata"}) {
+    const bool was_killed = (*sound_)->was_killed();
+    for (const char* kind : {"log record", "data", "section", "index", "footer", "metadata"}) {
+      if (was_killed && kind != std::string_view("log record")) break;
       if (kinds_[kind].told != 0) continue;
       ++violations_;
       std::printf("no damage to a block of kind %s was told\n", kind);
     }
-    std::printf("corruption_sweep: %llu blocks, %llu damages: %s; %llu violations\n",
-                static_cast<unsigned long long>(blocks), static_cast<unsigned long long>(damages),
-                text.c_str(), static_cast<unsigned long long>(violations_));
+    std::printf("corruption_sweep: %s: %llu blocks, %llu damages: %s; %llu violations\n",
+                was_killed ? "killed" : "closed", static_cast<unsigned long long>(blocks),
+                static_cast<unsigned long long>(damages), text.c_str(),
+                static_cast<unsigned long long>(violations_));
   }
 
   const ProofOptions options_;
@@ -258,6 +340,7 @@ class Sweep {
   Result<std::unique_ptr<SoundStore>> sound_;
   StorageWorld world_;
   DiskImage image_;
+  std::vector<LogRecordPlace> records_;
   std::map<std::string, KindCounts> kinds_;
   uint64_t violations_ = 0;
 };
@@ -271,6 +354,7 @@ int main(int argc, char** argv) {
   if (!options) return 2;
   int result = 0;
   for (uint64_t i = 0; i < options->seeds && result == 0; ++i, ++options->seed)
-    result = kv::Sweep(*options).run();
+    for (const auto end : {kv::SoundStore::End::closed, kv::SoundStore::End::killed})
+      if (result == 0) result = kv::Sweep(*options, end).run();
   return result;
 }

@@ -1,7 +1,8 @@
 // An engine on a simulated disk, with its metadata in SQLite there too, that was written to and
-// closed in order: what a sweep of damages begins with. It has several levels of tables, one of
-// them ingested, dropped ranges that the manifest names since they mask some of that, a log whose
-// last batches and last drop stand nowhere else, and beside it a checkpoint of an earlier state.
+// closed in order, or killed when all was durable: what a sweep of damages begins with. It has
+// several levels of tables, one of them ingested, dropped ranges that the manifest names since they
+// mask some of that, a log whose last batches and last drop stand nowhere else, and beside it a
+// checkpoint of an earlier state.
 #pragma once
 
 #include <map>
@@ -30,8 +31,12 @@ class SoundStore {
     Sequence last = 0;
   };
 
-  explicit SoundStore(uint64_t seed)
-      : random_(seed), world_(seed, EngineType::lsm, MetaType::sqlite) {}
+  enum class End { closed, killed };
+
+  SoundStore(uint64_t seed, End end)
+      : end_(end), random_(seed), world_(seed, EngineType::lsm, MetaType::sqlite) {
+    world_.vary(seed);
+  }
 
   /// Errors: `conflict`, if chance has not brought all of it.
   Status write() {
@@ -46,7 +51,12 @@ class SoundStore {
     KV_TRY(ingest_and_drop());
     write_batches(12);
     KV_TRY(drop({key(40), key(44)}));
-    KV_TRY(world_.engine->close());
+    if (end_ == End::closed) {
+      KV_TRY(world_.engine->close());
+    } else {
+      world_.scheduler.run_until_true(
+          [this] { return world_.engine->durable_sequence() == history_.last(); });
+    }
     KV_TRY(look_at_manifest());
     world_.end();
     contents_ = contents_now();
@@ -58,6 +68,15 @@ class SoundStore {
   /// Of the directory in which `path` lies.
   const Contents& contents_of(const std::string& path) const {
     return is_copy(path) ? copied_ : contents_;
+  }
+  /// Nobody but the log itself may know what is durable beyond this.
+  Sequence known_by_manifest() const { return known_by_manifest_; }
+  bool was_killed() const { return end_ == End::killed; }
+  /// Nothing: that lies within a batch.
+  std::optional<Contents> contents_at(Sequence last) const {
+    auto pairs = history_.state_at(last);
+    if (!pairs) return std::nullopt;
+    return Contents{std::move(*pairs), last};
   }
   static bool is_copy(const std::string& path) { return path.starts_with(kCopy); }
   /// At any time.
@@ -138,6 +157,7 @@ class SoundStore {
   Status look_at_manifest() {
     KV_ASSIGN(const ManifestState manifest, Manifest(world_.metadata()).open(0));
     log_secret_ = manifest.log_secret;
+    known_by_manifest_ = manifest.known_durable();
     bool has_ingested = false;
     for (const TableInfo& info : manifest.tables)
       has_ingested = has_ingested || info.given_sequence != 0;
@@ -146,20 +166,22 @@ class SoundStore {
     return {};
   }
 
+  const End end_;
   Random random_;
   StorageWorld world_;
   EngineHistory history_;
   Contents contents_, copied_;
+  Sequence known_by_manifest_ = 0;
   std::map<std::string, std::set<std::string>> written_;
   uint64_t log_secret_ = 0, serial_ = 0;
 };
 
 /// The first that has everything, of those that follow from `seed`.
-inline Result<std::unique_ptr<SoundStore>> make_sound_store(uint64_t seed) {
+inline Result<std::unique_ptr<SoundStore>> make_sound_store(uint64_t seed, SoundStore::End end) {
   constexpr int kTries = 20;
   Status written;
   for (int i = 0; i < kTries; ++i, seed += 1'000'003) {
-    auto store = std::make_unique<SoundStore>(seed);
+    auto store = std::make_unique<SoundStore>(seed, end);
     written = store->write();
     if (written) return store;
     if (written.error().kind != ErrorKind::conflict) break;
