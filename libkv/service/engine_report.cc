@@ -78,7 +78,11 @@ Report engine_report(const EngineStats& stats, const ProcessMemory& process) {
       .set("waits", Report::object()
                         .set("count", stats.stalls)
                         .set("seconds", seconds_of(stats.stall_nanoseconds))
-                        .set("seconds_max", seconds_of(stats.stall_nanoseconds_max)));
+                        .set("seconds_max", seconds_of(stats.stall_nanoseconds_max)))
+      .set("delays", Report::object()
+                         .set("count", stats.delays)
+                         .set("seconds", seconds_of(stats.delay_nanoseconds))
+                         .set("seconds_max", seconds_of(stats.delay_nanoseconds_max)));
 }
 
 }  // namespace kv

@@ -90,38 +90,39 @@ std::string notes() {
 }
 
 Program program_of(Words& words) {
-  return {
-      .name = "engine_bench",
-      .summary = "Measure a storage engine by itself",
-      .options =
-          {{"--engine", "NAME", "whose: " + engine_names(), &words.engine},
-           {"--workload", "NAME", "what to measure; several one after the other", &words.workloads,
-            workload_names()},
-           {"--num", "N", "how many keys there are (1000000)", &words.num},
-           {"--value-bytes", "V", "size of a value (100)", &words.value_bytes},
-           {"--threads", "T", "workers: threads; for kv, operations in flight on its one loop (1)",
-            &words.threads},
-           {"--sync", "", "a write is over when it is on the disk", &words.sync},
-           {"--cold", "",
-            "before reading or opening: close, and drop the files from the page cache",
-            &words.cold},
-           {"--direct", "",
-            "read tables past the page cache (kv, LevelDB, RocksDB), and count the reads",
-            &words.direct},
-           {"--memory", "BYTES",
-            "what an engine may have: an eighth for a write buffer, two of which may be full, "
-            "the rest for the cache (384MiB)",
-            &words.memory},
-           {"--seconds", "S", "how long (as many operations as keys); a fill then ends early",
-            &words.seconds},
-           {"--directory", "DIR", "where to make a directory, removed again (/tmp)",
-            &words.directory},
-           {"--json", "", "print one JSON object a workload", &words.json}},
-      .examples = {{"engine_bench --engine kv --workload fillrandom", "a million writes"},
-                   {"engine_bench --engine leveldb --workload fillrandom --sync --threads 16 "
-                    "--seconds 10",
-                    "sixteen who each wait for the disk"}},
-      .notes = notes()};
+  return {.name = "engine_bench",
+          .summary = "Measure a storage engine by itself",
+          .options =
+              {{"--engine", "NAME", "whose: " + engine_names(), &words.engine},
+               {"--workload", "NAME", "what to measure; several one after the other",
+                &words.workloads, workload_names()},
+               {"--num", "N", "how many keys there are (1000000)", &words.num},
+               {"--value-bytes", "V", "size of a value (100)", &words.value_bytes},
+               {"--threads", "T",
+                "workers: threads; for kv, operations in flight on its one loop, but threads where "
+                "all only read, without --direct (1)",
+                &words.threads},
+               {"--sync", "", "a write is over when it is on the disk", &words.sync},
+               {"--cold", "",
+                "before reading or opening: close, and drop the files from the page cache",
+                &words.cold},
+               {"--direct", "",
+                "read tables past the page cache (kv, LevelDB, RocksDB), and count the reads",
+                &words.direct},
+               {"--memory", "BYTES",
+                "what an engine may have: an eighth for a write buffer, two of which may be full, "
+                "the rest for the cache (384MiB)",
+                &words.memory},
+               {"--seconds", "S", "how long (as many operations as keys); a fill then ends early",
+                &words.seconds},
+               {"--directory", "DIR", "where to make a directory, removed again (/tmp)",
+                &words.directory},
+               {"--json", "", "print one JSON object a workload", &words.json}},
+          .examples = {{"engine_bench --engine kv --workload fillrandom", "a million writes"},
+                       {"engine_bench --engine leveldb --workload fillrandom --sync --threads 16 "
+                        "--seconds 10",
+                        "sixteen who each wait for the disk"}},
+          .notes = notes()};
 }
 
 Status within(const char* option, uint64_t value, uint64_t min, uint64_t max) {
