@@ -169,13 +169,19 @@ END
 }
 
 @test "kv-fsck: what could not be looked at is not called sound" {
-  rm node/000001.sst
-  mkdir node/000001.sst
+  ln -sf 000001.sst node/000001.sst # Not even root can open that.
   assert_exit 8 kv-fsck node
   assert_message '000001.sst'
   grep -q '^node: not verified 1; rows of metadata' out
   assert_exit 8 kv-fsck --json node
   jq -e '.corrupt == 0 and .unverified == 1' out
+}
+
+@test "kv-fsck: a file that opens and cannot be read is a finding" {
+  rm node/000001.sst
+  mkdir node/000001.sst
+  assert_exit 6 kv-fsck node
+  grep -q '^node/000001.sst: offset [0-9]*: footer: it cannot be read: ' out
 }
 
 @test "kv-fsck: where the metadata is damaged or another's, no file is called a leftover or passed over" {
