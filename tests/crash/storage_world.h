@@ -86,7 +86,6 @@ class StorageWorld {
   /// A new process opens the directory.
   Status open() {
     end();
-    SimProcessOptions process;
     process.seed = ++seed_;
     environment = std::make_unique<SimEnvironment>(scheduler, disk, log, process);
     Environment& world = environment->environment();
@@ -161,6 +160,7 @@ class StorageWorld {
 
  public:
   EngineOptions options = tiny_engine_options();
+  SimProcessOptions process;       ///< But for the seed.
   std::string directory = "data";  ///< The engine's.
   CountingLog log;
   SimScheduler scheduler;

@@ -50,8 +50,11 @@ Instant SimEnvironment::ProcessExecutor::end_of_task(Lane lane) {
   const Duration mean = lane == Lane::log_sync     ? options.log_sync_delay
                         : lane == Lane::background ? options.background_delay
                                                    : options.read_delay;
-  const Duration length = scaled(mean, options.disk_slowness * (0.5 + process_.random_.unit()));
   const Instant now = process_.scheduler_.now();
+  const bool is_beside = lane != Lane::background && background_free_ > now;
+  const double slowness =
+      options.disk_slowness * (is_beside ? options.slowness_beside_background : 1);
+  const Duration length = scaled(mean, slowness * (0.5 + process_.random_.unit()));
   if (lane == Lane::read) return now + length;
   Instant& free = lane == Lane::log_sync ? log_sync_free_ : background_free_;
   free = std::max(free, now) + length;

@@ -29,6 +29,8 @@ struct SimProcessOptions {
   Duration read_delay = 80us;
   Duration completion_delay = 5us;
   double disk_slowness = 1;  ///< Multiplies the delays above but the completion's.
+  /// And those of syncs and reads that begin while something runs in the background.
+  double slowness_beside_background = 1;
 };
 
 class SimEnvironment {
