@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "libkv/base/assert.h"
+#include "libkv/base/planted.h"
 
 namespace kv {
 
@@ -10,13 +11,14 @@ KeyTurns::KeyTurns(Engine& engine, size_t parked_max)
     : engine_(engine), parked_max_(parked_max), self_(std::make_shared<KeyTurns*>(this)) {}
 
 std::optional<Result<Lookup>> KeyTurns::at_once(const std::string& key) {
-  if (!queues_.empty() && queues_.count(key) != 0) return std::nullopt;
+  const bool is_taken = !queues_.empty() && queues_.count(key) != 0;
+  if (is_taken && !KV_PLANTED(overtake_parked_steps)) return std::nullopt;
   return engine_.get_if_cached(key);
 }
 
 bool KeyTurns::run(const std::string& key, Step step) {
   const auto found = queues_.find(key);
-  if (found == queues_.end()) {
+  if (found == queues_.end() || KV_PLANTED(overtake_parked_steps)) {
     if (auto cached = engine_.get_if_cached(key)) {
       step(std::move(*cached));
       return true;
@@ -48,9 +50,11 @@ void KeyTurns::continue_with(const std::string& key, Result<Lookup> found) {
     const Step step = std::move(queue.front());
     queue.pop_front();
     --parked_;
+    std::optional<Result<Lookup>> before;
+    if (KV_PLANTED(steps_share_a_read)) before = found;
     step(std::move(found));
     if (queue.empty()) break;
-    auto cached = engine_.get_if_cached(key);
+    auto cached = before ? std::move(before) : engine_.get_if_cached(key);
     if (!cached) return begin_get(key);
     found = std::move(*cached);
   }

@@ -20,6 +20,7 @@ EngineOptions small_engine() {
   options.block_cache_bytes = 256u << 10;
   options.block_bytes = 1u << 10;
   options.section_blocks = 4;
+  options.group_prefix_bytes = kPartitionPrefixBytes;
   return options;
 }
 

@@ -68,6 +68,19 @@ TEST_F(KeyTurnsTest, AStepThatAsksForItsOwnKeyComesBehindTheOthers) {
   EXPECT_EQ(ran, "a b c ");
 }
 
+TEST_F(KeyTurnsTest, NobodyOvertakesWhoIsParkedThoughTheKeyIsInMemoryByNow) {
+  engine.cold = {"k"};
+  KeyTurns turns(engine, 10);
+  ASSERT_TRUE(turns.run("k", write("a", "k", "A")));
+  engine.cold.clear();
+  EXPECT_FALSE(turns.at_once("k"));
+  ASSERT_TRUE(turns.run("k", note("b")));
+  EXPECT_EQ(ran, "");
+  engine.answer_read();
+  EXPECT_EQ(ran, "a b=A ");
+  EXPECT_TRUE(turns.at_once("k"));
+}
+
 TEST_F(KeyTurnsTest, ParkedStepsAreBounded) {
   engine.cold = {"k"};
   KeyTurns turns(engine, 2);
