@@ -8,20 +8,20 @@
 namespace kv {
 
 void LsmEngine::checkpoint(CheckpointTarget target, std::function<void(Result<Sequence>)> done) {
-  Status refused;
+  Status admitted;
   if (closed_) {
-    refused = fail(closed_error());
+    admitted = fail(closed_error());
   } else if (checkpoint_ != nullptr) {
-    refused = fail(ErrorKind::busy, "a checkpoint is being made");
+    admitted = fail(ErrorKind::busy, "a checkpoint is being made");
   } else if (view_->waiting.size() > limits::memtables_waiting_max) {
-    refused = fail(ErrorKind::busy, "flushes are behind");
+    admitted = fail(ErrorKind::busy, "flushes are behind");
   } else {
-    refused = log_.failure();
+    admitted = log_.write_status();
   }
-  if (!refused) {
+  if (!admitted) {
     return tasks_.run(
         Lane::background, [] {},
-        [refused, done = std::move(done)] { done(fail(refused.error())); });
+        [admitted, done = std::move(done)] { done(fail(admitted.error())); });
   }
   checkpoint_ = std::make_shared<Checkpoint>(environment_.files, std::move(target),
                                              log_.last_sequence(), std::move(done));

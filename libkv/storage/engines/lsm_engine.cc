@@ -126,10 +126,10 @@ void LsmEngine::start_work() {
   cache_->balance();
   remove_obsolete_files();
   if (closed_) return;
-  const Status stopped = resting_ ? Status(fail(*resting_)) : log_.failure();
-  if (!stopped) {
-    fail_checkpoint(stopped);
-    return fail_ingest(stopped);
+  const Status may_work = resting_ ? Status(fail(*resting_)) : log_.write_status();
+  if (!may_work) {
+    fail_checkpoint(may_work);
+    return fail_ingest(may_work);
   }
   start_flush();
   commit_ingest();
@@ -241,7 +241,7 @@ void LsmEngine::compaction_failed(std::shared_ptr<Compaction> ended) {
                                           limits::unreadable_retry_interval);
     compact_at_ = environment_.clock.now() + compact_pause_;
   }
-  const bool goes_on = !resting_ && log_.failure() && ended->unreadable().empty();
+  const bool goes_on = !resting_ && log_.write_status() && ended->unreadable().empty();
   // What it wrote goes with it, which takes a file system its time.
   tasks_.run(
       Lane::background, [ended = std::move(ended)] {}, [] {});

@@ -19,10 +19,10 @@ Status LsmEngine::may_ingest(const std::vector<std::string>& paths) {
 }
 
 void LsmEngine::ingest(std::vector<std::string> paths, std::function<void(Result<Sequence>)> done) {
-  if (const Status refused = may_ingest(paths); !refused)
+  if (const Status admitted = may_ingest(paths); !admitted)
     return tasks_.run(
         Lane::background, [] {},
-        [refused, done = std::move(done)] { done(fail(refused.error())); });
+        [admitted, done = std::move(done)] { done(fail(admitted.error())); });
   const Sequence at = log_.append_ingest(Durability::always);
   view_->active->add_ingest(at);
   // It may be one more than may wait else, and only one.

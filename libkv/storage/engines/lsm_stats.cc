@@ -54,7 +54,7 @@ EngineStats LsmEngine::stats() const {
 
 /// Who only waits for a flush or a compaction is not refused.
 std::string LsmEngine::refusing() const {
-  if (const Status taken = log_.state(); !taken) return taken.error().what;
+  if (const Status taken = log_.room_status(); !taken) return taken.error().what;
   const char* why = log_.is_full() ? nullptr : wall();
   if (why == nullptr || flush_running_ || compaction_ != nullptr || ingest_ != nullptr) return "";
   if (resting_) return resting_->what;

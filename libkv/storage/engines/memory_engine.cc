@@ -172,9 +172,9 @@ class MemoryEngine final : public Engine {
     ingests_.push_back({*last, std::move(done)});
   }
   void checkpoint(CheckpointTarget target, Done done) override {
-    Status refused = closed_ ? Status(fail(closed_error())) : log_.failure();
-    if (checkpoint_running_) refused = fail(ErrorKind::busy, "a checkpoint is being made");
-    if (!refused) return answer(std::move(done), fail(refused.error()));
+    Status admitted = closed_ ? Status(fail(closed_error())) : log_.write_status();
+    if (checkpoint_running_) admitted = fail(ErrorKind::busy, "a checkpoint is being made");
+    if (!admitted) return answer(std::move(done), fail(admitted.error()));
     const Sequence at = log_.last_sequence();
     const auto made =
         std::make_shared<Checkpoint>(environment_.files, std::move(target), at, std::move(done));

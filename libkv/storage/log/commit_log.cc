@@ -54,7 +54,7 @@ Status CommitLog::prepare() {
 }
 
 Status CommitLog::ready() {
-  if (!failure_) return failure_;
+  if (!writing_) return writing_;
   if (!spare_status_) {
     try_for_room_if_due(environment_.clock.now());
     return spare_status_;
@@ -68,7 +68,7 @@ bool CommitLog::is_full() const {
 }
 
 Sequence CommitLog::append(const WriteBatch& batch, Durability durability) {
-  KV_ASSERT(failure_ && !batch.empty());
+  KV_ASSERT(writing_ && !batch.empty());
   forming_.add_batch(last_sequence_ + 1, static_cast<uint32_t>(batch.count()), batch.encoded());
   return appended(batch.count(), durability);
 }
@@ -84,7 +84,7 @@ Sequence CommitLog::append_ingest(Durability durability) {
 }
 
 void CommitLog::add_alone(LogRecordKind kind, BytesView payload) {
-  KV_ASSERT(failure_);
+  KV_ASSERT(writing_);
   forming_.add(kind, last_sequence_ + 1, 1, payload);
 }
 
@@ -107,21 +107,21 @@ void CommitLog::end_turn() {
 }
 
 void CommitLog::sync() {
-  if (!failure_ || durable_sequence_ == last_sequence_) return;
+  if (!writing_ || durable_sequence_ == last_sequence_) return;
   sync_wanted_ = true;
   hand_over_if_due();
 }
 
 Instant CommitLog::next_wake() const {
   Instant at = Instant::max();
-  if (!failure_) return at;
+  if (!writing_) return at;
   if (interval_running_ && !sync_wanted_) at = interval_began_ + sync_interval_;
   if (!spare_status_) at = std::min(at, spare_tried_ + limits::disk_full_retry_interval);
   return at;
 }
 
 void CommitLog::on_tick(Instant now) {
-  if (!failure_) return;
+  if (!writing_) return;
   if (!spare_status_) try_for_room_if_due(now);
   if (!interval_running_ || now - interval_began_ < sync_interval_) return;
   interval_running_ = false;
@@ -129,7 +129,7 @@ void CommitLog::on_tick(Instant now) {
 }
 
 void CommitLog::hand_over_if_due() {
-  if (group_running_ || waiting_ || in_turn_ || !failure_) return;
+  if (group_running_ || waiting_ || in_turn_ || !writing_) return;
   if (!sync_wanted_ && !is_full() && forming_.bytes() <= held_bytes_max_) return;
   auto group = std::make_shared<LogGroup>();
   group->records = forming_.take();
@@ -187,7 +187,7 @@ void CommitLog::group_over(const std::shared_ptr<LogGroup>& group, Sequence last
   forming_.keep_room(std::move(group->records));
   if (!result.begun.empty()) spare_status_ = {};
   // Writing has ended meanwhile for another reason: the error was the listener's last word.
-  if (!failure_) return;
+  if (!writing_) return;
   const bool risen = group->sync && last > durable_sequence_;
   if (risen) durable_sequence_ = last;
   if (group->sync && sync_over_) sync_over_();
@@ -201,8 +201,8 @@ void CommitLog::group_over(const std::shared_ptr<LogGroup>& group, Sequence last
 }
 
 void CommitLog::fail_with(const Error& error) {
-  if (!failure_) return;
-  failure_ = fail(error);
+  if (!writing_) return;
+  writing_ = fail(error);
   (void)forming_.take();
   forming_.forget_room();
   environment_.log.error("log_failed", {{"what", error.what}});
@@ -219,7 +219,7 @@ void CommitLog::note_segments(const LogGroupResult& result) {
 }
 
 void CommitLog::prepare_spare_if_needed() {
-  if (!spare_running_ && pool_->empty() && failure_) start_spare();
+  if (!spare_running_ && pool_->empty() && writing_) start_spare();
 }
 
 void CommitLog::start_spare() {
@@ -283,8 +283,8 @@ Status CommitLog::drain() {
     tasks_.finish_all();
   }
   if (waiting_) return spare_status_;
-  KV_ASSERT(!failure_ || durable_sequence_ == last_sequence_);
-  return failure_;
+  KV_ASSERT(!writing_ || durable_sequence_ == last_sequence_);
+  return writing_;
 }
 
 uint64_t CommitLog::log_bytes() const {

@@ -6,10 +6,10 @@
 //                    group 1 -> (write, sync)  group 2 -> (write, sync)
 //
 // Lives on the loop's thread; the lane's half is LogWriter. A failed write or sync is final: the
-// listener gets the error, failure() keeps it, and no later append is allowed. Small batches of a
-// group share records, of which each is there or is not, after a crash, as a batch alone would be:
-// so the log has little more than what it is told. Only a group for
-// whose next segment the disk has no room waits, and is tried again.
+// listener gets the error, write_status() keeps it, and no later append is allowed. Only a group
+// for whose next segment the disk has no room waits, and is tried again. Small batches of a group
+// share records, of which each is there or is not, after a crash, as a batch alone would be: so the
+// log has little more than what it is told.
 #pragma once
 
 #include <functional>
@@ -84,12 +84,12 @@ class CommitLog {
   void on_durable(std::function<void(Result<Sequence>)> listener) {
     listener_ = std::move(listener);
   }
-  /// The error that ended writing, if one did.
-  const Status& failure() const { return failure_; }
-  /// Why nothing is taken but for being behind: failure(), or that it waits for room.
-  const Status& state() const { return failure_ ? spare_status_ : failure_; }
+  /// Ok while the log takes writes; else the error that ended writing.
+  const Status& write_status() const { return writing_; }
+  /// Ok while no write is refused for long: else write_status(), or why the log waits for room.
+  const Status& room_status() const { return writing_ ? spare_status_ : writing_; }
   /// Nothing has failed, not even for want of room.
-  bool is_sound() const { return state().has_value(); }
+  bool is_sound() const { return room_status().has_value(); }
   /// Of the forming group.
   uint64_t forming_bytes() const { return forming_.bytes(); }
   /// The forming group is at its bound.
@@ -157,7 +157,7 @@ class CommitLog {
   Instant spare_tried_{};
   Sequence last_sequence_;
   Sequence durable_sequence_;
-  Status failure_;
+  Status writing_;
   std::vector<OldSegment> segments_;  // Oldest first; the last may still be written.
 
   uint64_t written_bytes_ = 0, syncs_ = 0, groups_ = 0, groups_since_sync_ = 0;

@@ -18,14 +18,14 @@ LogGroupResult LogWriter::write(LogGroup& group) {
   LogGroupResult result;
   // The planted bug leaves this sync to the next group, yet calls this one durable.
   const bool sync_now = group.sync && !KV_PLANTED(ack_before_durable);
-  if (failure_) failure_ = write_records(group, sync_now, &result);
+  if (writing_) writing_ = write_records(group, sync_now, &result);
   if (result.waits_for_room) {
-    result.status = std::exchange(failure_, Status{});
+    result.status = std::exchange(writing_, Status{});
     return result;
   }
-  if (failure_ && sync_now) failure_ = sync(&result);
-  if (!failure_ && group.sync && KV_PLANTED(retry_failed_sync)) failure_ = sync(&result);
-  result.status = failure_;
+  if (writing_ && sync_now) writing_ = sync(&result);
+  if (!writing_ && group.sync && KV_PLANTED(retry_failed_sync)) writing_ = sync(&result);
+  result.status = writing_;
   return result;
 }
 

@@ -58,7 +58,7 @@ class LogWriter {
   const uint64_t secret_;
   uint64_t next_number_;
   std::function<Status()> before_first_write_;
-  Status failure_;
+  Status writing_;
 
   std::unique_ptr<File> file_;
   uint64_t salt_ = 0;
