@@ -29,7 +29,7 @@ void LsmEngine::checkpoint(CheckpointTarget target, std::function<void(Result<Se
   // It may be one more than may wait else, and only one.
   if (!view_->active->empty()) rotate_memtable();
   copy_if_flushed();
-  may_flush();
+  release_held_flush();
   start_work();
 }
 

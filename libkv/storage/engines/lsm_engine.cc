@@ -73,7 +73,7 @@ Status LsmEngine::start(Sequence flushed) {
                 [this, recovered = log_.durable_sequence()] {
                   compaction_pace_.end_wait(log_wait_, environment_.clock.now());
                   durable_->store(log_.durable_sequence());
-                  if (log_.durable_sequence() > recovered) may_flush();
+                  if (log_.durable_sequence() > recovered) release_held_flush();
                 });
   log_.release(flushed);
   KV_TRY(log_.prepare());
@@ -219,7 +219,7 @@ void LsmEngine::step_compaction() {
 }
 
 void LsmEngine::compaction_stepped() {
-  const bool rests = rests_between_steps();
+  const bool rests = end_step();
   if (!compaction_->over()) return rests ? void() : step_compaction();
   if (compaction_->status()) {
     install_compaction();

@@ -131,9 +131,9 @@ class LsmEngine final : public Engine {
   void step_compaction();
   void compaction_stepped();
   void compaction_failed(std::shared_ptr<Compaction> ended);
-  bool rests_between_steps();
+  bool end_step();  // True: a rest follows.
   void end_rest();
-  void may_flush();
+  void release_held_flush();
   void install_compaction();
   void install_flushed(std::shared_ptr<ReadView> next, const std::vector<RangeDrop>& drops);
   void install_compacted(std::shared_ptr<ReadView> next, const std::vector<Sequence>& idle);

@@ -67,7 +67,7 @@ void LsmEngine::on_tick(Instant now) {
   remove_obsolete_files();  // Whoever held them last may have let go since the last job.
   retry_if_due();
   if (step_at_ && now >= *step_at_) end_rest();
-  if (flush_at_ && now >= *flush_at_) may_flush();
+  if (flush_at_ && now >= *flush_at_) release_held_flush();
   tidy_on_tick(now);
 }
 
@@ -122,7 +122,7 @@ void LsmEngine::begin_stall() {
   stalled_since_ = environment_.clock.now();
   ++counted_.stalls;
   end_rest();
-  may_flush();
+  release_held_flush();
 }
 
 void LsmEngine::end_stall() {
@@ -153,8 +153,8 @@ void LsmEngine::ready_block() {
       });
 }
 
-/// A step of the compaction is over.
-bool LsmEngine::rests_between_steps() {
+/// A step of the compaction is over. True: a rest follows.
+bool LsmEngine::end_step() {
   const Instant now = environment_.clock.now();
   // An ingest waits for its end.
   const double debt = ingest_ != nullptr ? 1 : pace_.compaction_debt();
@@ -167,7 +167,7 @@ bool LsmEngine::rests_between_steps() {
   return step_at_.has_value();
 }
 
-void LsmEngine::may_flush() {
+void LsmEngine::release_held_flush() {
   if (!flush_at_ || closed_) return;
   flush_at_.reset();
   start_work();
