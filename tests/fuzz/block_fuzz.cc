@@ -62,7 +62,7 @@ void read_block(kv::BytesView bytes, kv::BytesView key) {
   seeking.seek_before(key);
   if (seeking.valid()) seeking.next();
   bool corrupt = false;
-  block->expect(kv::key_hash(key));
+  block->prefetch(kv::key_hash(key));
   const auto found = block->find(key, kv::key_hash(key), kAt, &corrupt);
   KV_ASSERT(!found || (!corrupt && found->sequence <= kAt));
 }
@@ -77,7 +77,7 @@ void read_index(kv::BytesView bytes, kv::BytesView key) {
 
 void read_filter(kv::BytesView bytes, kv::BytesView key) {
   const kv::BloomFilter filter(bytes);
-  filter.expect(kv::key_hash(key));
+  filter.prefetch(kv::key_hash(key));
   KV_ASSERT(filter.may_contain(kv::key_hash(key)) ==
             kv::bloom_may_contain(bytes, kv::key_hash(key)));
   KV_ASSERT(kv::bloom_shape(bytes) || filter.may_contain(0));

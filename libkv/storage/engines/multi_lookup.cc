@@ -54,7 +54,7 @@ class MultiLookup {
     step([this](Probe& probe) { return ask_filters(probe); });
     step([this](Probe& probe) { return take_block(probe); });
     step([](Probe& probe) {
-      probe.block->expect(probe.hash);
+      probe.block->prefetch(probe.hash);
       return true;
     });
     step([this](Probe& probe) { return find_entry(probe); });
@@ -76,7 +76,7 @@ class MultiLookup {
     view_.version->each_candidate(keys_[probe.index], [&](const TablePtr& table, int level) {
       if (view_.masks_in(table->info(), keys_[probe.index])) return true;
       SectionPtr section = cache_.find(*table, keys_[probe.index], at_);
-      if (section != nullptr) section->expect_filter(probe.hash);
+      if (section != nullptr) section->prefetch_filter(probe.hash);
       probe.candidates.push_back({std::move(section), level});
       return true;
     });
@@ -94,7 +94,7 @@ class MultiLookup {
     if (section == nullptr) return miss(probe);
     probe.block_number = section->block_for(keys_[probe.index], at_);
     if (probe.block_number == section->blocks()) return look_up_alone(probe);
-    section->expect_block(probe.block_number);
+    section->prefetch_block(probe.block_number);
     return true;
   }
 

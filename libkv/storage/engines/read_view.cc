@@ -41,7 +41,7 @@ std::span<const Candidate> candidates_for(const Version& version, const TableKey
     const SstableReader* reader = table->pinned();
     SectionPtr section =
         reader == nullptr ? nullptr : reader->pinned(reader->section_for(key.key, key.at));
-    if (section != nullptr) section->expect_filter(key.hash);
+    if (section != nullptr) section->prefetch_filter(key.hash);
     candidates.push_back({table.get(), level, std::move(section)});
     return true;
   });

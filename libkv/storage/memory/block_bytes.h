@@ -39,8 +39,8 @@ class BlockBytes {
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   BytesView view() const { return {data_, size_}; }
-  /// Fetches what their end will look at.
-  void expect_end() const { BlockPool::expect_free(data_, size_); }
+  /// Prefetches what their end will look at.
+  void prefetch_end() const { BlockPool::prefetch_for_free(data_, size_); }
   /// What they take in memory.
   size_t memory_bytes() const { return size_ == 0 ? 0 : BlockPool::piece_bytes(size_); }
 

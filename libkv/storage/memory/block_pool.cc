@@ -177,7 +177,7 @@ void BlockPool::free(void* memory, size_t bytes) {
   free_region(empty);
 }
 
-void BlockPool::expect_free(const void* memory, size_t bytes) {
+void BlockPool::prefetch_for_free(const void* memory, size_t bytes) {
   if (!is_pooled(bytes)) return;
   __builtin_prefetch(memory, 1);
   __builtin_prefetch(header_of<const char>(memory, kSlabBytes) + sizeof(Region), 1);

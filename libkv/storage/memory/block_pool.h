@@ -33,8 +33,8 @@ class BlockPool {
   /// REQUIRES: `bytes` as they were asked for.
   void free(void* memory, size_t bytes);
 
-  /// Fetches what free() will look at.
-  static void expect_free(const void* memory, size_t bytes);
+  /// Prefetches what free() will look at.
+  static void prefetch_for_free(const void* memory, size_t bytes);
 
   /// Gives the memory of empty slabs back to the system: a slab that is used again is met with
   /// page by page, and its region has no huge page any more. Takes milliseconds, in which others

@@ -91,7 +91,7 @@ uint8_t Block::restart_of(uint64_t key_hash) const {
   return static_cast<uint8_t>(bytes_.data()[begin + bucket_of(key_hash, buckets_)]);
 }
 
-void Block::expect(uint64_t key_hash) const {
+void Block::prefetch(uint64_t key_hash) const {
   if (buckets_ == 0) return;
   const uint8_t at = restart_of(key_hash);
   if (at < restarts_) __builtin_prefetch(bytes_.data() + restart(at));

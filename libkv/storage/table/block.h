@@ -25,10 +25,10 @@ class Block {
   std::optional<Entry> find(BytesView key, uint64_t key_hash, Sequence sequence,
                             bool* corrupt) const;
 
-  /// Fetches what the destructor will look at.
-  void expect_end() const { bytes_.expect_end(); }
-  /// Fetches what find() will look at.
-  void expect(uint64_t key_hash) const;
+  /// Prefetches what the destructor will look at.
+  void prefetch_end() const { bytes_.prefetch_end(); }
+  /// Prefetches what find() will look at.
+  void prefetch(uint64_t key_hash) const;
 
  private:
   friend class BlockIterator;

@@ -36,9 +36,9 @@ std::shared_ptr<const Block> BlockCache::find(Key key) {
   return shards_[(hash >> 59) % kShards].find(key, hash);
 }
 
-void BlockCache::expect(Key key) {
+void BlockCache::prefetch(Key key) {
   const uint64_t hash = hash_of(key);
-  shards_[(hash >> 59) % kShards].expect(hash);
+  shards_[(hash >> 59) % kShards].prefetch(hash);
 }
 
 void BlockCache::insert(Key key, std::shared_ptr<const Block> block, Source source) {
@@ -71,7 +71,7 @@ BlockCache::Shard::Slot* BlockCache::Shard::slot_of(Key key, uint64_t hash) {
   return &slots_[at];
 }
 
-void BlockCache::Shard::expect(uint64_t hash) {
+void BlockCache::Shard::prefetch(uint64_t hash) {
   const std::lock_guard lock(mutex_);
   if (!slots_.empty()) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
 }
@@ -114,7 +114,7 @@ void BlockCache::Shard::grow() {
 void BlockCache::Shard::make_room(uint64_t capacity) {
   while (newcomer_bytes_ + main_bytes_ > capacity) {
     newcomers_are_next(capacity) ? pass_newcomer() : pass_main();
-    expect_victims(capacity);
+    prefetch_victims(capacity);
   }
 }
 
@@ -123,11 +123,11 @@ bool BlockCache::Shard::newcomers_are_next(uint64_t capacity) const {
 }
 
 // A block that nobody asked for lies in no cache of the processor's. The next to go are known: the
-// first one's memory is fetched, the second one's block, the third one's slot.
-void BlockCache::Shard::expect_victims(uint64_t capacity) {
+// first one's memory is prefetched, the second one's block, the third one's slot.
+void BlockCache::Shard::prefetch_victims(uint64_t capacity) {
   const std::deque<Key>& queue = newcomers_are_next(capacity) ? newcomers_ : main_;
   if (queue.size() < 3) return;
-  slot_of(queue[0], hash_of(queue[0]))->block->expect_end();
+  slot_of(queue[0], hash_of(queue[0]))->block->prefetch_end();
   __builtin_prefetch(slot_of(queue[1], hash_of(queue[1]))->block.get());
   __builtin_prefetch(&slots_[hash_of(queue[2]) & (slots_.size() - 1)]);
 }

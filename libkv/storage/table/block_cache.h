@@ -44,8 +44,8 @@ class BlockCache {
   static uint64_t capacity_for(uint64_t bytes) { return bytes / kShards * kShards; }
 
   std::shared_ptr<const Block> find(Key key);
-  /// Fetches what find() will look at.
-  void expect(Key key);
+  /// Prefetches what find() will look at.
+  void prefetch(Key key);
   /// Whether somebody waited for the block, maybe for the disk; or the system had it at once.
   enum class Source { disk, page_cache };
   void insert(Key key, std::shared_ptr<const Block> block, Source source);
@@ -54,7 +54,7 @@ class BlockCache {
  private:
   class Shard {
    public:
-    void expect(uint64_t hash);
+    void prefetch(uint64_t hash);
     std::shared_ptr<const Block> find(Key key, uint64_t hash);
     void insert(Key key, uint64_t hash, std::shared_ptr<const Block> block, Source source,
                 const std::atomic<uint64_t>& capacity);
@@ -72,7 +72,7 @@ class BlockCache {
     void grow();
     void make_room(uint64_t capacity);
     bool newcomers_are_next(uint64_t capacity) const;
-    void expect_victims(uint64_t capacity);
+    void prefetch_victims(uint64_t capacity);
     void pass_newcomer();
     void pass_main();
     void remove(Slot* slot);

@@ -114,7 +114,7 @@ BloomFilter::BloomFilter(BytesView bytes) {
   std::memcpy(lines_.data(), bloom.begin, bloom.lines * kLineBytes);
 }
 
-void BloomFilter::expect(uint64_t key_hash) const {
+void BloomFilter::prefetch(uint64_t key_hash) const {
   if (shape_.lines != 0) __builtin_prefetch(&lines_[line_of(key_hash, shape_.lines)]);
 }
 

@@ -47,8 +47,8 @@ class BloomFilter {
   /// `bytes` need not be a filter: then it may contain everything.
   explicit BloomFilter(BytesView bytes);
 
-  /// Fetches what may_contain() will look at.
-  void expect(uint64_t key_hash) const;
+  /// Prefetches what may_contain() will look at.
+  void prefetch(uint64_t key_hash) const;
   bool may_contain(uint64_t key_hash) const;
   size_t memory_bytes() const;
 

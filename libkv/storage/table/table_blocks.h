@@ -65,8 +65,8 @@ class TableBlocks {
   /// The same errors.
   Result<DataRead> read_data(BlockHandle handle, ReadMode mode) const;
   BlockCache::Key cache_key(BlockHandle handle) const { return {origin_.number, handle.offset}; }
-  /// Fetches into the processor's cache what read_data() will look at.
-  void expect(BlockHandle handle) const { cache_.expect(cache_key(handle)); }
+  /// Prefetches into the processor's cache what read_data() will look at.
+  void prefetch(BlockHandle handle) const { cache_.prefetch(cache_key(handle)); }
 
   // A block is read in two steps by a get that does not wait for it.
   /// The read that brings it. Null: it takes too long to unpack for that.

@@ -43,14 +43,14 @@ class TableSection {
   /// The newest version of a key at or below a sequence. Errors: corrupt, io.
   Result<TableLookup> find(const TableKey& key, ReadMode mode, LookupCounts& counts) const;
 
-  // The steps of find(), for who takes them for many keys at once. What is `expect`ed is fetched
+  // The steps of find(), for who takes them for many keys at once. What is prefetched comes
   // into the processor's cache meanwhile. Blocks are numbered from 0 within the section.
-  void expect_filter(uint64_t key_hash) const { filter_.expect(key_hash); }
+  void prefetch_filter(uint64_t key_hash) const { filter_.prefetch(key_hash); }
   bool may_hold(uint64_t key_hash, LookupCounts& counts) const;
   size_t blocks() const { return index_.blocks(); }
   /// The block that holds the first version of `key` at or below `at`, if any does; or blocks().
   size_t block_for(BytesView key, Sequence at) const { return index_.find(key, at); }
-  void expect_block(size_t block) const { blocks_->expect(index_.handle(block)); }
+  void prefetch_block(size_t block) const { blocks_->prefetch(index_.handle(block)); }
   /// Null: only the disk has it. Errors: corrupt, io.
   Result<std::shared_ptr<const Block>> cached_block(size_t block, LookupCounts& counts) const;
   /// Errors: corrupt.

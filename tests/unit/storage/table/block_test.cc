@@ -174,7 +174,7 @@ TEST(BlockTest, BucketsThatTheBlockHasNoRoomForAreNotLookedAt) {
   append_word<uint32_t>(bytes, 1 | kBlockHasBuckets << 24);
   const Block block(bytes);
   const uint64_t last_bucket = 0xffffffff;
-  block.expect(last_bucket);
+  block.prefetch(last_bucket);
   bool corrupt = false;
   EXPECT_FALSE(block.find("key", last_bucket, kNewest, &corrupt));
   EXPECT_TRUE(corrupt);
@@ -196,7 +196,7 @@ TEST(BlockTest, HostileBytesEndTheWalk) {
     walk.seek("user/1020", kNewest);
     walk.seek_before("user/1020");
     bool corrupt = false;
-    walk.block()->expect(key_hash("user/1020"));
+    walk.block()->prefetch(key_hash("user/1020"));
     (void)walk.block()->find("user/1020", key_hash("user/1020"), kNewest, &corrupt);
     EXPECT_LT(steps, 2000);
   }
