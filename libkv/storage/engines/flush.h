@@ -16,14 +16,14 @@ class Flush {
  public:
   /// `version`: the newest. `keeps_drops`: tables may yet come that are older than the memtable.
   Flush(std::shared_ptr<const Memtable> memtable, std::shared_ptr<const Version> version,
-        std::shared_ptr<TableFactory> factory, Manifest manifest, uint64_t salt_seed,
+        std::shared_ptr<TableDirectory> directory, Manifest manifest, uint64_t salt_seed,
         bool keeps_drops)
       : memtable_(std::move(memtable)),
         flushed_(memtable_->last_sequence()),
         version_(std::move(version)),
         keeps_drops_(keeps_drops),
         manifest_(manifest),
-        output_(std::move(factory), 0, ~uint64_t{0}, salt_seed) {}
+        output_(std::move(directory), 0, ~uint64_t{0}, salt_seed) {}
 
   void run() { status_ = write(); }
 

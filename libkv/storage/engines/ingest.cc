@@ -61,23 +61,23 @@ struct Ingest::Reading {
   std::optional<TableWalk> walk;
 };
 
-Ingest::Ingest(std::vector<std::string> paths, std::shared_ptr<TableFactory> factory,
+Ingest::Ingest(std::vector<std::string> paths, std::shared_ptr<TableDirectory> directory,
                Manifest manifest, Sequence at, Done done)
     : paths_(std::move(paths)),
-      factory_(std::move(factory)),
+      directory_(std::move(directory)),
       manifest_(manifest),
       at_(at),
       done_(std::move(done)) {}
 
 Ingest::~Ingest() {
-  for (const std::string& path : links_) (void)factory_->files.remove(path);
+  for (const std::string& path : links_) (void)directory_->files.remove(path);
 }
 
 Status Ingest::try_verify_slice() {
   const std::string& path = paths_[verified_.size()];
   if (reading_ == nullptr) {
     reading_ = std::make_unique<Reading>(Reading{IngestVisitor(path), std::nullopt});
-    KV_ASSIGN(reading_->walk, TableWalk::open(factory_->files, path, reading_->visitor));
+    KV_ASSIGN(reading_->walk, TableWalk::open(directory_->files, path, reading_->visitor));
   }
   KV_ASSIGN(const bool is_over, reading_->walk->step(kVerifySliceBytes));
   return is_over ? end_reading() : Status{};
@@ -106,12 +106,12 @@ Status Ingest::sort_verified() {
 }
 
 Status Ingest::try_link() {
-  FileSystem& files = factory_->files;
+  FileSystem& files = directory_->files;
   for (const Verified& verified : verified_) {
     TableInfo info = verified.info;
-    info.number = factory_->next_number++;
+    info.number = directory_->next_number++;
     info.given_sequence = info.sequence_min = info.sequence_max = at_;
-    const std::string path = factory_->directory + "/" + table_file_name(info.number);
+    const std::string path = directory_->path + "/" + table_file_name(info.number);
     KV_TRY(files.hard_link(verified.path, path));
     links_.push_back(path);
     // Whoever made it, its bytes are on the disk before the manifest names it.
@@ -123,7 +123,7 @@ Status Ingest::try_link() {
     tables_.push_back(std::move(info));
   }
   if (KV_PLANTED(unsynced_ingest)) return {};
-  return files.sync_directory(factory_->directory);
+  return files.sync_directory(directory_->path);
 }
 
 void Ingest::place(const Version& version) {

@@ -35,8 +35,8 @@ class Ingest {
   using Done = std::function<void(Result<Sequence>)>;
 
   /// REQUIRES: there is a path.
-  Ingest(std::vector<std::string> paths, std::shared_ptr<TableFactory> factory, Manifest manifest,
-         Sequence at, Done done);
+  Ingest(std::vector<std::string> paths, std::shared_ptr<TableDirectory> directory,
+         Manifest manifest, Sequence at, Done done);
   /// Removes the links unless the manifest may name them.
   ~Ingest();
   Ingest(const Ingest&) = delete;
@@ -67,7 +67,7 @@ class Ingest {
   Status try_link();
 
   const std::vector<std::string> paths_;
-  const std::shared_ptr<TableFactory> factory_;
+  const std::shared_ptr<TableDirectory> directory_;
   Manifest manifest_;
   const Sequence at_;
   Done done_;

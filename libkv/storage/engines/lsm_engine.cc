@@ -55,7 +55,7 @@ LsmEngine::LsmEngine(Environment& environment, Parts parts)
       manifest_(parts.manifest),
       cache_(std::move(parts.cache)),
       obsolete_(std::move(parts.obsolete)),
-      factory_(std::move(parts.factory)),
+      table_directory_(std::move(parts.table_directory)),
       view_(std::move(parts.view)),
       blocks_(std::move(parts.blocks)),
       log_(environment, std::move(parts.log)),
@@ -145,8 +145,8 @@ void LsmEngine::start_flush() {
   if (view_->waiting.empty() && drop_frees_tables_) rotate_memtable();
   if (view_->waiting.empty()) return;
   flush_running_ = true;
-  auto flush = std::make_shared<Flush>(view_->waiting.back(), view_->version, factory_, manifest_,
-                                       environment_.entropy(), keeps_drops());
+  auto flush = std::make_shared<Flush>(view_->waiting.back(), view_->version, table_directory_,
+                                       manifest_, environment_.entropy(), keeps_drops());
   tasks_.run(
       Lane::background, [flush] { flush->run(); }, [this, flush] { flush_over(*flush); });
 }
@@ -204,8 +204,8 @@ void LsmEngine::start_compaction() {
 void LsmEngine::begin_compaction(CompactionPlan plan) {
   plan.asks_for_room = no_room_to_compact_.has_value();
   compaction_ =
-      std::make_shared<Compaction>(std::move(plan), view_->version, cache_, factory_, manifest_,
-                                   compaction_options_, environment_.entropy());
+      std::make_shared<Compaction>(std::move(plan), view_->version, cache_, table_directory_,
+                                   manifest_, compaction_options_, environment_.entropy());
   step_compaction();
 }
 

@@ -39,7 +39,7 @@ class LsmEngine final : public Engine {
     std::shared_ptr<TableCache> cache;
     std::shared_ptr<ArenaBlocks> blocks;
     std::shared_ptr<ObsoleteTables> obsolete;
-    std::shared_ptr<TableFactory> factory;
+    std::shared_ptr<TableDirectory> table_directory;
     std::shared_ptr<const ReadView> view;
     CommitLog::Options log;
     RecoveryReport report;
@@ -152,7 +152,7 @@ class LsmEngine final : public Engine {
   Manifest manifest_;
   std::shared_ptr<TableCache> cache_;
   std::shared_ptr<ObsoleteTables> obsolete_;
-  std::shared_ptr<TableFactory> factory_;
+  std::shared_ptr<TableDirectory> table_directory_;
   std::shared_ptr<const ReadView> view_;
   const std::shared_ptr<ArenaBlocks> blocks_;
   CommitLog log_;

@@ -27,7 +27,8 @@ void LsmEngine::ingest(std::vector<std::string> paths, std::function<void(Result
   view_->active->add_ingest(at);
   // It may be one more than may wait else, and only one.
   rotate_memtable();
-  ingest_ = std::make_shared<Ingest>(std::move(paths), factory_, manifest_, at, std::move(done));
+  ingest_ =
+      std::make_shared<Ingest>(std::move(paths), table_directory_, manifest_, at, std::move(done));
   ingest_state_ = IngestState::linking;
   end_rest();
   verify_ingested();

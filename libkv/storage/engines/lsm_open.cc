@@ -26,7 +26,7 @@ class LsmOpener {
                .cache = nullptr,
                .blocks = nullptr,
                .obsolete = std::make_shared<ObsoleteTables>(),
-               .factory = nullptr,
+               .table_directory = nullptr,
                .view = nullptr,
                .log = {},
                .report = {}} {
@@ -76,11 +76,11 @@ class LsmOpener {
     for (const TableInfo& info : state_.tables)
       next_number = std::max(next_number, info.number + 1);
     const EngineOptions& options = parts_.options;
-    parts_.factory =
-        std::make_shared<TableFactory>(environment_.files, environment_.clock, parts_.directory,
-                                       TableOptions{options.block_bytes, options.bloom_bits_per_key,
-                                                    BlockCompression::lz4, options.section_blocks},
-                                       next_number);
+    parts_.table_directory = std::make_shared<TableDirectory>(
+        environment_.files, environment_.clock, parts_.directory,
+        TableOptions{options.block_bytes, options.bloom_bits_per_key, BlockCompression::lz4,
+                     options.section_blocks},
+        next_number);
     return {};
   }
 

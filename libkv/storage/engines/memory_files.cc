@@ -70,9 +70,9 @@ class SegmentOfPairs {
 Result<WriteBatch> read_prepared_tables(Environment& environment, const Manifest& manifest,
                                         const std::vector<std::string>& paths) {
   if (paths.empty()) return fail(ErrorKind::invalid, "no tables to ingest");
-  const auto factory =
-      std::make_shared<TableFactory>(environment.files, environment.clock, "", TableOptions(), 1);
-  Ingest ingest(paths, factory, manifest, 0, nullptr);
+  const auto directory =
+      std::make_shared<TableDirectory>(environment.files, environment.clock, "", TableOptions(), 1);
+  Ingest ingest(paths, directory, manifest, 0, nullptr);
   while (!ingest.is_verified()) {
     ingest.verify_slice();
     KV_TRY(ingest.status());

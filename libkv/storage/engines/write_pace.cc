@@ -11,7 +11,7 @@ namespace kv {
 namespace {
 
 /// How much a new measurement counts beside those before.
-constexpr double kNewest = 0.5;
+constexpr double kNewSampleWeight = 0.5;
 /// Writes that come within it are not told to wait for each other: who waits, waits for longer than
 /// a clock's tick, and not at each write.
 constexpr Duration kBurst = 1ms;
@@ -52,7 +52,7 @@ void WritePace::note_drained(uint64_t bytes, Instant queued, Instant now) {
   drained_at_ = now;
   if (now <= since) return;
   const double rate = static_cast<double>(bytes) / seconds_of(now - since);
-  drain_ = drain_ ? *drain_ * (1 - kNewest) + rate * kNewest : rate;
+  drain_ = drain_ ? *drain_ * (1 - kNewSampleWeight) + rate * kNewSampleWeight : rate;
 }
 
 double WritePace::drain_rate() const {

@@ -144,18 +144,18 @@ bool CompactionPicker::is_readable(const CompactionPlan& plan) const {
 }
 
 Compaction::Compaction(CompactionPlan plan, std::shared_ptr<const Version> version,
-                       std::shared_ptr<TableCache> cache, std::shared_ptr<TableFactory> factory,
+                       std::shared_ptr<TableCache> cache, std::shared_ptr<TableDirectory> directory,
                        Manifest manifest, const CompactionOptions& options, uint64_t salt_seed)
     : plan_(std::move(plan)),
       version_(std::move(version)),
       cache_(std::move(cache)),
       options_(options),
       manifest_(manifest),
-      output_(std::move(factory), static_cast<uint32_t>(output_level(plan_)),
+      output_(std::move(directory), static_cast<uint32_t>(output_level(plan_)),
               plan_.kind == CompactionKind::gather ? options.staying_file_bytes_max
                                                    : options.file_bytes_max,
               salt_seed),
-      staying_(output_.factory(), 0, options.staying_file_bytes_max, salt_seed),
+      staying_(output_.directory(), 0, options.staying_file_bytes_max, salt_seed),
       masks_(version_->masks()) {}
 
 bool Compaction::is_move() const {
@@ -195,8 +195,8 @@ Status Compaction::check_room() const {
   uint64_t wanted = 0;
   for (const auto* tables : {&plan_.upper, &plan_.lower})
     for (const TablePtr& table : *tables) wanted += table->info().file_bytes;
-  const std::string& directory = output_.factory()->directory;
-  KV_ASSIGN(const uint64_t free, output_.factory()->files.free_bytes(directory));
+  const std::string& directory = output_.directory()->path;
+  KV_ASSIGN(const uint64_t free, output_.directory()->files.free_bytes(directory));
   if (free >= wanted) return {};
   return fail(ErrorKind::no_space, directory + ": a merge of " + std::to_string(wanted) +
                                        " bytes finds " + std::to_string(free) + " free");

@@ -109,7 +109,7 @@ class CompactionPicker {
 class Compaction {
  public:
   Compaction(CompactionPlan plan, std::shared_ptr<const Version> version,
-             std::shared_ptr<TableCache> cache, std::shared_ptr<TableFactory> factory,
+             std::shared_ptr<TableCache> cache, std::shared_ptr<TableDirectory> directory,
              Manifest manifest, const CompactionOptions& options, uint64_t salt_seed);
 
   void step();

@@ -60,7 +60,7 @@ Result<std::shared_ptr<SstableReader>> SstableReader::open(FileSystem& files,
 Status SstableReader::load_top() {
   std::shared_ptr<const Block> block;
   if (has_sections()) {
-    KV_ASSIGN(BlockBytes bytes, blocks_->read_other(footer_.index));
+    KV_ASSIGN(BlockBytes bytes, blocks_->read_meta_block(footer_.index));
     block = std::make_shared<const Block>(std::move(bytes));
   } else {
     block = std::make_shared<const Block>(BytesView(top_of_one(footer_.index)));
@@ -76,9 +76,9 @@ Status SstableReader::load_top() {
 
 Result<SectionPtr> SstableReader::load(size_t section) const {
   const BlockHandle handle = top_.handle(section);
-  KV_ASSIGN(const BlockBytes bytes, blocks_->read_other(handle));
+  KV_ASSIGN(const BlockBytes bytes, blocks_->read_meta_block(handle));
   if (has_sections()) return parse(section, bytes.view());
-  KV_ASSIGN(const BlockBytes filter, blocks_->read_other(footer_.filter));
+  KV_ASSIGN(const BlockBytes filter, blocks_->read_meta_block(footer_.filter));
   return parse(section, filter.view(), bytes.view());
 }
 
@@ -99,7 +99,7 @@ std::shared_ptr<FileRead> SstableReader::read_of(size_t section) const {
 }
 
 Result<SectionPtr> SstableReader::take_read(size_t section, const FileRead& read) const {
-  KV_ASSIGN(const auto bytes, blocks_->take_other(top_.handle(section), read));
+  KV_ASSIGN(const auto bytes, blocks_->take_meta_block(top_.handle(section), read));
   if (!bytes) return nullptr;
   return parse(section, bytes->view());
 }

@@ -12,7 +12,7 @@ void ReadCounters::add(const LookupCounts& counts) {
   add(bloom_false_positives, counts.bloom_false_positives);
 }
 
-Result<BlockBytes> TableBlocks::read_other(BlockHandle handle) const {
+Result<BlockBytes> TableBlocks::read_meta_block(BlockHandle handle) const {
   auto bytes = read_stored_block(*origin_.file, origin_.path, handle, origin_.salt);
   if (bytes) count_read(stored_bytes(handle));
   return bytes;
@@ -61,8 +61,8 @@ std::shared_ptr<FileRead> TableBlocks::read_of(BlockHandle handle) const {
   return read;
 }
 
-Result<std::optional<BlockBytes>> TableBlocks::take_other(BlockHandle handle,
-                                                          const FileRead& read) const {
+Result<std::optional<BlockBytes>> TableBlocks::take_meta_block(BlockHandle handle,
+                                                               const FileRead& read) const {
   if (!read.bytes) return fail(unreadable(origin_.path, handle.offset, read.bytes.error()));
   if (read.bytes->size() != stored_bytes(handle)) return std::optional<BlockBytes>();
   KV_ASSIGN(BlockBytes bytes,
@@ -74,7 +74,7 @@ Result<std::optional<BlockBytes>> TableBlocks::take_other(BlockHandle handle,
 
 Result<std::shared_ptr<const Block>> TableBlocks::take_read(BlockHandle handle,
                                                             const FileRead& read) const {
-  KV_ASSIGN(auto bytes, take_other(handle, read));
+  KV_ASSIGN(auto bytes, take_meta_block(handle, read));
   if (!bytes) return nullptr;
   auto opened = std::make_shared<const Block>(std::move(*bytes));
   keep(handle, opened, BlockCache::Source::disk);

@@ -53,9 +53,9 @@ class TableBlocks {
       : origin_(std::move(origin)), cache_(cache), counters_(counters) {}
 
   /// A block that is not data. Errors: corrupt, format, io.
-  Result<BlockBytes> read_other(BlockHandle handle) const;
+  Result<BlockBytes> read_meta_block(BlockHandle handle) const;
   /// The same, of what read_of() brought; nothing if that was too little, for whatever reason.
-  Result<std::optional<BlockBytes>> take_other(BlockHandle handle, const FileRead& read) const;
+  Result<std::optional<BlockBytes>> take_meta_block(BlockHandle handle, const FileRead& read) const;
 
   struct DataRead {
     std::shared_ptr<const Block> block;  ///< Null: only the disk has it.

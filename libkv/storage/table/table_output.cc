@@ -9,7 +9,7 @@ namespace kv {
 TableOutput::~TableOutput() {
   writer_.reset();
   // What cannot be removed now is removed at the next open.
-  for (const std::string& path : paths_) (void)factory_->files.remove(path);
+  for (const std::string& path : paths_) (void)directory_->files.remove(path);
 }
 
 Status TableOutput::add(const Entry& entry) {
@@ -25,16 +25,16 @@ Status TableOutput::cut() {
 
 Status TableOutput::begin_table() {
   TableInfo info;
-  info.number = factory_->next_number++;
+  info.number = directory_->next_number++;
   info.level = level_;
   char number[8];
   store_word(number, info.number);
   info.salt = hash64(BytesView(number, sizeof(number)), salt_seed_);
-  info.created_us = microseconds_of(factory_->clock.wall());
-  const std::string path = factory_->directory + "/" + table_file_name(info.number);
-  KV_ASSIGN(auto file, factory_->files.open(path, OpenMode::write_new));
+  info.created_us = microseconds_of(directory_->clock.wall());
+  const std::string path = directory_->path + "/" + table_file_name(info.number);
+  KV_ASSIGN(auto file, directory_->files.open(path, OpenMode::write_new));
   paths_.push_back(path);
-  writer_.emplace(std::move(file), factory_->options, std::move(info));
+  writer_.emplace(std::move(file), directory_->options, std::move(info));
   return {};
 }
 
@@ -48,7 +48,7 @@ Status TableOutput::end_table() {
 Status TableOutput::finish() {
   KV_TRY(cut());
   if (tables_.empty() || KV_PLANTED(skip_directory_sync)) return {};
-  return factory_->files.sync_directory(factory_->directory);
+  return directory_->files.sync_directory(directory_->path);
 }
 
 uint64_t TableOutput::written_bytes() const {

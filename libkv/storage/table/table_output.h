@@ -14,19 +14,19 @@
 
 namespace kv {
 
-/// What all the tables of an engine have in common.
-struct TableFactory {
-  TableFactory(FileSystem& all_files, Clock& a_clock, std::string where, TableOptions table_options,
-               uint64_t next)
+/// Where the engine's tables are written, with what options, and the next number.
+struct TableDirectory {
+  TableDirectory(FileSystem& all_files, Clock& a_clock, std::string where,
+                 TableOptions table_options, uint64_t next)
       : files(all_files),
         clock(a_clock),
-        directory(std::move(where)),
+        path(std::move(where)),
         options(table_options),
         next_number(next) {}
 
   FileSystem& files;
   Clock& clock;
-  std::string directory;
+  std::string path;
   TableOptions options;
   /// Any thread takes one: close() runs what the background has not begun.
   std::atomic<uint64_t> next_number;
@@ -35,9 +35,9 @@ struct TableFactory {
 class TableOutput {
  public:
   /// `salt_seed`: fresh entropy, from which the tables' salts come.
-  TableOutput(std::shared_ptr<TableFactory> factory, uint32_t level, uint64_t file_bytes_max,
+  TableOutput(std::shared_ptr<TableDirectory> directory, uint32_t level, uint64_t file_bytes_max,
               uint64_t salt_seed)
-      : factory_(std::move(factory)),
+      : directory_(std::move(directory)),
         level_(level),
         file_bytes_max_(file_bytes_max),
         salt_seed_(salt_seed) {}
@@ -56,7 +56,7 @@ class TableOutput {
   /// The manifest names the tables now.
   void keep() { paths_.clear(); }
 
-  const std::shared_ptr<TableFactory>& factory() const { return factory_; }
+  const std::shared_ptr<TableDirectory>& directory() const { return directory_; }
   /// Those that are complete.
   const std::vector<TableInfo>& tables() const { return tables_; }
   uint64_t written_bytes() const;
@@ -65,7 +65,7 @@ class TableOutput {
   Status begin_table();
   Status end_table();
 
-  std::shared_ptr<TableFactory> factory_;
+  std::shared_ptr<TableDirectory> directory_;
   const uint32_t level_;
   const uint64_t file_bytes_max_;
   const uint64_t salt_seed_;

@@ -267,9 +267,9 @@ TEST_F(IngestTest, ATableThatChangedSinceItWasVerifiedIsNotTaken) {
   const std::string path = prepare(pairs(0, 30, "ingested"));
   Environment& environment = world_.environment->environment();
   ASSERT_TRUE(environment.files.make_directories("other"));
-  const auto factory = std::make_shared<TableFactory>(environment.files, environment.clock, "other",
-                                                      TableOptions(), 1);
-  Ingest ingest({path}, factory, Manifest(*world_.meta), 1, [](const Result<Sequence>&) {});
+  const auto directory = std::make_shared<TableDirectory>(environment.files, environment.clock,
+                                                          "other", TableOptions(), 1);
+  Ingest ingest({path}, directory, Manifest(*world_.meta), 1, [](const Result<Sequence>&) {});
   ingest.verify_slice();
   ASSERT_TRUE(ingest.status() && ingest.is_verified());
   const auto file = *environment.files.open(path, OpenMode::write);
@@ -285,9 +285,10 @@ TEST_F(IngestTest, TablesAreVerifiedInSlices) {
   const std::string left = prepare(pairs(0, kPairs, std::string(8 << 10, 'x')));
   const std::string right = prepare(pairs(kPairs, kPairs + 10, "small"));
   Environment& environment = world_.environment->environment();
-  const auto factory = std::make_shared<TableFactory>(environment.files, environment.clock, "other",
-                                                      TableOptions(), 1);
-  Ingest ingest({right, left}, factory, Manifest(*world_.meta), 1, [](const Result<Sequence>&) {});
+  const auto directory = std::make_shared<TableDirectory>(environment.files, environment.clock,
+                                                          "other", TableOptions(), 1);
+  Ingest ingest({right, left}, directory, Manifest(*world_.meta), 1,
+                [](const Result<Sequence>&) {});
   uint64_t slices = 0;
   for (; !ingest.is_verified(); ++slices) {
     const uint64_t reads = world_.disk.faults().calls(FaultKind::read);

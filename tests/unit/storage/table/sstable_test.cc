@@ -185,8 +185,8 @@ TEST_F(SstableTest, ATopIndexIsBounded) {
   NullLog log;
   SimEnvironment process(scheduler, disk_, log);
   constexpr TableOptions kOneEntryASection{.block_bytes = 1, .section_blocks = 1};
-  TableOutput output(std::make_shared<TableFactory>(files_, process.environment().clock, "data",
-                                                    kOneEntryASection, 1),
+  TableOutput output(std::make_shared<TableDirectory>(files_, process.environment().clock, "data",
+                                                      kOneEntryASection, 1),
                      1, 1 << 30, 3);
   const auto long_key = [](int i) { return key(i) + std::string(4000, 'k'); };
   constexpr int kKeys = 5000;
