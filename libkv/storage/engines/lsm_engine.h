@@ -24,6 +24,7 @@
 #include "libkv/storage/engines/write_pace.h"
 #include "libkv/storage/lane_tasks.h"
 #include "libkv/storage/levels/compaction.h"
+#include "libkv/storage/levels/compaction_picker.h"
 #include "libkv/storage/levels/manifest.h"
 #include "libkv/storage/log/commit_log.h"
 

@@ -9,7 +9,7 @@
 #include <optional>
 #include <vector>
 
-#include "libkv/storage/levels/compaction.h"
+#include "libkv/storage/levels/compaction_plan.h"
 #include "libkv/storage/levels/version.h"
 
 namespace kv {

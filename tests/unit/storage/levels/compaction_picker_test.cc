@@ -1,7 +1,7 @@
 // Which tables are merged next, and which stay for one that cannot be read.
-#include <gtest/gtest.h>
+#include "libkv/storage/levels/compaction_picker.h"
 
-#include "libkv/storage/levels/compaction.h"
+#include <gtest/gtest.h>
 
 namespace kv {
 namespace {
