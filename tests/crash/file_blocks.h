@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "libkv/base/assert.h"
-#include "libkv/storage/log/commit_log_reader.h"
+#include "libkv/storage/log/log_scan.h"
 #include "libkv/storage/table/block.h"
 #include "libkv/storage/table/table_format.h"
 #include "libkv/storage/table/table_index.h"

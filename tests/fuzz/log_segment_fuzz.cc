@@ -2,8 +2,8 @@
 // behind the checksums is reached and not only the checksums.
 #include "libkv/base/assert.h"
 #include "libkv/storage/entry.h"
-#include "libkv/storage/log/commit_log_reader.h"
 #include "libkv/storage/log/log_chain.h"
+#include "libkv/storage/log/log_scan.h"
 #include "libkv/storage/range_drops.h"
 #include "tests/fuzz/fuzz_target.h"
 

@@ -13,7 +13,7 @@
 #include <algorithm>
 
 #include "libkv/base/assert.h"
-#include "libkv/storage/log/commit_log_reader.h"
+#include "libkv/storage/log/log_recovery.h"
 #include "libkv/storage/log/log_survey.h"
 #include "libkv/storage/range_drops.h"
 #include "tests/fuzz/byte_files.h"

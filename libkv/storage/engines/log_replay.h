@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "libkv/storage/lane_tasks.h"
-#include "libkv/storage/log/commit_log_reader.h"
+#include "libkv/storage/log/log_recovery.h"
 #include "libkv/storage/memtable/memtable.h"
 
 namespace kv {

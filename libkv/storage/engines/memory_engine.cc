@@ -12,7 +12,7 @@
 #include "libkv/storage/failed_iterator.h"
 #include "libkv/storage/levels/manifest.h"
 #include "libkv/storage/log/commit_log.h"
-#include "libkv/storage/log/commit_log_reader.h"
+#include "libkv/storage/log/log_recovery.h"
 #include "libkv/storage/range_drops.h"
 
 namespace kv {

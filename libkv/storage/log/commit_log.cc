@@ -243,7 +243,7 @@ void CommitLog::start_spare() {
 void CommitLog::release(Sequence flushed) {
   std::vector<std::string> unwanted;
   while (!segments_.empty() && segments_.front().last <= flushed) {
-    const OldSegment old = segments_.front();
+    const OldLogSegment old = segments_.front();
     segments_.erase(segments_.begin());
     if (old.bytes != segment_bytes_ || !pool_->take_over(old.path)) unwanted.push_back(old.path);
     if (!pool_->empty() && !waiting_) spare_status_ = {};
@@ -289,7 +289,7 @@ Status CommitLog::drain() {
 
 uint64_t CommitLog::log_bytes() const {
   uint64_t bytes = 0;
-  for (const OldSegment& segment : segments_) bytes += segment.bytes;
+  for (const OldLogSegment& segment : segments_) bytes += segment.bytes;
   return bytes;
 }
 

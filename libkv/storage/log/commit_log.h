@@ -23,6 +23,7 @@
 #include "libkv/storage/engine.h"
 #include "libkv/storage/lane_tasks.h"
 #include "libkv/storage/log/log_records.h"
+#include "libkv/storage/log/log_recovery.h"
 #include "libkv/storage/log/log_segment_pool.h"
 #include "libkv/storage/log/log_writer.h"
 
@@ -30,12 +31,6 @@ namespace kv {
 
 class CommitLog {
  public:
-  /// A segment that recovery found; `last` is its last sequence.
-  struct OldSegment {
-    std::string path;
-    Sequence last;
-    uint64_t bytes;
-  };
   struct Options {
     std::string directory;
     uint64_t segment_bytes = 0;
@@ -45,7 +40,7 @@ class CommitLog {
     uint64_t secret = 0;
     uint64_t next_number = 1;
     Sequence last_sequence = 0;  ///< All up to it is durable.
-    std::vector<OldSegment> old_segments;
+    std::vector<OldLogSegment> old_segments;
     std::function<Status()> before_first_write;
   };
 
@@ -158,7 +153,7 @@ class CommitLog {
   Sequence last_sequence_;
   Sequence durable_sequence_;
   Status writing_;
-  std::vector<OldSegment> segments_;  // Oldest first; the last may still be written.
+  std::vector<OldLogSegment> segments_;  // Oldest first; the last may still be written.
 
   uint64_t written_bytes_ = 0, syncs_ = 0, groups_ = 0, groups_since_sync_ = 0;
   LaneTasks tasks_;

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "libkv/storage/engine.h"
-#include "libkv/storage/log/commit_log_reader.h"
+#include "libkv/storage/log/log_scan.h"
 
 namespace kv {
 

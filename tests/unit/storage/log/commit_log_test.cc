@@ -5,7 +5,8 @@
 
 #include "libkv/base/limits.h"
 #include "libkv/base/random.h"
-#include "libkv/storage/log/commit_log_reader.h"
+#include "libkv/storage/log/log_recovery.h"
+#include "libkv/storage/log/log_scan.h"
 #include "tests/sim/sim_environment.h"
 
 namespace kv {

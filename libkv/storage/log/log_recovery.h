@@ -1,39 +1,34 @@
-// Reads the commit log back: applies what is whole, cuts a torn tail, and tells damage apart from
+// Recovery of the commit log: applies what is whole, cuts a torn tail, and tells damage apart from
 // it. Blocking file operations; changes nothing on the disk but to write the newest segment's
-// records again as they are and sync them, so that a second recovery gives the same.
-// What counts and what is damaged is log_chain.h's to say.
+// records again as they are and sync them, so that a second recovery gives the same. What counts
+// and what is damaged is log_chain.h's to say.
 #pragma once
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "libkv/base/environment.h"
 #include "libkv/storage/engine.h"
-#include "libkv/storage/log/commit_log.h"
 #include "libkv/storage/log/log_segment.h"
 #include "libkv/storage/memory/huge_page.h"
 
 namespace kv {
-
-/// What a segment's bytes hold. Views live as long as the bytes.
-struct LogSegmentScan {
-  std::vector<LogRecord> records;  ///< Valid ones in order; the segment's header among them.
-  uint64_t end_offset = 0;         ///< Behind the last record before the first bad one.
-  bool torn = false;  ///< What stands at end_offset is neither the clean end nor an earlier life's.
-  std::optional<LogRecord> bad_payload;  ///< The last whose header holds, and whose payload not.
-};
-/// Finds every valid record, also those behind a bad one. Pure; `segment` may be hostile.
-LogSegmentScan scan_log_segment(BytesView segment, uint64_t salt);
 
 /// As much is lost by one bad sector: what is asked for at once where not all can be had.
 inline constexpr size_t kLogPieceBytes = 4096;
 /// Reads the beginning of a file piece by piece. What the disk does not give is zeros, and told:
 /// where the pieces begin.
 std::vector<uint64_t> read_around(File& file, std::span<char> bytes);
+
+/// A segment that recovery found; `last` is its last sequence.
+struct OldLogSegment {
+  std::string path;
+  Sequence last;
+  uint64_t bytes;
+};
 
 struct LogRecoveryOptions {
   std::string directory;
@@ -47,7 +42,7 @@ struct LogRecovery {
   uint64_t next_number = 1;
   bool torn_tail = false;
   std::vector<CorruptRange> corruption;
-  std::vector<CommitLog::OldSegment> segments;  ///< Oldest first.
+  std::vector<OldLogSegment> segments;  ///< Oldest first.
 };
 
 /// What counts of one segment: the records above `flushed` that bring operations, in order.
