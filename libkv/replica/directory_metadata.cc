@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "libkv/storage/log/log_segment.h"
+#include "libkv/storage/file_names.h"
 
 namespace kv {
 
@@ -13,9 +13,7 @@ std::string metadata_path(const std::string& directory) {
 
 Result<bool> has_engine_files(FileSystem& files, const std::string& directory) {
   KV_ASSIGN(const auto names, files.list(directory));
-  return std::any_of(names.begin(), names.end(), [](const std::string& name) {
-    return numbered_file(name, ".sst") || numbered_file(name, ".log");
-  });
+  return std::any_of(names.begin(), names.end(), is_engine_file);
 }
 
 /// A directory that had data and lost its metadata is damaged; any other is not ours.

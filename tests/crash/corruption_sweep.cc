@@ -18,6 +18,7 @@
 // Prints one line of counts for each engine; exit 1 and the first violation otherwise.
 #include <cstdio>
 
+#include "libkv/storage/file_names.h"
 #include "libkv/storage/log/log_recovery.h"
 #include "tests/crash/file_blocks.h"
 #include "tests/crash/offline_check.h"

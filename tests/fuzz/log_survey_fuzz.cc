@@ -13,6 +13,7 @@
 #include <algorithm>
 
 #include "libkv/base/assert.h"
+#include "libkv/storage/file_names.h"
 #include "libkv/storage/log/log_recovery.h"
 #include "libkv/storage/log/log_survey.h"
 #include "libkv/storage/range_drops.h"

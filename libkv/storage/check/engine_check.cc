@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "libkv/storage/check/log_whereabouts.h"
+#include "libkv/storage/file_names.h"
 #include "libkv/storage/levels/manifest.h"
 #include "libkv/storage/levels/version.h"
 #include "libkv/storage/log/log_survey.h"

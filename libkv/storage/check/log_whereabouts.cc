@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "libkv/storage/file_names.h"
 #include "libkv/storage/levels/manifest.h"
 
 namespace kv {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "libkv/base/planted.h"
-#include "libkv/storage/log/log_segment.h"
+#include "libkv/storage/file_names.h"
 
 namespace kv {
 
@@ -58,12 +58,10 @@ Status Checkpoint::commit(const ManifestState& state) {
 void Checkpoint::remove_all() {
   const auto names = files_.list(target_.directory);
   if (!names) return;
-  const auto is_data = [](const std::string& name) {
-    return numbered_file(name, ".sst").has_value() || numbered_file(name, ".log").has_value();
-  };
   for (const bool are_data : {false, true}) {
     for (const std::string& name : *names)
-      if (is_data(name) == are_data && !files_.remove(target_.directory + "/" + name) && !are_data)
+      if (is_engine_file(name) == are_data && !files_.remove(target_.directory + "/" + name) &&
+          !are_data)
         return;
     if (!are_data && !files_.sync_directory(target_.directory)) return;
   }

@@ -6,6 +6,7 @@
 
 #include "libkv/base/planted.h"
 #include "libkv/storage/batch_limits.h"
+#include "libkv/storage/file_names.h"
 #include "libkv/storage/table/ingest_writer.h"
 #include "libkv/storage/table/table_walk.h"
 

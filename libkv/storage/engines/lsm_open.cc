@@ -6,6 +6,7 @@
 #include "libkv/storage/engines/empty_directory.h"
 #include "libkv/storage/engines/log_replay.h"
 #include "libkv/storage/engines/lsm_engine.h"
+#include "libkv/storage/file_names.h"
 #include "libkv/storage/log/log_recovery.h"
 #include "libkv/storage/memory/huge_page.h"
 

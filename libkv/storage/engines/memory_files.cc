@@ -3,6 +3,7 @@
 #include "libkv/base/assert.h"
 #include "libkv/base/planted.h"
 #include "libkv/storage/engines/ingest.h"
+#include "libkv/storage/file_names.h"
 #include "libkv/storage/log/log_segment.h"
 #include "libkv/storage/table/table_walk.h"
 

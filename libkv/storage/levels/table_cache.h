@@ -21,6 +21,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "libkv/storage/file_names.h"
 #include "libkv/storage/levels/version.h"
 #include "libkv/storage/memory/memory_budget.h"
 #include "libkv/storage/table/sstable_reader.h"

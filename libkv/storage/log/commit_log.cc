@@ -7,6 +7,7 @@
 #include "libkv/base/limits.h"
 #include "libkv/base/planted.h"
 #include "libkv/storage/entry.h"
+#include "libkv/storage/file_names.h"
 #include "libkv/storage/range_drops.h"
 
 namespace kv {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "libkv/base/planted.h"
+#include "libkv/storage/file_names.h"
 #include "libkv/storage/log/log_chain.h"
 #include "libkv/storage/log/log_scan.h"
 #include "libkv/storage/log/wanted_segments.h"

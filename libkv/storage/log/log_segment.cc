@@ -1,7 +1,5 @@
 #include "libkv/storage/log/log_segment.h"
 
-#include <cstdio>
-
 #include "libkv/base/hash.h"
 #include "libkv/base/planted.h"
 #include "libkv/storage/byte_coding.h"
@@ -124,24 +122,6 @@ ParsedRecord parse_record(BytesView segment, uint64_t offset, uint64_t salt) {
                    load_word<uint32_t>(at + kCountAt),
                    payload};
   return parsed;
-}
-
-std::string log_file_name(uint64_t number) {
-  char name[32];
-  std::snprintf(name, sizeof(name), "%06llu.log", static_cast<unsigned long long>(number));
-  return name;
-}
-
-std::optional<uint64_t> numbered_file(const std::string& name, const std::string& extension) {
-  const size_t dot = name.find('.');
-  if (dot == 0 || dot == std::string::npos || dot > 18 || name.substr(dot) != extension)
-    return std::nullopt;
-  uint64_t number = 0;
-  for (size_t i = 0; i < dot; ++i) {
-    if (name[i] < '0' || name[i] > '9') return std::nullopt;
-    number = number * 10 + static_cast<uint64_t>(name[i] - '0');
-  }
-  return number;
 }
 
 }  // namespace kv

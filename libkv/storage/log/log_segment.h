@@ -22,7 +22,6 @@
 // All functions are pure; `bytes` may be hostile.
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "libkv/base/bytes.h"
@@ -86,10 +85,5 @@ struct ParsedRecord {
 };
 /// The record at `offset` of a segment's `bytes`.
 ParsedRecord parse_record(BytesView segment, uint64_t offset, uint64_t salt);
-
-/// `000012.log`
-std::string log_file_name(uint64_t number);
-/// The number in a file's name with this extension, or nothing.
-std::optional<uint64_t> numbered_file(const std::string& name, const std::string& extension);
 
 }  // namespace kv

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "libkv/storage/byte_coding.h"
+#include "libkv/storage/file_names.h"
 #include "libkv/storage/log/log_recovery.h"
 #include "libkv/storage/log/wanted_segments.h"
 

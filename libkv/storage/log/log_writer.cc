@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "libkv/base/planted.h"
+#include "libkv/storage/file_names.h"
 
 namespace kv {
 

@@ -1,7 +1,5 @@
 #include "libkv/storage/table/table_format.h"
 
-#include <cstdio>
-
 #include "libkv/base/hash.h"
 #include "libkv/storage/byte_coding.h"
 
@@ -134,12 +132,6 @@ Result<TableInfo> decode_table_info(BytesView bytes) {
   if (version == kIngestedInfoVersion) info.given_sequence = reader.take_varint();
   if (!reader.ok()) return fail(ErrorKind::corrupt, "a manifest row does not parse");
   return info;
-}
-
-std::string table_file_name(uint64_t number) {
-  char name[32];
-  std::snprintf(name, sizeof(name), "%06llu.sst", static_cast<unsigned long long>(number));
-  return name;
 }
 
 }  // namespace kv

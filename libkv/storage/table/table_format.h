@@ -69,7 +69,4 @@ struct TableInfo {
 std::string encode_table_info(const TableInfo& info);
 Result<TableInfo> decode_table_info(BytesView bytes);
 
-/// `000012.sst`
-std::string table_file_name(uint64_t number);
-
 }  // namespace kv

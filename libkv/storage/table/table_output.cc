@@ -3,6 +3,7 @@
 #include "libkv/base/hash.h"
 #include "libkv/base/planted.h"
 #include "libkv/storage/byte_coding.h"
+#include "libkv/storage/file_names.h"
 
 namespace kv {
 

@@ -4,6 +4,7 @@
 
 #include "libkv/base/limits.h"
 #include "libkv/base/random.h"
+#include "libkv/storage/file_names.h"
 #include "libkv/storage/levels/manifest.h"
 #include "libkv/storage/levels/version.h"
 #include "tests/crash/prepared_table.h"

@@ -6,6 +6,7 @@
 
 #include "libkv/base/hash.h"
 #include "libkv/storage/byte_coding.h"
+#include "libkv/storage/file_names.h"
 #include "libkv/storage/levels/manifest.h"
 #include "tests/crash/engine_history.h"
 #include "tests/crash/file_blocks.h"

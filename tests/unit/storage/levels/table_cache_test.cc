@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "libkv/storage/file_names.h"
 #include "libkv/storage/table/sstable_writer.h"
 #include "tests/kit/version_two_table.h"
 #include "tests/sim/sim_file_system.h"

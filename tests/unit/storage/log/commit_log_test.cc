@@ -5,6 +5,7 @@
 
 #include "libkv/base/limits.h"
 #include "libkv/base/random.h"
+#include "libkv/storage/file_names.h"
 #include "libkv/storage/log/log_recovery.h"
 #include "libkv/storage/log/log_scan.h"
 #include "tests/sim/sim_environment.h"

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "libkv/storage/file_names.h"
 #include "tests/sim/sim_file_system.h"
 
 namespace kv {
