@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <utility>
 
 namespace kv {
 
@@ -96,6 +97,11 @@ void LaneTasks::run(Lane lane, std::function<void()> work, std::function<void()>
       [task] {
         if (task->owner != nullptr) task->owner->complete(task);
       });
+}
+
+void LaneTasks::later(Lane lane, std::function<void()> done) {
+  run(
+      lane, [] {}, std::move(done));
 }
 
 bool LaneTasks::read(std::shared_ptr<FileRead> read, std::function<void()> done) {

@@ -25,6 +25,8 @@ class LaneTasks {
 
   /// `work` on the lane, then `done` on the loop. Runs neither before returning.
   void run(Lane lane, std::function<void()> work, std::function<void()> done);
+  /// `done` on the loop in a later turn, behind what the lane has to do.
+  void later(Lane lane, std::function<void()> done);
   /// Begins `read`, then `done` on the loop; never before returning. False, and nothing has begun:
   /// the executor has no such way (environment.h).
   bool read(std::shared_ptr<FileRead> read, std::function<void()> done);

@@ -19,9 +19,8 @@ void LsmEngine::checkpoint(CheckpointTarget target, std::function<void(Result<Se
     admitted = log_.write_status();
   }
   if (!admitted) {
-    return tasks_.run(
-        Lane::background, [] {},
-        [admitted, done = std::move(done)] { done(fail(admitted.error())); });
+    return tasks_.later(Lane::background,
+                        [admitted, done = std::move(done)] { done(fail(admitted.error())); });
   }
   checkpoint_ = std::make_shared<Checkpoint>(environment_.files, std::move(target),
                                              log_.last_sequence(), std::move(done));
@@ -60,9 +59,8 @@ void LsmEngine::copy_if_flushed() {
 /// One that waits for a flush which will not come.
 void LsmEngine::fail_checkpoint(const Status& status) {
   if (checkpoint_ == nullptr || checkpoint_running_) return;
-  tasks_.run(
-      Lane::background, [] {},
-      [ended = std::exchange(checkpoint_, nullptr), status] { ended->finish(status); });
+  tasks_.later(Lane::background,
+               [ended = std::exchange(checkpoint_, nullptr), status] { ended->finish(status); });
 }
 
 }  // namespace kv

@@ -20,9 +20,8 @@ Status LsmEngine::may_ingest(const std::vector<std::string>& paths) {
 
 void LsmEngine::ingest(std::vector<std::string> paths, std::function<void(Result<Sequence>)> done) {
   if (const Status admitted = may_ingest(paths); !admitted)
-    return tasks_.run(
-        Lane::background, [] {},
-        [admitted, done = std::move(done)] { done(fail(admitted.error())); });
+    return tasks_.later(Lane::background,
+                        [admitted, done = std::move(done)] { done(fail(admitted.error())); });
   const Sequence at = log_.append_ingest(Durability::always);
   view_->active->add_ingest(at);
   // It may be one more than may wait else, and only one.
@@ -87,14 +86,12 @@ void LsmEngine::ingest_committed() {
 /// Before its commit has begun.
 void LsmEngine::fail_ingest(const Status& status) {
   if (ingest_ == nullptr || ingest_state_ == IngestState::committing) return;
-  tasks_.run(
-      Lane::background, [] {},
-      [this, ended = std::exchange(ingest_, nullptr), status] {
-        ended->finish(status);
-        if (closed_) return;
-        start_work();
-        room_made();
-      });
+  tasks_.later(Lane::background, [this, ended = std::exchange(ingest_, nullptr), status] {
+    ended->finish(status);
+    if (closed_) return;
+    start_work();
+    room_made();
+  });
 }
 
 }  // namespace kv

@@ -68,9 +68,9 @@ void LsmEngine::get(BytesView key, std::function<void(Result<Lookup>)> done) {
 
 /// In a later turn, as what a thread finds out.
 void LsmEngine::tell_later(std::function<void(Result<Lookup>)> done, Result<Lookup> answer) {
-  tasks_.run(
-      Lane::read, [] {},
-      [done = std::move(done), answer = std::move(answer)]() mutable { done(std::move(answer)); });
+  tasks_.later(Lane::read, [done = std::move(done), answer = std::move(answer)]() mutable {
+    done(std::move(answer));
+  });
 }
 
 /// False: what it stopped at cannot be read beside the loop.

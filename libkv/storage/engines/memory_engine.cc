@@ -154,8 +154,8 @@ class MemoryEngine final : public Engine {
   }
   void get(BytesView key, std::function<void(Result<Lookup>)> done) override {
     auto answer = *get_if_cached(key);
-    tasks_.run(
-        Lane::read, [] {}, [answer = std::move(answer), done = std::move(done)] { done(answer); });
+    tasks_.later(Lane::read,
+                 [answer = std::move(answer), done = std::move(done)] { done(answer); });
   }
   std::unique_ptr<EngineIterator> iterate(const KeyRange& range, bool reverse) override {
     if (closed_) return std::make_unique<FailedIterator>(closed_error());
@@ -216,9 +216,8 @@ class MemoryEngine final : public Engine {
 
  private:
   void answer(Done done, Result<Sequence> result) {
-    tasks_.run(
-        Lane::background, [] {},
-        [result = std::move(result), done = std::move(done)] { done(result); });
+    tasks_.later(Lane::background,
+                 [result = std::move(result), done = std::move(done)] { done(result); });
   }
   Result<Sequence> apply_tables(const std::vector<std::string>& paths) {
     if (closed_) return fail(closed_error());
