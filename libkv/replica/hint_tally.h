@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "libkv/base/lane_tasks.h"
 #include "libkv/model/ids.h"
 #include "libkv/replica/stored_hint.h"
 #include "libkv/storage/engine.h"
-#include "libkv/storage/lane_tasks.h"
 
 namespace kv {
 

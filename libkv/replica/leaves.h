@@ -23,10 +23,10 @@
 #include <optional>
 #include <vector>
 
+#include "libkv/base/lane_tasks.h"
 #include "libkv/model/merkle_tree.h"
 #include "libkv/replica/leaf_rows.h"
 #include "libkv/storage/engine.h"
-#include "libkv/storage/lane_tasks.h"
 
 namespace kv {
 

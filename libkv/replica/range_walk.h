@@ -12,9 +12,9 @@
 #include <memory>
 
 #include "libkv/base/bytes.h"
+#include "libkv/base/lane_tasks.h"
 #include "libkv/base/result.h"
 #include "libkv/storage/engine.h"
-#include "libkv/storage/lane_tasks.h"
 
 namespace kv {
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "libkv/base/environment.h"
+#include "libkv/base/lane_tasks.h"
 #include "libkv/base/limits.h"
 #include "libkv/base/random.h"
 #include "libkv/model/cluster_map.h"
@@ -25,7 +26,6 @@
 #include "libkv/replica/stored_hint.h"
 #include "libkv/replica/write_gate.h"
 #include "libkv/storage/engine.h"
-#include "libkv/storage/lane_tasks.h"
 
 namespace kv {
 

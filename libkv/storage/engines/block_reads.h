@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "libkv/storage/lane_tasks.h"
+#include "libkv/base/lane_tasks.h"
 #include "libkv/storage/levels/table_cache.h"
 
 namespace kv {

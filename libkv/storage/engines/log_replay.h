@@ -15,7 +15,7 @@
 #include <memory>
 #include <vector>
 
-#include "libkv/storage/lane_tasks.h"
+#include "libkv/base/lane_tasks.h"
 #include "libkv/storage/log/log_recovery.h"
 #include "libkv/storage/memtable/memtable.h"
 

@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 
+#include "libkv/base/lane_tasks.h"
 #include "libkv/storage/engine.h"
 #include "libkv/storage/engines/block_reads.h"
 #include "libkv/storage/engines/checkpoint.h"
@@ -22,7 +23,6 @@
 #include "libkv/storage/engines/ingest.h"
 #include "libkv/storage/engines/read_view.h"
 #include "libkv/storage/engines/write_pace.h"
-#include "libkv/storage/lane_tasks.h"
 #include "libkv/storage/levels/compaction.h"
 #include "libkv/storage/levels/compaction_picker.h"
 #include "libkv/storage/levels/manifest.h"

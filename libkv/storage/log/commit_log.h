@@ -19,9 +19,9 @@
 #include <vector>
 
 #include "libkv/base/environment.h"
+#include "libkv/base/lane_tasks.h"
 #include "libkv/base/limits.h"
 #include "libkv/storage/engine.h"
-#include "libkv/storage/lane_tasks.h"
 #include "libkv/storage/log/log_records.h"
 #include "libkv/storage/log/log_recovery.h"
 #include "libkv/storage/log/log_segment_pool.h"

@@ -1,4 +1,4 @@
-#include "libkv/storage/lane_tasks.h"
+#include "libkv/base/lane_tasks.h"
 
 #include <condition_variable>
 #include <mutex>
