@@ -2,6 +2,10 @@
 
 namespace kv {
 
+std::string without_path(const std::string& path, const Error& error) {
+  return error.what.starts_with(path + ": ") ? error.what.substr(path.size() + 2) : error.what;
+}
+
 const char* to_string(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::invalid:

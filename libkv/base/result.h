@@ -43,6 +43,9 @@ inline tl::unexpected<Error> fail(Error error) {
   return tl::unexpected<Error>(std::move(error));
 }
 
+/// What an error says without the file's name before it: for who names the file already.
+std::string without_path(const std::string& path, const Error& error);
+
 /// The error's name as it is told to a person: `unavailable`, `no space`, …
 const char* to_string(ErrorKind kind);
 

@@ -48,7 +48,7 @@ class DirectoryChecker final : public EngineCheckVisitor {
       tell_meta(kMetadataLost);
       return found_;
     }
-    for (const Error& error : survey->corruption) tell_located(error.what);
+    for (const Error& error : survey->corruption) tell_meta(without_path(meta_path_, error));
     found_.rows = survey->sound.rows.size();
     const auto meta = open_memory_meta(&survey->sound);
     const bool is_sound = survey->corruption.empty();
@@ -76,11 +76,6 @@ class DirectoryChecker final : public EngineCheckVisitor {
  private:
   void tell_meta(const std::string& what) {
     finding({Finding::Severity::corrupt, meta_path_, std::nullopt, what});
-  }
-  /// Of an error that names the file itself.
-  void tell_located(const std::string& what) {
-    const std::string prefix = meta_path_ + ": ";
-    tell_meta(what.rfind(prefix, 0) == 0 ? what.substr(prefix.size()) : what);
   }
 
   /// What is corrupt in a part of the metadata is told; what a newer version wrote ends the check.

@@ -51,7 +51,7 @@ inline uint64_t key_slice(BytesView key, size_t offset) {
 }
 
 /// How many bytes two keys have in common at their beginning, `limit` at most.
-inline size_t common_prefix(BytesView a, BytesView b, size_t limit) {
+inline size_t common_prefix(BytesView a, BytesView b, size_t limit = BytesView::npos) {
   limit = std::min({limit, a.size(), b.size()});
   size_t at = 0;
   for (; at + 8 <= limit; at += 8) {

@@ -27,11 +27,6 @@ inline std::string to_text(const Finding& finding) {
   return text.append(": ").append(finding.what);
 }
 
-/// What an error says without the file's name before it, which a finding has already.
-inline std::string without_path(const std::string& path, const Error& error) {
-  return error.what.starts_with(path + ": ") ? error.what.substr(path.size() + 2) : error.what;
-}
-
 using TellFinding = std::function<void(const Finding&)>;
 
 }  // namespace kv

@@ -19,8 +19,7 @@ void BlockBuilder::add(const Entry& entry) {
     restarts_.push_back(static_cast<uint32_t>(bytes_.size()));
     since_restart_ = 0;
   } else {
-    const size_t limit = std::min(last_key_.size(), entry.key.size());
-    while (shared < limit && last_key_[shared] == entry.key[shared]) ++shared;
+    shared = common_prefix(last_key_, entry.key);
   }
   const BytesView unshared = entry.key.substr(shared);
   append_varint(bytes_, shared);

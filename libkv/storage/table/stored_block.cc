@@ -8,7 +8,6 @@
 #include "libkv/base/hash.h"
 #include "libkv/base/planted.h"
 #include "libkv/storage/byte_coding.h"
-#include "libkv/storage/finding.h"
 
 namespace kv {
 

@@ -1,9 +1,7 @@
 #include "libkv/storage/table/table_index.h"
 
 #include <algorithm>
-#include <cstring>
 
-#include "libkv/storage/byte_coding.h"
 #include "libkv/storage/table/block.h"
 #include "libkv/storage/table/table_format.h"
 
@@ -14,19 +12,6 @@ namespace {
 constexpr size_t kRunMax = 16;
 /// So many bytes more that neighbours share are worth a run.
 constexpr uint32_t kRunGain = 32;
-
-uint64_t head_of(BytesView key) {
-  char head[8] = {};
-  std::memcpy(head, key.data(), std::min(key.size(), sizeof(head)));
-  return load_comparable(head);
-}
-
-size_t shared_prefix(BytesView a, BytesView b) {
-  const size_t limit = std::min(a.size(), b.size());
-  size_t shared = 0;
-  while (shared < limit && a[shared] == b[shared]) ++shared;
-  return shared;
-}
 
 /// Where the run that begins at `first` ends: where it is long enough, or more is shared before or
 /// behind a block than with the one before it. `shared`: with the one before, of each block.
@@ -61,7 +46,7 @@ Status TableIndex::take_handles(BlockIterator& entries, std::vector<uint32_t>* s
         handles_.empty() || compare_entries(last, sequences_.back(), entry.key, entry.sequence) < 0;
     if (!ascends) return fail(ErrorKind::corrupt, "the index is not in order");
     if (handles_.empty()) first = entry.key;
-    shared->push_back(static_cast<uint32_t>(shared_prefix(last, entry.key)));
+    shared->push_back(static_cast<uint32_t>(common_prefix(last, entry.key)));
     last = entry.key;
     sequences_.push_back(entry.sequence);
     KV_ASSIGN(const BlockHandle handle, decode_block_handle(entry.value));
@@ -70,7 +55,7 @@ Status TableIndex::take_handles(BlockIterator& entries, std::vector<uint32_t>* s
   KV_TRY(entries.status());
   sequences_.shrink_to_fit();
   handles_.shrink_to_fit();
-  common_ = first.substr(0, shared_prefix(first, last));
+  common_ = first.substr(0, common_prefix(first, last));
   return {};
 }
 
@@ -92,7 +77,7 @@ void TableIndex::take_keys(BlockIterator& entries, const std::vector<uint32_t>& 
       keys_.append(rest.substr(0, prefix));
       runs_.push_back({static_cast<uint32_t>(block), begin, static_cast<uint32_t>(keys_.size())});
     }
-    heads_.push_back(head_of(rest));
+    heads_.push_back(key_slice(rest, 0));
     keys_.append(rest.substr(prefix));
     key_ends_.push_back(static_cast<uint32_t>(keys_.size()));
     run_of_.push_back(static_cast<uint32_t>(runs_.size() - 1));
@@ -116,7 +101,7 @@ size_t TableIndex::find(BytesView key, Sequence sequence) const {
   const BytesView begin = key.substr(0, common_.size());
   if (begin != common_) return begin < BytesView(common_) ? 0 : blocks();
   const BytesView rest = key.substr(common_.size());
-  const uint64_t head = head_of(rest);
+  const uint64_t head = key_slice(rest, 0);
   const auto at = std::lower_bound(heads_.begin(), heads_.end(), head);
   auto low = static_cast<size_t>(at - heads_.begin());
   if (at == heads_.end() || *at != head) return low;
