@@ -9,8 +9,7 @@ namespace kv {
 
 namespace {
 
-constexpr size_t kPartitionEnd = 1 + 2 + 4;
-constexpr size_t kNameBegin = kPartitionEnd + 4;
+constexpr size_t kNameBegin = kPartitionPrefixBytes + 4;
 
 template <typename Number>
 void append_big_endian(std::string* to, Number number) {
@@ -104,7 +103,7 @@ std::string key_after(std::string key) {
 }
 
 std::optional<PartitionKey> partition_of_key(BytesView key) {
-  if (key.size() < kPartitionEnd) return std::nullopt;
+  if (key.size() < kPartitionPrefixBytes) return std::nullopt;
   return PartitionKey{read_big_endian<PlacementId>(key, 1), read_big_endian<PartitionId>(key, 3)};
 }
 
@@ -113,19 +112,20 @@ std::optional<ParsedRecordKey> parse_record_key(BytesView key) {
   const auto space = static_cast<Space>(key.front());
   if (space != Space::own && space != Space::hint) return std::nullopt;
   return ParsedRecordKey{space, *partition_of_key(key),
-                         read_big_endian<KeyspaceId>(key, kPartitionEnd), key.substr(kNameBegin)};
+                         read_big_endian<KeyspaceId>(key, kPartitionPrefixBytes),
+                         key.substr(kNameBegin)};
 }
 
 std::optional<MemberNumber> member_of_owed_key(BytesView key) {
-  if (key.size() != kPartitionEnd + sizeof(MemberNumber)) return std::nullopt;
-  return read_big_endian<MemberNumber>(key, kPartitionEnd);
+  if (key.size() != kPartitionPrefixBytes + sizeof(MemberNumber)) return std::nullopt;
+  return read_big_endian<MemberNumber>(key, kPartitionPrefixBytes);
 }
 
 std::optional<uint32_t> leaf_of_leaf_key(BytesView key) {
-  const bool is_leaf = key.size() == kPartitionEnd + sizeof(uint32_t) &&
+  const bool is_leaf = key.size() == kPartitionPrefixBytes + sizeof(uint32_t) &&
                        static_cast<Space>(key.front()) == Space::leaf;
   if (!is_leaf) return std::nullopt;
-  return read_big_endian<uint32_t>(key, kPartitionEnd);
+  return read_big_endian<uint32_t>(key, kPartitionPrefixBytes);
 }
 
 }  // namespace kv

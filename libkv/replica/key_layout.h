@@ -25,7 +25,7 @@ namespace kv {
 enum class Space : uint8_t { leaf = 0, own = 1, hint = 2, owed = 3, refilling = 4, round = 5 };
 
 /// Up to where a key names its partition: what the engine is told of how keys belong together.
-inline constexpr size_t kPartitionPrefixBytes = 7;
+inline constexpr size_t kPartitionPrefixBytes = 1 + 2 + 4;
 
 /// The engine key of a user key's record. REQUIRES: space is own or hint.
 std::string record_key(Space space, const PartitionKey& partition, KeyspaceId keyspace,

@@ -231,7 +231,7 @@ void Writes::run_merge(const Step<msg::Merge>& step, const Result<Lookup>& found
   const auto held = decode(step.place, found);
   if (!held) return refuse(step.asker, step.request, answer_of(held.error()));
   StoredHint after = held->hint;
-  bool changed = join(step.place, &after, step.request.record);
+  bool changed = join(&after, step.request.record);
   if (step.place.space == Space::hint && !after.stored.record.is_empty()) {
     changed = join_hint(&after, held->digest.has_value(), step.request) || changed;
   }
@@ -252,7 +252,7 @@ void Writes::run_merge(const Step<msg::Merge>& step, const Result<Lookup>& found
   acknowledge(step, {held->hint.stored.record, after.stored.record, written});
 }
 
-bool Writes::join(const Place&, StoredHint* hint, const Record& incoming) {
+bool Writes::join(StoredHint* hint, const Record& incoming) {
   const Minter self{core_.member, core_.incarnation.value(), core_.settings.siblings_max,
                     core_.settings.siblings_bytes_max};
   // Should the draw fail, the incarnation is not ready and nothing is minted; merging is harmless.
@@ -312,7 +312,7 @@ void Writes::run_take_over(const Place& place, const Record& incoming, const Res
   const auto held = decode(place, found);
   if (!held) return then(answer_of(held.error()));
   StoredHint after = held->hint;
-  if (!join(place, &after, incoming)) return then(Answer::ok);
+  if (!join(&after, incoming)) return then(Answer::ok);
   const auto written = write(place, *held, after, {});
   then(written ? Answer::ok : answer_of(written.error()));
 }

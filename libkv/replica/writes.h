@@ -89,7 +89,7 @@ class Writes {
   DurableQueue::Then mint_durable(const Step<msg::Mint>& step);
 
   void run_merge(const Step<msg::Merge>& step, const Result<Lookup>& found);
-  bool join(const Place& place, StoredHint* hint, const Record& incoming);
+  bool join(StoredHint* hint, const Record& incoming);
   bool join_hint(StoredHint* hint, bool existed, const msg::Merge& request);
   struct Merging {
     const Record& before;
