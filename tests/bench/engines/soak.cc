@@ -1,11 +1,10 @@
 #include "tests/bench/engines/soak.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include <poll.h>
-#include <unistd.h>
 
+#include "libkv/base/process_memory.h"
 #include "tests/bench/engines/bench_engine.h"
 #include "tests/bench/engines/process_figures.h"
 
@@ -19,16 +18,6 @@ constexpr uint64_t kWalkKeys = 50;
 constexpr size_t kManyKeys = 20;
 constexpr Duration kCompletionWait = 60s;
 constexpr Duration kLookEvery = 1s;
-
-/// Pages of this process in memory; 0 where that may not be read.
-uint64_t resident_bytes() {
-  unsigned long long size = 0, resident = 0;
-  std::FILE* const file = std::fopen("/proc/self/statm", "r");
-  if (file == nullptr) return 0;
-  if (std::fscanf(file, "%llu %llu", &size, &resident) != 2) resident = 0;
-  std::fclose(file);
-  return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-}
 
 Duration duration_of(uint64_t nanoseconds) {
   return Duration(static_cast<int64_t>(nanoseconds));
