@@ -1,9 +1,12 @@
 // Whose a data directory is: rows of its metadata, of which a daemon makes sure before it opens the
 // rest.
 //
-//   table `identity`: format → 1; daemon → kv-node or kv-gossip; member → decimal; store → hex,
-//   drawn
-//                     when the directory was created; cluster → 32 hex digits, once it is known
+//   table `identity`: format  → 1
+//                     daemon  → kv-node or kv-gossip
+//                     member  → decimal
+//                     store   → hex, drawn when the directory was created
+//                     cluster → 32 hex digits, once it is known
+//
 // On disk: never change.
 #pragma once
 

@@ -7,7 +7,7 @@
 // node's start number. A debt taken into a batch counts in memory at once, even if the batch should
 // fail: owing too much costs a comparison, owing too little loses data.
 //
-// Lives on the loop's thread; the constructor reads the rows.
+// Lives on the loop's thread; load() reads the rows.
 #pragma once
 
 #include <cstdint>

@@ -41,7 +41,7 @@ class WriteBatch {
   void put(BytesView key, BytesView value);
   void remove(BytesView key);
   size_t count() const { return count_; }
-  /// Bytes of keys and values.
+  /// Bytes of encoded(): keys, values, and a few bytes for each operation.
   size_t payload_bytes() const { return bytes_.size(); }
   bool empty() const { return count_ == 0; }
   void clear();
@@ -57,7 +57,7 @@ class WriteBatch {
   };
   /// Calls `visit` for each operation in order. False if `encoded` does not parse (hostile bytes).
   static bool for_each(BytesView encoded, const std::function<void(const Operation&)>& visit);
-  /// The operations as bytes, as the commit log stores them (format: storage/log/commit_log.h).
+  /// The operations as bytes, as the commit log stores them (format: write_batch.cc).
   BytesView encoded() const { return bytes_; }
 
  private:

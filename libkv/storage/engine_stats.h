@@ -58,7 +58,7 @@ struct EngineStats {
         bytes_written_flush + bytes_written_compaction + (with_log ? bytes_written_log : 0);
     return static_cast<double>(written) / static_cast<double>(bytes_written_user);
   }
-  /// Reads of files a get.
+  /// File reads per get.
   double read_amplification() const {
     return gets == 0 ? 0 : static_cast<double>(disk_reads_of_gets) / static_cast<double>(gets);
   }

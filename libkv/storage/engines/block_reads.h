@@ -20,7 +20,7 @@ namespace kv {
 
 class BlockReads {
  public:
-  /// One of both; or neither: too little could be read in this way, so read it in another.
+  /// At most one is set. Neither: the read came back short; read the piece on a lane instead.
   struct Piece {
     SectionPtr section = nullptr;
     std::shared_ptr<const Block> block = nullptr;

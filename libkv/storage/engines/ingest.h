@@ -2,9 +2,12 @@
 // that was written before the call and older than what comes after it: the call takes a sequence of
 // its own, and ends the memtable with it.
 //
-//   verify (Lane::read, a slice at a time) ─▶ link (Lane::background) ─▶ all before is flushed, no
-//   compaction runs
-//        ─▶ levels (the loop) ─▶ commit (Lane::background) ─▶ installed
+//   verify (Lane::read, a slice at a time)
+//      ─▶ link (Lane::background)
+//      ─▶ all before is flushed, no compaction runs
+//      ─▶ levels (the loop)
+//      ─▶ commit (Lane::background)
+//      ─▶ installed
 //
 // A file is named by the manifest once it and its link are synced. What failed leaves nothing but
 // the sequence, which then counted nothing; links of a crash are removed at the next open.

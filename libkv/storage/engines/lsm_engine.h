@@ -5,8 +5,14 @@
 //                                                 Lane::background
 // State changes on the loop only: jobs on lanes get what they need by shared_ptr, and their results
 // are installed when they complete. Readers hold a ReadView and never wait for any of it.
-// Its work on whole ranges is in lsm_drops.cc, lsm_checkpoint.cc and lsm_ingest.cc, reads in
-// lsm_reads.cc.
+//
+//   lsm_open.cc        opening: the manifest, and what the log brings
+//   lsm_engine.cc      flushes and compactions: what is started, and what is installed
+//   lsm_reads.cc       reads by key
+//   lsm_pace.cc        who may write when
+//   lsm_tidy.cc        what is done when nothing is written
+//   lsm_drops.cc, lsm_checkpoint.cc, lsm_ingest.cc    work on whole ranges
+//   lsm_stats.cc       the counters
 #pragma once
 
 #include <atomic>

@@ -46,8 +46,8 @@ struct LookupStop {
 };
 
 /// The newest value of `key` at or below `at`. Nothing if `mode` is cached_only and the disk is
-/// needed; then `stop`, if there is one, says for what. It goes on from a stop that has got that.
-/// Errors: corrupt, io.
+/// needed; then `stop`, if there is one, says for what. Called again with a stop whose section or
+/// block has been filled in, it goes on from there. Errors: corrupt, io.
 std::optional<Result<Lookup>> look_up(const ReadView& view, TableCache& cache, BytesView key,
                                       Sequence at, ReadMode mode, LookupStop* stop = nullptr);
 

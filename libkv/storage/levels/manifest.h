@@ -7,7 +7,8 @@
 //                    those that may mask something in a table
 //   table `engine`:  format → version (2 from the first range_drop on); log_secret → u64;
 //                    flushed → sequence; durable → sequence (of the log, at the last change);
-//                    clean → last sequence (only while closed); numbers are decimal text
+//                    clean → last sequence (from a clean stop until the next write);
+//                    numbers are decimal text
 // On disk: never change. Thread-safe, as the MetaStore is; copies stand for the same rows.
 #pragma once
 

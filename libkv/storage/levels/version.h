@@ -1,6 +1,6 @@
 // Which tables make up the tree at one time, and which drops of ranges may still mask some of what
-// they hold. Immutable: a flush or a compaction makes a new one,
-// and readers keep theirs, with its files, as long as they hold it.
+// they hold. Immutable: a flush or a compaction makes a new one, and readers keep theirs, with its
+// files, as long as they hold it.
 //
 //   level 0   tables as flushed, newest first, key ranges overlap
 //   level 1…  tables in key order, key ranges do not overlap; each level about 10 × the one above

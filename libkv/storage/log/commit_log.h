@@ -81,7 +81,7 @@ class CommitLog {
   }
   /// Ok while the log takes writes; else the error that ended writing.
   const Status& write_status() const { return writing_; }
-  /// Ok while no write is refused for long: else write_status(), or why the log waits for room.
+  /// write_status(); where that is ok, why the log waits for room, if it does. Being behind is ok.
   const Status& room_status() const { return writing_ ? spare_status_ : writing_; }
   /// Nothing has failed, not even for want of room.
   bool is_sound() const { return room_status().has_value(); }

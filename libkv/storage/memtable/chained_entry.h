@@ -1,7 +1,8 @@
 // An entry in a memtable's arena, with the older versions of its key chained behind it:
 //
-//   newest ──▶ older ──▶ oldest        [older (8), if there is one] word (8) | sizes (8) | key |
-//   value
+//   newest ──▶ older ──▶ oldest
+//
+//   entry := [older (8), if there is one] word (8) | sizes (8) | key | value
 //
 // Immutable once made, so any thread that was given a pointer by a release store may follow it.
 #pragma once

@@ -34,7 +34,7 @@ class GhostNames {
  private:
   struct Name {
     uint32_t tag = 0;
-    uint32_t at = 0;  // The how manieth remembered; 0: none.
+    uint32_t at = 0;  // Which remember() put it here, from 1; 0: the place is free.
   };
   size_t place_of(uint64_t hash) const { return hash & (names_.size() - 1); }
   static uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
