@@ -55,6 +55,17 @@ TEST(LaneTasksTest, WorkAndDoneRunOnceInOrder) {
   EXPECT_EQ(trace, "wd");
 }
 
+TEST(LaneTasksTest, LaterIsNeverBeforeReturning) {
+  HeldExecutor executor;
+  LaneTasks tasks(executor);
+  int told = 0;
+  tasks.later(Lane::background, [&] { ++told; });
+  EXPECT_EQ(told, 0);
+  executor.run_all();
+  EXPECT_EQ(told, 1);
+  EXPECT_TRUE(tasks.empty());
+}
+
 TEST(LaneTasksTest, FinishRunsWhatNobodyHasBegun) {
   HeldExecutor executor;
   LaneTasks tasks(executor);
