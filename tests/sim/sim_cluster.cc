@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "libkv/base/hash.h"
+#include "libkv/replica/key_layout.h"
 
 namespace kv {
 

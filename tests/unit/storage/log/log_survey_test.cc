@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "libkv/storage/file_names.h"
+#include "libkv/storage/log/log_recovery.h"
 #include "tests/sim/sim_file_system.h"
 
 namespace kv {
