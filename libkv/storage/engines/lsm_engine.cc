@@ -156,6 +156,7 @@ void LsmEngine::flush_over(Flush& flush) {
   if (!flush.status()) {
     const Error& error = flush.status().error();
     job_failed("flush", error, !Manifest::is_undone(error));
+    rest_if_undone(error);
     fail_checkpoint(fail(error));
     return fail_ingest(fail(error));
   }
@@ -234,9 +235,13 @@ void LsmEngine::compaction_failed(std::shared_ptr<Compaction> ended) {
   for (const uint64_t number : ended->unreadable()) picker_.leave_out(number);
   job_failed("compaction", error, ended->is_in_doubt());
   if (error.kind == ErrorKind::no_space) {
+    // It says nothing of a flush, which needs less.
     no_room_to_compact_ = error;
     compact_at_ = environment_.clock.now() + limits::disk_full_retry_interval;
-  } else if (ended->input_failed() && ended->unreadable().empty()) {
+  } else {
+    rest_if_undone(error);
+  }
+  if (ended->input_failed() && ended->unreadable().empty()) {
     compact_pause_ = std::clamp<Duration>(2 * compact_pause_, limits::disk_full_retry_interval,
                                           limits::unreadable_retry_interval);
     compact_at_ = environment_.clock.now() + compact_pause_;
@@ -278,13 +283,13 @@ void LsmEngine::job_failed(const char* job, const Error& error, bool is_final) {
   const bool is_told = std::exchange(told_, error.kind) == error.kind;
   if (!is_told || is_final || error.kind == ErrorKind::corrupt)
     environment_.log.error("storage_job_failed", {{"job", job}, {"what", error.what}});
-  if (is_final) return log_.fail_with(error);
-  // That a merge finds no room says nothing of a flush, which needs less.
-  const bool is_merge = error.kind == ErrorKind::no_space && job == std::string_view("compaction");
-  if (Manifest::is_undone(error) && !is_merge) {
-    resting_ = error;
-    resting_since_ = environment_.clock.now();
-  }
+  if (is_final) log_.fail_with(error);
+}
+
+void LsmEngine::rest_if_undone(const Error& error) {
+  if (!Manifest::is_undone(error)) return;
+  resting_ = error;
+  resting_since_ = environment_.clock.now();
 }
 
 TablePtr LsmEngine::new_table(const TableInfo& info) const {

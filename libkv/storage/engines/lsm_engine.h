@@ -144,8 +144,10 @@ class LsmEngine final : public Engine {
   void install_compaction();
   void install_flushed(std::shared_ptr<ReadView> next, const std::vector<RangeDrop>& drops);
   void install_compacted(std::shared_ptr<ReadView> next, const std::vector<Sequence>& idle);
-  /// Decides what a job's failure means. `is_final`: it ends writing.
+  /// Tells of a job's failure. `is_final`: it ends writing.
   void job_failed(const char* job, const Error& error, bool is_final);
+  /// Nothing has changed: there was no room, or the manifest was busy. It is tried again soon.
+  void rest_if_undone(const Error& error);
   void remove_obsolete_files();
   void count_memory(EngineStats& stats) const;
   std::string refusing() const;

@@ -71,6 +71,7 @@ void LsmEngine::ingest_committed() {
   if (!ended->status()) {
     const Error& error = ended->status().error();
     job_failed("ingest", error, !Manifest::is_undone(error));
+    rest_if_undone(error);
     return ended->finish(ended->status());
   }
   std::vector<TablePtr> added;
