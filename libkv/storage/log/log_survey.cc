@@ -115,7 +115,7 @@ class LogSurveyor {
     KV_TRY(take(index, read.get()));
     const bool is_blank = *own_header || read->bytes.find_first_not_of('\0') == BytesView::npos;
     check_header(index, segment, is_blank);
-    check_padding(segment, read->bytes);
+    check_padding(index, segment, read->bytes);
     tell_held();
     held_ = std::move(read);
     return {};
@@ -250,9 +250,9 @@ class LogSurveyor {
     note(segment, 0, what + ": torn, or damaged");
   }
 
-  /// That of a record which none follows at once a crash may have torn off, where the record itself
-  /// was whole: by what an earlier life of the segment had in its place.
-  void check_padding(SurveyedSegment& segment, BytesView bytes) {
+  /// That of a record which nobody knows to have been synced a crash may have torn off, where the
+  /// record itself was whole: by what an earlier life of the segment had in its place.
+  void check_padding(size_t index, SurveyedSegment& segment, BytesView bytes) {
     const auto& records = segment.scan.records;
     for (size_t i = 0; i < records.size(); ++i) {
       const LogRecord& record = records[i];
@@ -262,11 +262,19 @@ class LogSurveyor {
           bytes.substr(static_cast<size_t>(end), static_cast<size_t>(padded - end));
       if (padding.find_first_not_of('\0') == BytesView::npos) continue;
       const std::string what = "a record's padding is not zero";
-      if (i + 1 < records.size() && records[i + 1].offset == padded)
+      if (was_synced(index, segment, i))
         tell(segment, end, what);
       else
         note(segment, end, what + ": torn, or damaged");
     }
+  }
+
+  /// Whether a later record says so of record `i`, or the next segment or the manifest.
+  bool was_synced(size_t index, const SurveyedSegment& segment, size_t i) const {
+    const auto& records = segment.scan.records;
+    return durable_end_of(index) >= records[i].last() ||
+           std::any_of(records.begin() + static_cast<ptrdiff_t>(i) + 1, records.end(),
+                       [&](const LogRecord& later) { return later.durable >= records[i].last(); });
   }
 
   void tell_held() {

@@ -410,6 +410,25 @@ TEST_F(LogSurveyTest, PaddingBeforeWhatIsTornMayBeTornToo) {
   EXPECT_EQ(notes_, findings_.size());
 }
 
+// What follows at once is of the same group, or of a later one that was not synced either.
+TEST_F(LogSurveyTest, PaddingOfWhatNobodyKnowsToBeSyncedMayBeTorn) {
+  begin(1, 1);
+  batch(1, 0);
+  damage(end_ - 1);
+  batch(2, 0);
+  batch(3, 0);
+  write();
+  survey();
+  ASSERT_EQ(findings_.size(), 1u);
+  EXPECT_EQ(notes_, 1u);
+  options_.secret = kSecret;
+  options_.flushed = 0;
+  options_.known_durable = 3;
+  survey();
+  EXPECT_EQ(notes_, 0u) << "a clean stop knows";
+  ASSERT_EQ(findings_.size(), 1u);
+}
+
 TEST_F(LogSurveyTest, FilesOfAnyBytesAreRead) {
   begin(1, 1);
   for (Sequence i = 1; i < 8; ++i) batch(i, i - 1);
