@@ -51,9 +51,9 @@ class Sweep {
     const uint64_t commits = sound.world().meta->commits();
     const FaultPlan faults = sound.world().disk.faults();
     judge(sound, "no call");
+    sweep_commits(commits);  // First, as they are few.
     for (size_t kind = 0; kind < kFaultKinds; ++kind)
       sweep_calls(static_cast<FaultKind>(kind), faults.calls(static_cast<FaultKind>(kind)));
-    sweep_commits(commits);
     std::printf(
         "call_failures: %s: %llu calls (%s), %llu runs, %llu of them told, "
         "%llu compactions, %llu violations\n",
