@@ -9,8 +9,7 @@
 //     after them; what the log has lost may show as an older value, if the recovery reports it;
 //   - what is lost is told, and told again by the next recovery;
 //   - the check of a directory offline tells of each damage to a table, and of what the engine
-//   tells
-//     of its log.
+//     tells of its log.
 // And in the log of an engine that was killed when all was durable. Its last records nobody may
 // know to have been, and damaged they look torn:
 //   - what is lost is told if a later record, the next segment or the manifest says that it was

@@ -1,7 +1,7 @@
 // One run of an engine in which a call fails: it writes, reads, ends and starts again; then the
-// power fails too. It ends in turns by a kill, by a power cut, and in order, so that the calls of
-// each kind of recovery are among those that fail. Errors are expected. A false acknowledgement, a
-// false answer, or a loss is a problem.
+// power fails too. It ends by a kill, then by a power cut, so that the calls of a recovery which
+// must write are among those that fail, and at last in order. Errors are expected. A false
+// acknowledgement, a false answer, or a loss is a problem.
 #pragma once
 
 #include <algorithm>
